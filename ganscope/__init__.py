@@ -1,0 +1,36 @@
+"""ganscope: see what really happens inside a GAN.
+
+``import ganscope`` alone imports nothing heavy; each name below is loaded on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ganscope.api import trace
+    from ganscope.errors import GanscopeError
+    from ganscope.traces import Trace
+
+__version__ = "0.1.0"
+
+__all__ = ["GanscopeError", "Trace", "__version__", "trace"]
+
+_HOMES = {
+    "trace": "ganscope.api",
+    "Trace": "ganscope.traces",
+    "GanscopeError": "ganscope.errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'ganscope' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,64 @@
+"""What ``import ganscope`` offers."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from torch import nn
+
+from ganscope.errors import InputError
+from ganscope.probe import names
+from ganscope.probe.model import Conditions, Mode, observe
+from ganscope.subjects import inputs as subject_inputs
+from ganscope.traces import Trace
+from ganscope.views import TablePresenter
+
+Trace.presenter = TablePresenter()
+
+
+def trace(
+    model: nn.Module,
+    *inputs: Any,
+    mode: Mode | None = None,
+    grad: bool = False,
+    seed: int | None = None,
+    samples: bool = True,
+    **keyword_inputs: Any,
+) -> Trace:
+    """Run one forward of `model` and return what every layer did.
+
+    The model is left as it was: buffers, train and eval flags, attributes, hooks and random
+    state. Nothing keeps a tensor alive.
+
+    Args:
+        model: Any module.
+        *inputs: What its forward takes. Without any, one standard-normal batch of 64 whose
+            shape the first layer gives away.
+        mode: ``"train"`` or ``"eval"``; None traces the model as it stands.
+        grad: Whether autograd follows the forward.
+        seed: Seed of the random numbers drawn inside the forward (dropout and the like).
+        samples: Whether to keep some real values of each tensor for the pictures.
+        **keyword_inputs: Keyword inputs of its forward.
+
+    Returns:
+        The trace. If the forward failed, `Trace.failure` says where and why, and the calls
+        up to there are in it.
+
+    Raises:
+        InputError: If `model` is no module, or inputs are missing and cannot be inferred.
+        ObserverError: If another observer is at work.
+    """
+    if not isinstance(model, nn.Module):
+        raise InputError(
+            f"trace() takes a torch.nn.Module, not a {type(model).__name__}"
+            + ("; make an instance of the class first" if isinstance(model, type) else "")
+        )
+    name = names.argument_name(sys._getframe(1), model) or "model"
+    notes: tuple[str, ...] = ()
+    if not inputs and not keyword_inputs:
+        inferred = subject_inputs.infer(model, batch=64, seed=0 if seed is None else seed)
+        inputs, notes = (inferred.tensor,), (inferred.note,)
+    conditions = Conditions(mode=mode, grad=grad, seed=seed, samples=samples, notes=notes)
+    result, _ = observe(model, inputs, keyword_inputs, name=name, conditions=conditions)
+    return result

@@ -1,0 +1,123 @@
+"""Where a result goes: the screen, or a file that is written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ganscope.errors import OutputError, UsageError, nearest
+
+if TYPE_CHECKING:
+    from ganscope.traces import Trace
+    from ganscope.views import ViewOptions
+
+_BY_ENDING = {
+    ".json": "json",
+    ".csv": "csv",
+    ".md": "markdown",
+    ".html": "html",
+    ".txt": "table",
+    "": "table",
+}
+_FILE_WIDTH = 180
+"""A file has no edge: every column fits into this."""
+
+
+def remark(text: str, *, quiet: bool = False) -> None:
+    """Say something beside the result, on standard error."""
+    if not quiet:
+        print(text, file=sys.stderr)
+
+
+def choose_format(name: str | None, output: Path | None) -> str:
+    """The view's name, taken from the file's ending where none is given.
+
+    Raises:
+        UsageError: There is no such format, or the ending says nothing.
+    """
+    from ganscope.views import names
+
+    if name is None:
+        ending = output.suffix.lower() if output is not None else ""
+        if ending not in _BY_ENDING:
+            raise UsageError(
+                f"-o {output}: the ending {ending} names no format; say --format "
+                f"{', '.join(names())}"
+            )
+        return _BY_ENDING[ending]
+    if name not in names():
+        raise UsageError(
+            f"--format {name} is not known; there are {', '.join(names())}{nearest(name, names())}"
+        )
+    return name
+
+
+def check_output(path: Path | None, *, force: bool) -> None:
+    """Refuse, before any work is done, a file that could not be written afterwards.
+
+    Raises:
+        OutputError: It exists and `force` is not given, it is a folder, or its folder is not
+            there or not writable.
+    """
+    if path is None:
+        return
+    if path.is_dir():
+        raise OutputError(f"-o {path} is a folder; name a file in it, such as {path / 'trace.json'}")
+    folder = path.parent
+    if not folder.is_dir():
+        raise OutputError(f"-o {path}: there is no folder {folder}; make it first")
+    if path.exists() and not force:
+        raise OutputError(f"-o {path} exists already; add -f to overwrite it, or name another")
+    if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise OutputError(f"-o {path} cannot be written: no permission; name another place")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path`, so that a reader finds all of it or what was there before.
+
+    Raises:
+        OutputError: It cannot be written (no permission, a full disk).
+    """
+    temporary: str | None = None
+    try:
+        if path.exists() and not path.is_file():  # a pipe or a device takes no replacing
+            path.write_text(text, encoding="utf-8")
+        else:
+            descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+            umask = os.umask(0)
+            os.umask(umask)
+            Path(temporary).chmod(0o666 & ~umask)
+            Path(temporary).replace(path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise OutputError(f"-o {path} cannot be written: {error.strerror}") from None
+    remark(f"Wrote {path}")
+
+
+def show(trace: Trace, name: str, options: ViewOptions, output: Path | None) -> None:
+    """Render `trace` and put it where it belongs."""
+    from dataclasses import replace
+
+    from ganscope import views
+
+    if output is not None:
+        options = replace(options, width=options.width or _FILE_WIDTH)
+        text = views.to_text(trace, options, name=name)
+        write_text(output, text if text.endswith("\n") else text + "\n")
+        return
+    shown = views.render(trace, name, options)
+    if isinstance(shown, str):
+        sys.stdout.write(shown if shown.endswith("\n") else shown + "\n")
+        sys.stdout.flush()
+        return
+    from rich.console import Console
+
+    at_terminal = sys.stdout.isatty() or "COLUMNS" in os.environ
+    width = options.width or (None if at_terminal else _FILE_WIDTH)
+    Console(width=width, highlight=False).print(shown, soft_wrap=True)

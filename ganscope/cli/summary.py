@@ -1,0 +1,69 @@
+"""``ganscope summary TARGET``: torchinfo's table."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import redirect_stdout
+
+from ganscope.cli import options, output
+from ganscope.cli.subject import Prepared, Request, prepare
+from ganscope.errors import GanscopeError
+
+_COLUMNS = ("input_size", "output_size", "kernel_size", "num_params", "mult_adds")
+
+
+def summary(
+    target: options.Target,
+    model: options.Model = "gan",
+    arg: options.Arguments = None,
+    inputs: options.Inputs = None,
+    batch: options.Batch = None,
+    evaluation: options.Evaluation = False,
+    seed: options.Seed = 0,
+    device: options.Device = "cpu",
+    depth: options.Depth = None,
+    output_file: options.Output = None,
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Show torchinfo's table: input, output and kernel sizes, parameters, mult-adds.
+
+    ganscope summary generator --model dcgan
+    """
+    options.read_view_numbers(depth, None)
+    output.check_output(output_file, force=force)
+    request = Request(
+        target, model, arg, inputs, batch, seed, device, None, None, None, evaluation, quiet
+    )
+    text = _summarize(prepare(request), depth, evaluation=evaluation)
+    if output_file is None:
+        print(text)
+    else:
+        output.write_text(output_file, text + "\n")
+
+
+def _summarize(prepared: Prepared, depth: int | None, *, evaluation: bool) -> str:
+    import torchinfo
+
+    from ganscope.subjects.user_code import summary as error_in_short
+
+    try:
+        with redirect_stdout(sys.stderr):
+            table = torchinfo.summary(
+                prepared.subject.module,
+                input_data=[*prepared.args],
+                depth=3 if depth is None else depth,
+                col_names=_COLUMNS,
+                row_settings=("var_names",),
+                mode="eval" if evaluation else "train",
+                device=next((tensor.device for tensor in prepared.args), None),
+                verbose=0,
+                **prepared.kwargs,
+            )
+    except Exception as error:
+        cause = error.__cause__ or error
+        raise GanscopeError(
+            f"{prepared.subject.name} does not run: {error_in_short(cause)}; ganscope trace shows "
+            "which layer fails and why"
+        ) from None
+    return str(table)

@@ -1,0 +1,320 @@
+"""The calls of one step as they happen: a stack of open ones, a list of all.
+
+A call is a draft while the step runs and becomes an immutable `Call` at its end. Drafts hold
+records, never tensors.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from time import perf_counter
+from types import FrameType
+from typing import Any
+
+from torch import Tensor, nn
+
+from ganscope.probe import modules, operations, sites, structure
+from ganscope.probe.tensors import TensorDraft, TensorObserver
+from ganscope.traces import Call, CallSite, TensorRecord
+
+Record = TensorRecord | TensorDraft
+Named = tuple[str | None, Record]
+
+
+class Draft:
+    """A call that is still open, or not yet made immutable."""
+
+    # On the class: a draft sets only what differs, which halves its cost.
+    ident = -1
+    nth = 1
+    key: nn.Module | None = None
+    """The module as it was called, perhaps a compiled wrapper."""
+    module: nn.Module | None = None
+    """The module itself."""
+    inputs: Sequence[Named] = ()
+    outputs: Sequence[Named] = ()
+    settings = ""
+    note: str | None = None
+    place: sites.Place | None = None
+    seconds: float | None = None
+    opaque = False
+    """Operations inside are its own business."""
+    passes_place_on = False
+    """What it calls was called, as a person sees it, where it was called itself."""
+    hidden = False
+    """Not recorded itself."""
+    hides = False
+    """Nothing inside is recorded."""
+    error: BaseException | None = None
+    outside_error: BaseException | None = None
+    """What was being handled already when the call began."""
+    started = 0.0
+    own_time_before = 0.0
+
+    def __init__(self, kind: str, path: str, type_name: str, parent: int | None) -> None:
+        self.kind = kind
+        self.path = path
+        self.type = type_name
+        self.parent = parent
+
+
+class CallLog:
+    """Records the calls of one network.
+
+    Args:
+        paths: Names of its modules.
+        tensors: Makes the records.
+    """
+
+    def __init__(self, paths: modules.Paths, tensors: TensorObserver) -> None:
+        self.paths = paths
+        self.tensors = tensors
+        self.own_time = 0.0
+        """Seconds that the observer itself has taken so far."""
+        self.drafts: list[Draft] = []
+        self.failure: Draft | None = None
+        """The innermost call that failed last."""
+        self._open: list[Draft] = []
+        self._repeats: dict[str, int] = {}
+
+    # -- modules -----------------------------------------------------------------------------
+
+    def begin(
+        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType
+    ) -> Draft:
+        """A module is about to run; `frame` is where torch calls its hooks."""
+        top = self._open[-1] if self._open else None
+        traits = modules.traits(module)
+        parent = None if top is None else top.ident if top.ident >= 0 else top.parent
+        if traits.transparent or traits.parametrization or (top is not None and top.hides):
+            draft = Draft("module", "", "", parent)
+            draft.hidden = draft.opaque = True
+            draft.hides = not traits.transparent or (top is not None and top.hides)
+            draft.key = module
+            self._open.append(draft)
+            return draft
+        inner, name = module, traits.name
+        if traits.opaque_note is not None:
+            inner, _ = modules.unwrap(module)
+            name = type(inner).__name__
+        path = self.paths.path_of(inner) or self._stray_path(name, top)
+        draft = Draft("module", path, name, parent)
+        draft.key, draft.module = module, inner
+        if traits.opaque_note is not None:
+            draft.note, draft.opaque = traits.opaque_note, True
+        elif traits.container:
+            draft.opaque = draft.passes_place_on = True
+        elif not modules.has_parts(inner):
+            draft.opaque = parent is not None or traits.from_torch
+        self._open.append(draft)
+        if top is not None and top.passes_place_on:
+            draft.place = top.place
+        else:
+            draft.place = sites.find(frame)
+        error = sys.exception()
+        if error is not None:
+            draft.outside_error = error
+        draft.inputs = self._records(args, kwargs)
+        self._enlist(draft)
+        return draft
+
+    def end(self, module: nn.Module, output: Any, error: BaseException | None) -> Draft | None:
+        """The module has run, or failed with `error`; None if it was not seen to begin."""
+        ended = perf_counter()
+        draft = self._close(module)
+        if draft is None or draft.hidden:
+            return draft
+        if error is not None and error is not draft.outside_error:
+            self._fail(draft, error)
+            return draft
+        draft.seconds = max(0.0, ended - draft.started - (self.own_time - draft.own_time_before))
+        draft.outputs = (
+            [(None, self.tensors.record(output))]
+            if isinstance(output, Tensor)
+            else self._named(structure.leaves(output))
+        )
+        return draft
+
+    def _stray_path(self, name: str, top: Draft | None) -> str:
+        """A path for a module that was made on the fly, inside the one around it."""
+        return f"{top.path if top and top.path else self.paths.name}/{name}"
+
+    def _close(self, module: nn.Module) -> Draft | None:
+        for depth in range(len(self._open) - 1, -1, -1):
+            if self._open[depth].key is module:
+                draft = self._open[depth]
+                del self._open[depth:]
+                return draft
+        return None
+
+    # -- operations --------------------------------------------------------------------------
+
+    @property
+    def wants_operations(self) -> bool:
+        """Whether operations now run between modules rather than inside a leaf."""
+        return bool(self._open) and not self._open[-1].opaque
+
+    def begin_operation(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Draft:
+        """An operation is about to run."""
+        raw = operations.raw_name(function)
+        top = self._open[-1]
+        name = operations.shown_name(raw)
+        parent = top.ident if top.ident >= 0 else top.parent
+        draft = Draft("op", f"{top.path}/{name}", name, parent)
+        if operations.may_change_inputs(function, raw, args, kwargs):
+            draft.inputs = self._tensors_in(args, kwargs)
+        if operations.lends_memory(raw):
+            self.tensors.distrust()
+        return draft
+
+    def end_operation(
+        self,
+        draft: Draft,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        result: Any,
+        seconds: float,
+        frame: FrameType,
+    ) -> None:
+        """It has run; recorded only if its result holds tensors."""
+        raw = operations.raw_name(function)
+        made = () if operations.is_silent(raw) else _only_tensors(structure.leaves(result))
+        if raw == "__setitem__":
+            made = _only_tensors(structure.leaves(args[0]))
+        if not made:
+            return
+        if not draft.inputs:
+            draft.inputs = self._tensors_in(args, kwargs)
+        sources = [record for _, record in draft.inputs if isinstance(record, TensorDraft)]
+        draft.outputs = [(name, self.tensors.record_view(leaf, sources)) for name, leaf in made]
+        draft.seconds = seconds
+        draft.settings = operations.settings(args, kwargs)
+        draft.place = sites.find(frame)
+        self._enlist(draft)
+
+    def fail_operation(
+        self,
+        draft: Draft,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        error: BaseException,
+        frame: FrameType,
+    ) -> None:
+        """It raised."""
+        if not draft.inputs:
+            draft.inputs = self._tensors_in(args, kwargs)
+        draft.settings = operations.settings(args, kwargs)
+        draft.place = sites.find(frame)
+        self._enlist(draft)
+        self._fail(draft, error)
+
+    # -- both --------------------------------------------------------------------------------
+
+    def _records(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Sequence[Named]:
+        if len(args) == 1 and not kwargs and isinstance(args[0], Tensor):
+            return [(None, self.tensors.record(args[0]))]
+        return self._named(structure.arguments(args, kwargs))
+
+    def _named(self, leaves: Iterable[tuple[str | None, Any]]) -> Sequence[Named]:
+        record = self.tensors.record
+        return [
+            (name, record(leaf) if isinstance(leaf, Tensor) else _no_tensor(leaf))
+            for name, leaf in islice(leaves, structure.MOST_LEAVES)
+        ]
+
+    def _tensors_in(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Sequence[Named]:
+        record = self.tensors.record
+        leaves = _only_tensors(structure.arguments(args, kwargs))
+        return [(name, record(leaf)) for name, leaf in leaves]
+
+    def _enlist(self, draft: Draft) -> None:
+        draft.ident = len(self.drafts)
+        self.drafts.append(draft)
+        draft.nth = self._repeats[draft.path] = self._repeats.get(draft.path, 0) + 1
+
+    def _fail(self, draft: Draft, error: BaseException) -> None:
+        # While an exception travels outwards, the first call to report it is the innermost.
+        if self.failure is None or self.failure.error is not error:
+            draft.error = error
+            self.failure = draft
+
+    def finish(self) -> tuple[Call, ...]:
+        """All calls, immutable; the log holds nothing of them afterwards."""
+        facts: dict[int, tuple[int, str]] = {}
+        read: dict[sites.Place, CallSite] = {}
+        calls = tuple([self._finished(draft, facts, read) for draft in self.drafts])
+        self.tensors.forget()
+        self.drafts, self._open = [], []
+        return calls
+
+    def _finished(
+        self,
+        draft: Draft,
+        facts: dict[int, tuple[int, str]],
+        read: dict[sites.Place, CallSite],
+    ) -> Call:
+        parameters, settings = 0, draft.settings
+        module = draft.module
+        if module is not None:
+            # By id within this loop alone; the drafts keep the modules alive.
+            known = facts.get(id(module))
+            if known is None:
+                known = (modules.parameter_count(module), modules.settings(module))
+                facts[id(module)] = known
+            parameters, settings = known
+        return Call(
+            draft.ident,
+            draft.parent,
+            0,
+            "training",
+            draft.kind,
+            self.paths.name,
+            draft.path,
+            draft.type,
+            draft.nth,
+            tuple([_final(name, record) for name, record in draft.inputs]),
+            tuple([_final(name, record) for name, record in draft.outputs]),
+            parameters,
+            draft.seconds,
+            sites.read(draft.place, read),
+            (),
+            settings,
+            draft.note,
+        )
+
+
+def _final(name: str | None, record: Record) -> TensorRecord:
+    final = record if isinstance(record, TensorRecord) else record.finish()
+    return final if name is None else named(final, name)
+
+
+def named(record: TensorRecord, name: str) -> TensorRecord:
+    """The same record under a name."""
+    return TensorRecord(
+        record.shape,
+        record.dtype,
+        record.device,
+        record.requires_grad,
+        record.stats,
+        record.note,
+        record.preview,
+        record.samples,
+        name,
+    )
+
+
+def _only_tensors(leaves: Iterable[tuple[str | None, Any]]) -> list[tuple[str | None, Tensor]]:
+    tensors = ((name, leaf) for name, leaf in leaves if isinstance(leaf, Tensor))
+    return list(islice(tensors, structure.MOST_LEAVES))
+
+
+def _no_tensor(leaf: Any) -> TensorRecord:
+    """The record of something that is no tensor."""
+    plain = leaf is None or isinstance(leaf, bool | int | float | str)
+    what = repr(leaf)[:40] if plain else f"a {type(leaf).__name__}"
+    return TensorRecord(None, None, None, False, None, f"{what}: no tensor")

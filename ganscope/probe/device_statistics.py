@@ -1,0 +1,112 @@
+"""Figures of tensors that live on a device, fetched in one transfer.
+
+Each tensor leaves two small rows of numbers on its device: figures in floating point, counts
+in int64. Nothing is synchronised until the first result is asked for; then all rows of a
+device come over together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ganscope.probe.figures import PREVIEW, Figures
+from ganscope.probe.statistics import EMPTY, HISTOGRAM_SAMPLE, sample_stride
+from ganscope.traces import Histogram, TensorStats
+from ganscope.traces.tensor import HISTOGRAM_BINS
+
+_NUMBERS = 5
+"""Mean, std, low, high, norm; the preview follows."""
+_COUNTS = 3
+"""Finite, nonpositive, zero; the histogram follows."""
+
+
+class Batch:
+    """Rows of figures that wait on their devices."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[Figures, Tensor, Tensor, int, bool]] = []
+
+    def add(self, tensor: Tensor) -> Figures:
+        """Compute the figures of `tensor` where it lives; real, strided types only."""
+        with torch.no_grad(), torch.autocast(tensor.device.type, enabled=False):
+            rows = _rows(tensor.detach())
+        figures = Figures(self)
+        self._waiting.append((figures, *rows, tensor.numel(), tensor.is_floating_point()))
+        return figures
+
+    def flush(self) -> None:
+        """Bring every waiting row over: two transfers per device."""
+        waiting, self._waiting = self._waiting, []
+        for device in {entry[1].device for entry in waiting}:
+            here = [entry for entry in waiting if entry[1].device == device]
+            all_numbers = torch.stack([entry[1] for entry in here]).cpu().tolist()
+            all_counts = torch.stack([entry[2] for entry in here]).cpu().tolist()
+            for entry, numbers, counts in zip(here, all_numbers, all_counts, strict=True):
+                figures, _, _, count, floating = entry
+                preview = numbers[_NUMBERS : _NUMBERS + min(count, PREVIEW)]
+                figures.preview = tuple(preview if floating else map(int, preview))
+                figures.stats = _stats(count, numbers, counts)
+                figures.arrived()
+
+
+def _stats(count: int, numbers: list[float], counts: list[int]) -> TensorStats:
+    """The statistics out of the two rows that came over."""
+    finite, nonpositive, zero = counts[:_COUNTS]
+    if finite == 0:
+        return replace(EMPTY, count=count, nonfinite=count)
+    mean, std, low, high, norm = numbers[:_NUMBERS]
+    bins = tuple(counts[_COUNTS:])
+    return TensorStats(
+        count,
+        mean,
+        std,
+        low,
+        high,
+        norm,
+        nonpositive / finite,
+        zero / finite,
+        count - finite,
+        Histogram(low, high, bins, sum(bins) if count > HISTOGRAM_SAMPLE else None),
+    )
+
+
+def _rows(tensor: Tensor) -> tuple[Tensor, Tensor]:
+    """The two rows of one tensor: (5 + 8,) floating, (3 + 32,) int64."""
+    precise = torch.float64 if tensor.dtype == torch.float64 else torch.float32
+    flat = tensor.reshape(-1).to(precise)  # (n,)
+    if flat.numel() == 0:
+        return flat.new_zeros(_NUMBERS + PREVIEW), _zeros(flat, _COUNTS + HISTOGRAM_BINS)
+    finite = torch.isfinite(flat)
+    number = finite.sum()
+    clean = torch.where(finite, flat, 0.0)
+    mean = clean.sum() / number
+    distance = torch.where(finite, flat - mean, 0.0)
+    low = torch.where(finite, flat, torch.inf).amin()
+    high = torch.where(finite, flat, -torch.inf).amax()
+    preview = flat.new_zeros(PREVIEW)
+    preview[: min(flat.numel(), PREVIEW)] = flat[:PREVIEW]
+    std = (distance.square().sum() / number).sqrt()
+    norm = torch.linalg.vector_norm(clean)
+    figures = torch.cat([torch.stack([mean, std, low, high, norm]), preview])
+    nonpositive = (finite & (flat <= 0)).sum()
+    zero = (flat == 0).sum()
+    bins = _histogram(flat, finite, low, high)
+    return figures.to(precise), torch.cat([torch.stack([number, nonpositive, zero]), bins])
+
+
+def _histogram(flat: Tensor, finite: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """32 counts between `low` and `high`, of evenly spaced values where there are many."""
+    if flat.numel() > HISTOGRAM_SAMPLE:
+        stride = sample_stride(flat.numel())
+        flat, finite = flat[::stride], finite[::stride]
+    width = (high - low).clamp(min=torch.finfo(flat.dtype).tiny)
+    place = ((flat - low) * (HISTOGRAM_BINS / width)).clamp(0, HISTOGRAM_BINS - 1)
+    place = torch.where(finite, place, 0.0).to(torch.int64)
+    return _zeros(flat, HISTOGRAM_BINS).scatter_add_(0, place, finite.to(torch.int64))
+
+
+def _zeros(like: Tensor, size: int) -> Tensor:
+    return torch.zeros(size, dtype=torch.int64, device=like.device)

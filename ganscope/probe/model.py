@@ -1,0 +1,152 @@
+"""One forward of a model, observed, that leaves no mark on it."""
+
+from __future__ import annotations
+
+import copy
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+import ganscope
+from ganscope.probe import compiled, failures, modules
+from ganscope.probe.calls import CallLog
+from ganscope.probe.observer import Observer
+from ganscope.probe.state import ModelState, RandomState
+from ganscope.probe.tensors import TensorObserver
+from ganscope.traces import Meta, Network, Step, Trace, Update
+
+_PYTHON = platform.python_version()
+
+Mode = Literal["train", "eval"]
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """Under which conditions a forward runs.
+
+    Attributes:
+        mode: ``train`` or ``eval``; None leaves every module's flag as it is.
+        grad: Whether autograd follows the forward.
+        seed: Seeds torch's random numbers for the forward (dropout and the like); None
+            draws on where they stand. They are put back afterwards either way.
+        samples: Whether real values are kept for the pictures.
+        role: The network's role, where it is known.
+        command: What took the trace.
+        notes: What to say beside what the observer notes.
+    """
+
+    mode: Mode | None = None
+    grad: bool = False
+    seed: int | None = None
+    samples: bool = True
+    role: str = "unknown"
+    command: str = "ganscope.trace"
+    notes: tuple[str, ...] = ()
+
+
+def observe(
+    model: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    name: str = "model",
+    conditions: Conditions | None = None,
+) -> tuple[Trace, BaseException | None]:
+    """Run ``model(*args, **kwargs)`` once and record it.
+
+    Buffers, flags, attributes and random state are afterwards what they were before. An
+    exception of the model's own does not come through: the trace then holds the failure.
+
+    Args:
+        model: Any module, wrapped or not.
+        args: Its positional inputs.
+        kwargs: Its keyword inputs.
+        name: What to call the network.
+        conditions: How to run it.
+
+    Returns:
+        The trace, and the exception that ended the forward, if one did.
+
+    Raises:
+        ObserverError: If another observer is at work.
+    """
+    conditions = conditions or Conditions()
+    if modules.is_lazy(model):
+        model = copy.deepcopy(model)  # a first call would make a lazy module's weights for good
+    random_state, model_state = RandomState(), ModelState(model)
+    network, wrapper = modules.unwrap(model)
+    log = CallLog(
+        modules.Paths(network, name), TensorObserver(keep_samples=conditions.samples)
+    )
+    observer = Observer(log)
+    try:
+        error = _forward(model, args, kwargs or {}, observer, conditions)
+        failure = None if error is None else failures.describe(log, error)
+        calls = log.finish()
+        size = calls[0].parameters if calls else modules.parameter_count(network)
+        network_noun = Network(name, type(network).__name__, conditions.role, size, wrapper)
+    finally:
+        changed = model_state.restore()
+        random_state.restore()
+    notes = (*conditions.notes, *_notes(observer), *changed)
+    complete = not observer.faults and not observer.elsewhere
+    meta = _meta(network, conditions, notes, complete=complete)
+    step = Step(0, calls, (Update(0),))
+    return Trace(meta, (network_noun,), (step,), failure), error
+
+
+def _forward(
+    model: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    observer: Observer,
+    conditions: Conditions,
+) -> BaseException | None:
+    if conditions.mode is not None:
+        model.train(conditions.mode == "train")
+    if conditions.seed is not None:
+        torch.manual_seed(conditions.seed)
+    _warm_up()
+    with compiled.opaque(model, observer), torch.set_grad_enabled(conditions.grad), observer:
+        try:
+            model(*args, **kwargs)
+        except Exception as error:
+            return error
+    return None
+
+
+@cache
+def _warm_up() -> None:
+    """Start torch's threads, so that the first layer is not charged for them."""
+    torch.mm(torch.ones(32, 32), torch.ones(32, 32))
+
+
+def _notes(observer: Observer) -> list[str]:
+    notes = list(observer.faults)
+    if observer.elsewhere:
+        notes.append(f"{observer.elsewhere} calls on other threads were not seen")
+    return notes
+
+
+def _meta(
+    network: nn.Module, conditions: Conditions, notes: tuple[str, ...], *, complete: bool
+) -> Meta:
+    parameter = next(network.parameters(), None)
+    return Meta(
+        ganscope=ganscope.__version__,
+        torch=str(torch.__version__),
+        python=_PYTHON,
+        seed=conditions.seed,
+        device=str(parameter.device) if parameter is not None else "cpu",
+        threads=torch.get_num_threads(),
+        command=conditions.command,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        completeness="complete" if complete else "partial",
+        notes=notes,
+    )

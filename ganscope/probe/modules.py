@@ -1,0 +1,156 @@
+"""What kind of module stands before the observer: its path, what its inside shows."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import ParametrizationList
+
+_FUSED = (nn.TransformerEncoderLayer, nn.TransformerEncoder, nn.MultiheadAttention)
+_WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+
+
+def is_compiled(module: nn.Module) -> bool:
+    """Whether `module` is what ``torch.compile(model)`` returns."""
+    # Where dynamo was never imported nothing is compiled, and importing it takes a second.
+    dynamo = sys.modules.get("torch._dynamo.eval_frame")
+    return dynamo is not None and isinstance(module, dynamo.OptimizedModule)
+
+
+def unwrap(module: nn.Module) -> tuple[nn.Module, str | None]:
+    """The network inside a wrapper, and the outermost wrapper's name if there is one."""
+    wrapper = None
+    while True:
+        if is_compiled(module):
+            wrapper, module = wrapper or "compiled", module._orig_mod  # type: ignore[assignment]
+        elif isinstance(module, _WRAPPERS):
+            wrapper, module = wrapper or type(module).__name__, module.module
+        else:
+            return module, wrapper
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What a module's class tells of it.
+
+    Attributes:
+        name: The class's name.
+        transparent: A wrapper: its call is only the call of the network inside.
+        parametrization: It recomputes a weight (spectral norm and its kin).
+        from_torch: torch itself defines it.
+        container: It only runs its parts one after another.
+        fused: In eval mode it runs another kernel when a function mode is about.
+        opaque_note: Why its inside cannot be seen, or None where it can.
+        wary: The observer must step aside for it.
+    """
+
+    name: str
+    transparent: bool
+    parametrization: bool
+    from_torch: bool
+    container: bool
+    fused: bool
+    opaque_note: str | None
+    wary: bool
+
+
+_traits: dict[type, Traits] = {}
+
+
+def traits(module: nn.Module) -> Traits:
+    """The traits of the module's class, looked up once per class."""
+    kind = type(module)
+    known = _traits.get(kind)
+    if known is None:
+        note = None
+        if is_compiled(module):
+            note = "compiled: one opaque call, its inside was not seen"
+        elif isinstance(module, torch.jit.ScriptModule):
+            note = "scripted: one opaque call, its inside was not seen"
+        known = _traits[kind] = Traits(
+            kind.__name__,
+            isinstance(module, _WRAPPERS),
+            isinstance(module, ParametrizationList),
+            kind.__module__.startswith("torch."),
+            kind is nn.Sequential,
+            isinstance(module, _FUSED),
+            note,
+            isinstance(module, _FUSED) or is_compiled(module),
+        )
+    return known
+
+
+def has_parts(module: nn.Module) -> bool:
+    """Whether it has children other than parametrizations of its own weights."""
+    children = module._modules
+    return len(children) > ("parametrizations" in children)
+
+
+def parameter_count(module: nn.Module) -> int:
+    """Number of parameters of the module and all inside it, shared ones once.
+
+    Reads the registries themselves: a parametrized weight would run a power iteration.
+    """
+    total, open_modules = 0, [module]
+    # Both sets by id: what they hold is kept alive by `module`.
+    modules_met, parameters_met = {id(module)}, set()
+    while open_modules:
+        current = open_modules.pop()
+        for parameter in current._parameters.values():
+            if parameter is not None and id(parameter) not in parameters_met:
+                parameters_met.add(id(parameter))
+                total += _size(parameter)
+        for child in current._modules.values():
+            if child is not None and id(child) not in modules_met:
+                modules_met.add(id(child))
+                open_modules.append(child)
+    return total
+
+
+def is_lazy(module: nn.Module) -> bool:
+    """Whether some weight of it is made only by its first call."""
+    return any(
+        type(parameter) in _UNINITIALIZED
+        for part in module.modules()
+        for tensors in (part._parameters, part._buffers)
+        for parameter in tensors.values()
+    )
+
+
+_UNINITIALIZED = (nn.parameter.UninitializedParameter, nn.parameter.UninitializedBuffer)
+
+
+def _size(parameter: Tensor) -> int:
+    return 0 if type(parameter) in _UNINITIALIZED else parameter.numel()
+
+
+def settings(module: nn.Module) -> str:
+    """The module's own description of its settings; empty where it fails to give one."""
+    try:
+        return " ".join(module.extra_repr().split())
+    except Exception:
+        return ""
+
+
+class Paths:
+    """Which network a module belongs to, and its path there.
+
+    Args:
+        root: The network.
+        name: Its name.
+    """
+
+    def __init__(self, root: nn.Module, name: str) -> None:
+        self.name = name
+        # Keyed by id: every module in here is kept alive by `root` for as long as this lives.
+        self._root = root
+        self._paths = {
+            id(module): f"{name}.{path}" if path else name for path, module in root.named_modules()
+        }
+
+    def path_of(self, module: nn.Module) -> str | None:
+        """The dotted path, or None for a module that the network does not hold."""
+        return self._paths.get(id(module))

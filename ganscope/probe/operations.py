@@ -1,0 +1,111 @@
+"""What a functional operation is called, what it changes, which settings it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Function = Callable[..., Any]
+
+_names: dict[str, str] = {}
+_LONGEST_SETTINGS = 72
+
+_LENDS_MEMORY = {"data", "numpy", "__array__", "__dlpack__"}
+"""Operations whose result can change the tensor's values without a trace of it."""
+
+_SILENT = {"requires_grad_", "retain_grad", "backward", "register_hook"}
+"""Operations that give a tensor back but compute nothing."""
+
+
+def raw_name(function: Function) -> str:
+    """``view``, ``__add__``; for a property's getter the property: ``T``, ``data``."""
+    name: str = getattr(function, "__name__", "") or type(function).__name__
+    if name == "__get__":
+        owner = getattr(function, "__self__", None)
+        return getattr(owner, "__name__", "get")
+    return name
+
+
+def shown_name(raw: str) -> str:
+    """The name as a person writes it: ``__add__`` → ``add``, ``__imul__`` → ``mul_``."""
+    shown = _names.get(raw)
+    if shown is None:
+        shown = raw
+        if raw.startswith("__") and raw.endswith("__"):
+            shown = raw[2:-2]
+            if shown in _IN_PLACE:
+                shown = shown[1:] + "_"
+            elif shown in _REFLECTED:
+                shown = shown[1:]
+        _names[raw] = shown
+    return shown
+
+
+_ARITHMETIC = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul")
+_IN_PLACE = {f"i{name}" for name in (*_ARITHMETIC, "and", "or", "xor")}
+_REFLECTED = {f"r{name}" for name in (*_ARITHMETIC, "div")}
+
+
+def is_silent(raw: str) -> bool:
+    """Whether the operation computes nothing that would be worth a row."""
+    return raw in _SILENT
+
+
+def lends_memory(raw: str) -> bool:
+    """Whether the operation gives out its tensor's memory unversioned."""
+    return raw in _LENDS_MEMORY
+
+
+def may_change_inputs(
+    function: Function, raw: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> bool:
+    """Whether inputs must be looked at before the call, since it may overwrite them."""
+    if raw.endswith("_"):
+        return not raw.endswith("__") or raw == "__setitem__" or raw[2:-2] in _IN_PLACE
+    if "out" in kwargs or "inplace" in kwargs:
+        return True
+    if getattr(function, "__module__", None) == "torch.nn.functional":
+        return any(argument is True for argument in args)
+    return False
+
+
+def settings(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """The arguments that are no tensors, in short."""
+    parts = [text for text in (_brief(argument) for argument in args) if text]
+    parts += [f"{key}={text}" for key, value in kwargs.items() if (text := _brief(value))]
+    joined = ", ".join(parts)
+    return joined if len(joined) <= _LONGEST_SETTINGS else joined[: _LONGEST_SETTINGS - 1] + "…"
+
+
+def _brief(value: Any) -> str:
+    """A short text of a plain value; empty for tensors and what holds them."""
+    if isinstance(value, Tensor):
+        return ""
+    if value is None or isinstance(value, bool | int | float | str | torch.dtype | torch.device):
+        return repr(value) if isinstance(value, str) else str(value)
+    if value is Ellipsis:
+        return "..."
+    if isinstance(value, slice):
+        return _brief_slice(value)
+    if isinstance(value, tuple | list):
+        return _brief_sequence(value)
+    return type(value).__name__
+
+
+def _brief_slice(value: slice) -> str:
+    ends = [
+        "" if end is None else str(end) if isinstance(end, int) else "…"
+        for end in (value.start, value.stop)
+    ]
+    step = f":{value.step}" if isinstance(value.step, int) else ""
+    return ":".join(ends) + step
+
+
+def _brief_sequence(values: Iterable[Any]) -> str:
+    texts = [_brief(value) for value in values]
+    if texts and not any(texts):
+        return ""  # a list of tensors
+    return "(" + ", ".join(text or "tensor" for text in texts) + ")"

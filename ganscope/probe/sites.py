@@ -1,0 +1,62 @@
+"""Where in the user's code a call was made."""
+
+from __future__ import annotations
+
+import linecache
+from pathlib import Path
+from types import FrameType
+
+import torch
+
+from ganscope.traces import CallSite
+
+_PACKAGE = str(Path(__file__).parent.parent)
+_TORCH = str(Path(torch.__file__).parent)
+
+_USER, _PASS, _STOP = range(3)
+_verdicts: dict[str, int] = {}
+
+Place = tuple[str, int]
+"""File and line."""
+
+
+def find(frame: FrameType | None) -> Place | None:
+    """The innermost place at or above `frame` that is neither torch's nor the observer's."""
+    while frame is not None:
+        file = frame.f_code.co_filename
+        verdict = _verdicts.get(file)
+        if verdict is None:
+            verdict = _verdicts[file] = _judge(file)
+        if verdict == _USER:
+            return file, frame.f_lineno
+        if verdict == _STOP:
+            return None
+        frame = frame.f_back
+    return None
+
+
+def read(place: Place | None, known: dict[Place, CallSite] | None = None) -> CallSite | None:
+    """The place with its line of source; `known` remembers places that were read before."""
+    if place is None:
+        return None
+    site = known.get(place) if known is not None else None
+    if site is None:
+        file, line = place
+        site = CallSite(file, line, linecache.getline(file, line).strip())
+        if known is not None:
+            known[place] = site
+    return site
+
+
+def is_users(file: str) -> bool:
+    """Whether code in `file` is the user's, not torch's, Python's or the observer's."""
+    return _judge(file) == _USER
+
+
+def _judge(file: str) -> int:
+    if file.startswith(_PACKAGE):
+        room = file[len(_PACKAGE) + 1 :].partition("/")[0]
+        if room == "cli":
+            return _STOP  # started from the command line: no user's code calls us
+        return _USER if room in ("zoo", "training") else _PASS
+    return _PASS if file.startswith((_TORCH, "<frozen")) else _USER

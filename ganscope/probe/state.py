@@ -1,0 +1,128 @@
+"""Everything that a forward changes beside its output, kept and put back.
+
+Kept: buffers (BatchNorm's running statistics, spectral norm's vectors), train and eval flags,
+attributes that a forward binds anew (old-style weight and spectral norm write `weight` on each
+call), and the random state of torch, of every device in use, of Python and of numpy. Weights
+are not copied; that a forward changed one is noticed by its version and said.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+_HAS_MPS = torch.backends.mps.is_available()
+
+
+class RandomState:
+    """The state of every random number generator that a forward may draw from."""
+
+    def __init__(self) -> None:
+        self._torch = torch.get_rng_state()
+        self._cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+        self._mps = torch.mps.get_rng_state() if _HAS_MPS else None
+        self._python = random.getstate()
+        self._numpy = np.random.get_state()
+
+    def restore(self) -> None:
+        """Put every generator back."""
+        torch.set_rng_state(self._torch)
+        if self._cuda is not None:
+            torch.cuda.set_rng_state_all(self._cuda)
+        if self._mps is not None:
+            torch.mps.set_rng_state(self._mps)
+        random.setstate(self._python)
+        np.random.set_state(self._numpy)
+
+
+class ModelState:
+    """What a forward may change on `model` and its parts."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._flags: list[tuple[nn.Module, bool]] = []
+        self._parts: list[_PartState] = []
+        self._contents: list[tuple[Tensor, Tensor]] = []
+        self._versions: list[tuple[str, Tensor, int]] = []
+        kept: set[int] = set()
+        for path, part in model.named_modules():
+            self._flags.append((part, part.training))
+            if not _is_plain(part):
+                self._parts.append(_PartState(part))
+                self._keep(vars(part).values(), kept)
+            if part._buffers:
+                self._keep(part._buffers.values(), kept)
+            for name, parameter in part._parameters.items():
+                if parameter is not None and not parameter.is_inference():
+                    full = f"{path}.{name}" if path else name
+                    self._versions.append((full, parameter, parameter._version))
+
+    def _keep(self, values: Iterable[Any], kept: set[int]) -> None:
+        """Copy the tensors among `values`, each once.
+
+        One with a graph behind it was computed from weights, and the forward binds it anew.
+        """
+        for value in values:
+            if type(value) is Tensor and id(value) not in kept and value.grad_fn is None:
+                kept.add(id(value))
+                self._contents.append((value, value.detach().clone()))
+
+    def restore(self) -> list[str]:
+        """Put all back; returns notes about what was changed for good."""
+        for part in self._parts:
+            part.restore()
+        for module, training in self._flags:
+            if module.training is not training:
+                module.training = training
+        for tensor, content in self._contents:
+            if tensor.is_inference():
+                with torch.inference_mode():
+                    tensor.copy_(content)
+            else:
+                # Through `.data`: a graph that was built before must not see a new version.
+                tensor.data.copy_(content)
+        return [
+            f"the forward changed the parameter {name} in place; that change stays"
+            for name, parameter, version in self._versions
+            if parameter._version != version
+        ]
+
+
+def _is_plain(module: nn.Module) -> bool:
+    """Whether it is one of torch's own layers, whose forward binds no attribute anew."""
+    return (
+        type(module).__module__.startswith("torch.nn.modules.")
+        and not module._forward_pre_hooks
+        and not module._forward_hooks
+    )
+
+
+class _PartState:
+    """Attributes, registries and generators of one module: which objects they were."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+        self.attributes = dict(vars(module))
+        self.registries = [
+            (registry, dict(registry))
+            for registry in (module._buffers, module._parameters, module._modules)
+            if isinstance(registry, dict)
+        ]
+        self.generators = [
+            (value, value.get_state())
+            for value in self.attributes.values()
+            if type(value) is torch.Generator
+        ]
+
+    def restore(self) -> None:
+        for live, kept in [(vars(self.module), self.attributes), *self.registries]:
+            if len(live) != len(kept) or any(live.get(key) is not kept[key] for key in kept):
+                live.clear()
+                live.update(kept)
+        for generator, state in self.generators:
+            generator.set_state(state)

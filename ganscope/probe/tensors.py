@@ -1,0 +1,243 @@
+"""From a live tensor to its record, at once and without keeping it.
+
+A tensor that was seen already in this step, unchanged since (the same object, memory and
+version), is not computed again: a layer's input is the layer before's output. The cache holds
+drafts of records and weak references, never tensors.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganscope.probe import device_statistics
+from ganscope.probe.figures import SMALL, Figures, Stage
+from ganscope.probe.samples import corner, take_samples
+from ganscope.traces import TensorRecord
+
+_NATIVE = {
+    torch.float32,
+    torch.float64,
+    torch.int64,
+    torch.int32,
+    torch.int16,
+    torch.int8,
+    torch.uint8,
+    torch.uint16,
+    torch.uint32,
+    torch.uint64,
+    torch.bool,
+}
+"""Types whose memory numpy reads as it is."""
+
+_WIDENED = {
+    torch.float16,
+    torch.bfloat16,
+    torch.float8_e4m3fn,
+    torch.float8_e5m2,
+    torch.float8_e4m3fnuz,
+    torch.float8_e5m2fnuz,
+}
+"""Types read through a float32 copy, which holds each of their values exactly."""
+
+_READABLE = _NATIVE | _WIDENED
+
+_dtype_names: dict[torch.dtype, str] = {}
+
+
+class TensorDraft:
+    """A record whose figures may still be to come."""
+
+    __slots__ = (
+        "_final",
+        "device",
+        "dtype",
+        "figures",
+        "note",
+        "place",
+        "requires_grad",
+        "shape",
+        "version",
+    )
+
+    def __init__(self, tensor: Tensor, figures: Figures, note: str | None = None) -> None:
+        self.shape = tensor.shape
+        self.dtype = tensor.dtype
+        self.device = "cpu" if tensor.is_cpu else str(tensor.device)
+        self.requires_grad = tensor.requires_grad
+        self.figures = figures
+        self.note = note
+        self.place = 0
+        """Address of the values; 0 where unknown."""
+        self.version = -1
+        self._final: TensorRecord | None = None
+
+    @property
+    def dtype_name(self) -> str:
+        """The type without its ``torch.`` prefix."""
+        name = _dtype_names.get(self.dtype)
+        if name is None:
+            name = _dtype_names[self.dtype] = str(self.dtype).removeprefix("torch.")
+        return name
+
+    def finish(self) -> TensorRecord:
+        """The finished record, the same one each time."""
+        if self._final is None:
+            figures = self.figures
+            figures.settle()
+            self._final = TensorRecord(
+                tuple(self.shape),
+                self.dtype_name,
+                self.device,
+                self.requires_grad,
+                figures.stats,
+                self.note,
+                figures.preview,
+                figures.samples,
+            )
+        return self._final
+
+
+class TensorObserver:
+    """Makes records of tensors within one step.
+
+    Args:
+        keep_samples: Whether to keep real values for the pictures.
+    """
+
+    def __init__(self, *, keep_samples: bool = False) -> None:
+        self.keep_samples = keep_samples
+        # By id, which is given to another tensor once this one is gone: the reference tells.
+        self._seen: dict[int, tuple[weakref.ref[Tensor], TensorDraft]] = {}
+        self._trusting = True
+        self._stage = Stage()
+        self._batch = device_statistics.Batch()
+
+    def record(self, tensor: Tensor) -> TensorDraft:
+        """What `tensor` is at this moment; never raises for the tensor's sake."""
+        seen = self._seen.get(id(tensor))
+        try:
+            version, place = tensor._version, tensor.data_ptr()
+        except (RuntimeError, NotImplementedError):
+            # Inference tensors have no version; sparse and functorch ones no memory.
+            return self._observe(tensor)
+        if seen is not None and seen[0]() is tensor:
+            draft = seen[1]
+            if (
+                draft.version == version
+                and draft.place == place
+                and draft.shape == tensor.shape
+                and draft.requires_grad == tensor.requires_grad
+            ):
+                return draft
+        draft = self._observe(tensor)
+        draft.version, draft.place = version, place
+        self._remember(tensor, draft)
+        return draft
+
+    def record_view(self, tensor: Tensor, sources: Iterable[TensorDraft]) -> TensorDraft:
+        """Like `record`, for the result of an operation that may only re-read a source."""
+        if not self._trusting or id(tensor) in self._seen or not tensor._is_view():
+            return self.record(tensor)
+        place, version, count = tensor.data_ptr(), tensor._version, tensor.numel()
+        for source in sources:
+            if (
+                source.place == place
+                and source.version == version
+                and source.shape.numel() == count
+                and source.dtype == tensor.dtype
+                and tensor.is_contiguous()
+                and source.figures.contiguous
+            ):
+                draft = TensorDraft(tensor, source.figures.reread(tuple(tensor.shape)))
+                draft.version, draft.place = version, place
+                self._remember(tensor, draft)
+                return draft
+        return self.record(tensor)
+
+    def distrust(self) -> None:
+        """Take nothing from the cache for the rest of the step.
+
+        For when memory was lent out in a way (`.data`, `.numpy()`) in which a change bumps no
+        version.
+        """
+        self._seen.clear()
+        self._trusting = False
+
+    def forget(self) -> None:
+        """Drop the cache: the step has ended."""
+        self._seen.clear()
+        self._trusting = True
+
+    def _remember(self, tensor: Tensor, draft: TensorDraft) -> None:
+        if self._trusting:
+            self._seen[id(tensor)] = (weakref.ref(tensor), draft)
+
+    def _observe(self, tensor: Tensor) -> TensorDraft:
+        try:
+            if not tensor.is_cpu:
+                return self._observe_on_device(tensor)
+            array = _as_array(tensor)
+            if array is None:
+                return TensorDraft(tensor, Figures(), explain(tensor))
+            if array.dtype == np.float32 and array.size <= SMALL:
+                figures = self._stage.add(array, samples=self.keep_samples)
+            else:
+                figures = Figures()
+                figures.take(array, samples=self.keep_samples)
+            figures.contiguous = array.flags.c_contiguous
+            return TensorDraft(tensor, figures)
+        except Exception as error:
+            reason = explain(tensor) or f"no figures: {type(error).__name__} while reading it"
+            return TensorDraft(tensor, Figures(), reason)
+
+    def _observe_on_device(self, tensor: Tensor) -> TensorDraft:
+        reason = explain(tensor)
+        if reason is not None:
+            return TensorDraft(tensor, Figures(), reason)
+        figures = self._batch.add(tensor)
+        if self.keep_samples:
+            figures.samples = take_samples(corner(tensor))
+        return TensorDraft(tensor, figures)
+
+
+def _as_array(tensor: Tensor) -> np.ndarray[Any, Any] | None:
+    """The values as a numpy array over the same memory where possible, else None."""
+    if tensor.layout is not torch.strided or tensor.is_nested:
+        return None
+    plain = tensor.detach() if tensor.requires_grad else tensor
+    if plain.dtype in _NATIVE:
+        return (plain.resolve_neg() if plain.is_neg() else plain).numpy()  # type: ignore[no-any-return]
+    if plain.dtype in _WIDENED:
+        return plain.to(torch.float32).numpy()  # type: ignore[no-any-return]
+    return None
+
+
+_Reason = tuple[Callable[[Tensor], bool], str]
+
+_REASONS: tuple[_Reason, ...] = (
+    (lambda t: torch._C._functorch.is_functorch_wrapped_tensor(t), "inside vmap or grad"),
+    (lambda t: type(t).__name__ == "FakeTensor", "a fake tensor holds no values"),
+    (lambda t: t.is_meta, "the meta device holds no values"),
+    (lambda t: t.is_nested, "nested: no figures for this layout"),
+    (lambda t: t.layout is not torch.strided, "sparse: no figures for this layout"),
+    (lambda t: t.is_quantized, "quantized: no figures for this type"),
+    (lambda t: t.is_complex(), "complex: no order, so no figures"),
+    (lambda t: t.dtype not in _READABLE, "no figures for this type"),
+)
+
+
+def explain(tensor: Tensor) -> str | None:
+    """Why there can be no figures of `tensor`, or None where there can."""
+    for applies, reason in _REASONS:
+        try:
+            if applies(tensor):
+                return reason
+        except Exception:
+            return f"no figures: a {type(tensor).__name__} cannot be read"
+    return None

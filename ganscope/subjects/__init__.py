@@ -1,0 +1,1 @@
+"""What runs under the probe: from what a user names to live modules with their inputs."""

@@ -1,0 +1,39 @@
+"""What happened, as immutable values: the nouns of a trace and their plain form."""
+
+from ganscope.traces.call import Call, CallSite, Gradient
+from ganscope.traces.step import (
+    Backward,
+    LedgerEntry,
+    Loss,
+    LossPart,
+    Optimizer,
+    ParameterUpdate,
+    Step,
+    Update,
+)
+from ganscope.traces.tensor import Histogram, Samples, TensorRecord, TensorStats
+from ganscope.traces.trace import SCHEMA, Failure, Finding, Meta, Network, Trace
+
+__all__ = [
+    "SCHEMA",
+    "Backward",
+    "Call",
+    "CallSite",
+    "Failure",
+    "Finding",
+    "Gradient",
+    "Histogram",
+    "LedgerEntry",
+    "Loss",
+    "LossPart",
+    "Meta",
+    "Network",
+    "Optimizer",
+    "ParameterUpdate",
+    "Samples",
+    "Step",
+    "TensorRecord",
+    "TensorStats",
+    "Trace",
+    "Update",
+]

@@ -1,0 +1,87 @@
+"""One call of a module or of a functional operation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ganscope.traces.tensor import TensorRecord, TensorStats
+
+
+@dataclass(frozen=True, slots=True)
+class CallSite:
+    """Where the user's code made a call.
+
+    Attributes:
+        file: The file's path as Python knows it.
+        line: Line number, from 1.
+        code: The source line, stripped; empty where it cannot be read.
+    """
+
+    file: str
+    line: int
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gradient:
+    """A gradient that arrived at one output of a call.
+
+    Attributes:
+        backward: Id of the run of the backward engine that brought it.
+        output: Which of the call's outputs, from 0.
+        stats: Figures of the gradient.
+    """
+
+    backward: int
+    output: int
+    stats: TensorStats | None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One module call or one functional operation.
+
+    Attributes:
+        id: Unique within the step; calls are numbered in the order in which they began.
+        parent: Id of the module call around it, or None.
+        update: Index of the update in which it ran; None where it fed no loss.
+        purpose: ``training`` or ``evaluation``.
+        kind: ``module`` or ``op``.
+        network: Name of the network it belongs to; empty for an op outside any network.
+        path: ``generator.model.0``; an op's is its enclosing module's plus ``/view``.
+        type: Class of the module, or name of the operation.
+        nth: How many calls this module had in the step, this one included.
+        inputs: The tensors that went in, as they were before the call.
+        outputs: The tensors that came out, as they were right after it.
+        parameters: Number of parameters of the module and all inside it, each counted once.
+        seconds: Wall time of the call without the observer's own; None with a note where
+            it could not be taken.
+        site: Where the user's code made the call.
+        gradients: Gradients that later arrived at its outputs.
+        settings: The module's own description of its settings (``extra_repr``), or an
+            operation's arguments that are no tensors.
+        note: What could not be seen inside it, and why.
+    """
+
+    id: int
+    parent: int | None
+    update: int | None
+    purpose: str
+    kind: str
+    network: str
+    path: str
+    type: str
+    nth: int
+    inputs: tuple[TensorRecord, ...]
+    outputs: tuple[TensorRecord, ...]
+    parameters: int
+    seconds: float | None
+    site: CallSite | None
+    gradients: tuple[Gradient, ...] = ()
+    settings: str = ""
+    note: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The path, with ``#2`` behind it for a repeated call."""
+        return self.path if self.nth == 1 else f"{self.path} #{self.nth}"

@@ -1,0 +1,154 @@
+"""Nouns to plain data and back, driven by their annotations alone.
+
+The plain form is strict JSON: NaN and the infinities, which a preview or a loss may hold,
+stand in it as the strings ``"nan"``, ``"inf"`` and ``"-inf"``; bytes as base64.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from ganscope.errors import TraceFormatError
+
+T = TypeVar("T")
+
+_NONFINITE = ("nan", "inf", "-inf")
+
+
+def to_plain(value: Any) -> Any:
+    """`value` as dicts, lists, strings, numbers, booleans and None."""
+    kind = type(value)
+    if kind is float:
+        return value if math.isfinite(value) else repr(value)
+    if value is None or kind in (int, str, bool):
+        return value
+    if kind is tuple:
+        return [to_plain(item) for item in value]
+    if kind is bytes:
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    return {name: to_plain(getattr(value, name)) for name in _readers(kind)}
+
+
+def from_plain(noun: type[T], data: Any) -> T:
+    """An instance of `noun` from its plain form; keys it does not know are passed over.
+
+    Raises:
+        TraceFormatError: A key is missing or a value has the wrong type.
+    """
+    return _read(noun, data, noun.__name__.lower())  # type: ignore[no-any-return]
+
+
+def require(data: Any, schema: str) -> None:
+    """Refuse `data` that does not call itself `schema`.
+
+    Raises:
+        TraceFormatError: It is no mapping, or names another schema.
+    """
+    if not isinstance(data, Mapping):
+        raise TraceFormatError(f"a trace is an object, this is a {type(data).__name__}")
+    given = data.get("schema")
+    if given != schema:
+        raise TraceFormatError(
+            f"schema {given!r} is not {schema!r}; it may come from a newer ganscope: upgrade, "
+            "or take the trace again"
+        )
+
+
+@cache
+def _readers(noun: type) -> dict[str, tuple[Any, bool]]:
+    """Field name → (annotation, whether it may be missing)."""
+    hints = get_type_hints(noun)
+    return {
+        field.name: (
+            hints[field.name],
+            field.default is not MISSING or field.default_factory is not MISSING,
+        )
+        for field in fields(noun)
+    }
+
+
+def _read(annotation: Any, data: Any, where: str) -> Any:
+    if is_dataclass(annotation):
+        return _read_noun(annotation, data, where)
+    origin = get_origin(annotation)
+    if origin in (Union, types.UnionType):
+        return _read_union(get_args(annotation), data, where)
+    if origin is tuple:
+        if not isinstance(data, list | tuple):
+            raise _mismatch("a list", data, where)
+        item = get_args(annotation)[0]
+        return tuple(_read(item, value, f"{where}[{i}]") for i, value in enumerate(data))
+    if origin is not None and issubclass(origin, Mapping):
+        if not isinstance(data, Mapping):
+            raise _mismatch("an object", data, where)
+        item = get_args(annotation)[1]
+        return {key: _read(item, value, f"{where}.{key}") for key, value in data.items()}
+    return _SCALARS[annotation](data, where)
+
+
+def _read_noun(noun: Any, data: Any, where: str) -> Any:
+    if not isinstance(data, Mapping):
+        raise _mismatch("an object", data, where)
+    values = {}
+    for name, (annotation, optional) in _readers(noun).items():
+        if name in data:
+            values[name] = _read(annotation, data[name], f"{where}.{name}")
+        elif not optional:
+            raise TraceFormatError(f"{where}.{name} is missing")
+    return noun(**values)
+
+
+def _read_union(choices: tuple[Any, ...], data: Any, where: str) -> Any:
+    if data is None and type(None) in choices:
+        return None
+    choices = tuple(choice for choice in choices if choice is not type(None))
+    if len(choices) == 1:
+        return _read(choices[0], data, where)
+    if type(data) in choices:
+        return data
+    return _read(float, data, where)
+
+
+def _read_float(data: Any, where: str) -> float:
+    if isinstance(data, bool) or not (isinstance(data, int | float) or data in _NONFINITE):
+        raise _mismatch("a number", data, where)
+    return float(data)
+
+
+def _read_bytes(data: Any, where: str) -> bytes:
+    try:
+        return base64.b64decode(data, validate=True)
+    except (TypeError, ValueError, binascii.Error):
+        raise _mismatch("base64 text", data, where) from None
+
+
+def _read_exactly(kind: type, words: str) -> Callable[[Any, str], Any]:
+    def read(data: Any, where: str) -> Any:
+        if type(data) is not kind:
+            raise _mismatch(words, data, where)
+        return data
+
+    return read
+
+
+_SCALARS: dict[Any, Callable[[Any, str], Any]] = {
+    float: _read_float,
+    bytes: _read_bytes,
+    int: _read_exactly(int, "a whole number"),
+    str: _read_exactly(str, "text"),
+    bool: _read_exactly(bool, "true or false"),
+}
+
+
+def _mismatch(expected: str, data: Any, where: str) -> TraceFormatError:
+    given = "null" if data is None else type(data).__name__
+    return TraceFormatError(f"{where} should be {expected}, and is {given}")

@@ -1,0 +1,142 @@
+"""One training step: its updates, their losses, backward runs and parameter changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ganscope.traces.call import Call
+from ganscope.traces.tensor import TensorStats
+
+
+@dataclass(frozen=True, slots=True)
+class LossPart:
+    """A scalar that fed a loss: its name in the user's code and its value."""
+
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A tensor on which backward ran.
+
+    Attributes:
+        name: Its name in the user's code.
+        value: Its value; may be NaN or infinite.
+        call: Id of the call that made it, where seen.
+        parts: The scalars that fed it.
+    """
+
+    name: str
+    value: float
+    call: int | None
+    parts: tuple[LossPart, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Backward:
+    """One run of the backward engine.
+
+    Attributes:
+        id: Unique within the step.
+        loss: Name of the loss it started from.
+        kind: ``backward``, or ``grad`` for ``torch.autograd.grad``.
+        reached: How many parameter tensors of each network received a gradient.
+    """
+
+    id: int
+    loss: str | None
+    kind: str
+    reached: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterUpdate:
+    """What an optimizer did to one parameter.
+
+    Attributes:
+        name: Full path, such as ``generator.model.0.weight``.
+        shape: Its shape.
+        optimizer: Name of the optimizer that moved it.
+        gradient: Figures of the gradient as the optimizer saw it.
+        weight_norm: L2 norm before the update.
+        update_norm: L2 norm of the change.
+        update_ratio: `update_norm` / `weight_norm`.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    optimizer: str
+    gradient: TensorStats | None
+    weight_norm: float | None
+    update_norm: float | None
+    update_ratio: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Optimizer:
+    """An optimizer: its name in the user's code, its class, one learning rate per group."""
+
+    name: str
+    type: str
+    learning_rates: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Everything toward one call of ``optimizer.step()``.
+
+    Attributes:
+        index: Place in the step, from 0.
+        optimizers: Those that stepped; several where no forward lay between them.
+        networks: Names of the networks that were moved.
+        losses: What backward ran on.
+        backwards: Runs of the backward engine.
+        gradient_scale: Factor of a GradScaler; 1.0 without one.
+        parameters: What each moved parameter went through.
+    """
+
+    index: int
+    optimizers: tuple[Optimizer, ...] = ()
+    networks: tuple[str, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    backwards: tuple[Backward, ...] = ()
+    gradient_scale: float = 1.0
+    parameters: tuple[ParameterUpdate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """Gradients that a backward left in a network, and what became of them.
+
+    Attributes:
+        network: Who received them.
+        backward: Id of the backward that brought them.
+        tensors: How many parameter tensors.
+        fate: ``used``, ``cleared`` or ``left``.
+        update: Index of the update that used or cleared them, where known.
+    """
+
+    network: str
+    backward: int
+    tensors: int
+    fate: str
+    update: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One training iteration, or one standalone forward (one update, no optimizer).
+
+    Attributes:
+        index: From 0.
+        calls: Every call, in the order in which they began.
+        updates: In the order in which they ran.
+        ledger: Who received gradients from which backward, and their fate.
+    """
+
+    index: int
+    calls: tuple[Call, ...]
+    updates: tuple[Update, ...] = ()
+    ledger: tuple[LedgerEntry, ...] = ()

@@ -1,0 +1,154 @@
+"""The whole record of one observation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from ganscope.traces import schema
+from ganscope.traces.call import CallSite
+from ganscope.traces.step import Step
+
+SCHEMA = "ganscope.trace/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """Under which circumstances a trace was taken.
+
+    Attributes:
+        ganscope: Version of ganscope.
+        torch: Version of torch.
+        python: Version of Python.
+        seed: Seed of the random numbers, where one was set.
+        device: Where the network's parameters lived.
+        threads: Number of threads torch computed with.
+        command: The command, or the function, that took the trace.
+        created: Time in UTC, ISO 8601.
+        completeness: ``complete``, ``partial`` or ``unavailable: reason``.
+        notes: What could not be seen, one sentence each.
+    """
+
+    ganscope: str
+    torch: str
+    python: str
+    seed: int | None
+    device: str
+    threads: int
+    command: str
+    created: str
+    completeness: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """An outermost called module that owns parameters.
+
+    Attributes:
+        name: The user's variable, else the class in snake_case.
+        type: Its class.
+        role: ``generator``, ``discriminator``, ``other`` or ``unknown``.
+        parameters: Number of parameters, shared ones counted once.
+        wrapper: ``DataParallel``, ``DistributedDataParallel`` or ``compiled``, where it was
+            wrapped in one.
+    """
+
+    name: str
+    type: str
+    role: str
+    parameters: int
+    wrapper: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Where and why a forward failed.
+
+    Attributes:
+        step: Index of the step.
+        update: Index of the update.
+        call: Id of the innermost call that failed, where one was open.
+        message: The original exception, as ``Type: text``.
+        expected: In words, what the layer takes; None where that is not known.
+        got: In words, what it was given.
+        site: Where in the user's code.
+    """
+
+    step: int
+    update: int | None
+    call: int | None
+    message: str
+    expected: str | None
+    got: str | None
+    site: CallSite | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check says: what is wrong, where, on which evidence, and the mend."""
+
+    code: str
+    severity: str
+    where: str
+    evidence: Mapping[str, float]
+    why: str
+    mend: str
+
+
+class Presenter(Protocol):
+    """Shows a trace; handed in from above, since a trace knows no views."""
+
+    def text(self, trace: Trace) -> str:
+        """The trace as plain text."""
+
+    def html(self, trace: Trace) -> str:
+        """The trace as an HTML fragment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Everything that one observation saw, as plain immutable values.
+
+    Attributes:
+        meta: Versions, seed, device, how complete it is.
+        networks: The networks seen.
+        steps: The steps seen; a standalone forward is one step.
+        failure: Where the forward failed, if it did.
+        findings: What checks said of it.
+    """
+
+    meta: Meta
+    networks: tuple[Network, ...]
+    steps: tuple[Step, ...]
+    failure: Failure | None = None
+    findings: tuple[Finding, ...] = ()
+
+    presenter: ClassVar[Presenter | None] = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The trace as plain data that strict JSON can hold: the contract `ganscope.trace/1`."""
+        return {"schema": SCHEMA, **schema.to_plain(self)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Trace:
+        """The inverse of `to_dict`.
+
+        Raises:
+            TraceFormatError: The data does not follow the contract; the message names the place.
+        """
+        schema.require(data, SCHEMA)
+        return schema.from_plain(cls, data)
+
+    def __str__(self) -> str:
+        return self.presenter.text(self) if self.presenter else repr(self)
+
+    def __repr__(self) -> str:
+        names = ", ".join(network.name for network in self.networks) or "nothing"
+        calls = sum(len(step.calls) for step in self.steps)
+        failed = ", failed" if self.failure else ""
+        return f"<Trace of {names}: {calls} calls in {len(self.steps)} step(s){failed}>"
+
+    def _repr_html_(self) -> str | None:
+        return self.presenter.html(self) if self.presenter else None

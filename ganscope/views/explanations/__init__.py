@@ -1,0 +1,1 @@
+"""The sentences behind ``--explain``, by type of layer."""

@@ -1,0 +1,122 @@
+"""Activations: what is done to each number alone."""
+
+from __future__ import annotations
+
+from ganscope.traces import Call
+from ganscope.views import style
+from ganscope.views.describe import read_settings
+from ganscope.views.explanations import shapes
+from ganscope.views.explanations.registry import explains
+
+
+def _nonpositive(call: Call) -> str | None:
+    stats = shapes.output_stats(call)
+    if stats is None or stats.fraction_nonpositive is None:
+        return None
+    return f"{style.format_share(stats.fraction_nonpositive)} of the values are now ≤ 0"
+
+
+def _range(call: Call) -> str | None:
+    stats = shapes.output_stats(call)
+    if stats is None or stats.min is None:
+        return None
+    return f"here from {style.format_number(stats.min)} to {style.format_number(stats.max)}"
+
+
+def _in_place(call: Call) -> str | None:
+    if read_settings(call.settings).get("inplace") != "True":
+        return None
+    return "its input is overwritten (in place)"
+
+
+@explains("LeakyReLU", "leaky_relu", "leaky_relu_")
+def leaky_relu(call: Call, _: str) -> str | None:
+    """X or a fraction of it."""
+    slope = read_settings(call.settings).get("negative_slope")
+    below = f"{slope}·x" if slope else "a small fraction of x"
+    return shapes.sentence(
+        f"each number: x if x > 0, else {below}", _nonpositive(call), _in_place(call)
+    )
+
+
+@explains("ReLU", "relu", "relu_")
+def relu(call: Call, _: str) -> str | None:
+    """X or 0."""
+    stats = shapes.output_stats(call)
+    zeros = stats.fraction_zero if stats else None
+    share = f"{style.format_share(zeros)} of the values are now 0" if zeros is not None else None
+    return shapes.sentence("each number: x if x > 0, else 0", share, _in_place(call))
+
+
+@explains("ELU", "elu")
+def elu(call: Call, _: str) -> str | None:
+    """An exponential below zero."""
+    return shapes.sentence(
+        "each number: x if x > 0, else alpha·(eˣ - 1)", _nonpositive(call), _in_place(call)
+    )
+
+
+@explains("GELU", "gelu")
+def gelu(call: Call, _: str) -> str | None:
+    """X weighted by the normal distribution."""
+    return shapes.sentence(
+        "each number: x times the share of a standard normal distribution that lies below x",
+        _nonpositive(call),
+    )
+
+
+@explains("SiLU", "silu")
+def silu(call: Call, _: str) -> str | None:
+    """X times its sigmoid."""
+    return shapes.sentence("each number: x·sigmoid(x)", _nonpositive(call), _in_place(call))
+
+
+@explains("PReLU", "prelu")
+def prelu(call: Call, _: str) -> str | None:
+    """A leaky ReLU that learns its slope."""
+    return shapes.sentence(
+        "each number: x if x > 0, else a learned slope times x", _nonpositive(call)
+    )
+
+
+@explains("Softplus", "softplus")
+def softplus(call: Call, _: str) -> str | None:
+    """A smooth ReLU."""
+    return shapes.sentence("each number: log(1 + eˣ), a smooth ReLU, always > 0", _range(call))
+
+
+@explains("Tanh", "tanh", "tanh_")
+def tanh(call: Call, role: str) -> str | None:
+    """Squeezes into -1..1."""
+    pixels = ", the range that pixels are scaled to" if role == "generator" else ""
+    return shapes.sentence(f"squeezes each number into -1..1{pixels}", _range(call))
+
+
+@explains("Sigmoid", "sigmoid", "sigmoid_")
+def sigmoid(call: Call, role: str) -> str | None:
+    """Squeezes into 0..1."""
+    stats = shapes.output_stats(call)
+    mean = stats.mean if stats else None
+    if role != "discriminator":
+        return shapes.sentence("squeezes each number into 0..1", _range(call))
+    return shapes.sentence(
+        "squeezes each number into 0..1: the probability that the image is real",
+        "about 0.5 means that it cannot tell",
+        f"here the mean is {style.format_number(mean)}" if mean is not None else None,
+    )
+
+
+@explains("Softmax", "softmax")
+def softmax(call: Call, _: str) -> str | None:
+    """Positive numbers that add up to one."""
+    along = read_settings(call.settings).get("dim")
+    where = f" along dimension {along}" if along and along != "None" else ""
+    return shapes.sentence(
+        f"eˣ divided by the sum of all eˣ{where}: positive numbers that add up to 1", _range(call)
+    )
+
+
+@explains("Identity")
+def identity(_: Call, __: str) -> str | None:
+    """Nothing."""
+    return "passes its input on as it is"

@@ -1,0 +1,137 @@
+"""The table as an HTML fragment for notebooks.
+
+Colours are taken from the page, so that it reads on light and on dark; every text of the
+trace is escaped, as it may come from a stranger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+
+from ganscope.traces import Histogram, Step, Trace
+from ganscope.views import passes, style, summary
+from ganscope.views.columns import COLUMNS, HISTOGRAM, LAYER, NOTE, Column, indentation, notes_of
+from ganscope.views.options import ViewOptions
+from ganscope.views.registry import view
+from ganscope.views.rows import Row, rows_of
+
+_FLOW_WIDTH = 160
+_BARS = 16
+_BAR_WIDTH, _BAR_HEIGHT = 5, 16
+
+_TABLE = (
+    "border-collapse:collapse;background:transparent;color:inherit;font-size:0.9em;"
+    "font-variant-numeric:tabular-nums"
+)
+_CELL = "padding:1px 8px;border:0;white-space:pre;background:transparent;text-align:"
+_HEAD = "border-bottom:1px solid currentColor;"
+_ROWS = {
+    "failed": "font-weight:bold;color:#d3302f",
+    "op": "font-style:italic;opacity:0.75",
+    "container": "opacity:0.75",
+    "module": "",
+}
+
+
+@view("html")
+def html(trace: Trace, options: ViewOptions) -> str:
+    """The table with every column, and the lines around it.
+
+    Raises:
+        UsageError: The options select nothing.
+    """
+    shown = passes.apply(trace, options)
+    blocks = [f"<p><strong>{escape(' · '.join(summary.title(trace)))}</strong></p>"]
+    for step in shown.steps:
+        failed = shown.failure
+        rows = rows_of(step.calls, failed.call if failed and failed.step == step.index else None)
+        if len(shown.steps) > 1:
+            blocks.append(f"<p><strong>step {step.index}</strong></p>")
+        blocks.append(_table(rows, _explained(trace, step, rows, options)))
+        blocks.append(_lines(summary.flows([row.call for row in rows], _FLOW_WIDTH)))
+    blocks.append(_lines([summary.totals(trace, shown), *summary.unseen(trace)]))
+    blocks.append(_lines(summary.failure(trace)))
+    return '<div class="ganscope">\n' + "\n".join(filter(None, blocks)) + "\n</div>"
+
+
+def _explained(
+    trace: Trace, step: Step, rows: Sequence[Row], options: ViewOptions
+) -> dict[int, str]:
+    if not options.explain:
+        return {}
+    from ganscope.views.explain import sentences
+
+    return sentences(trace, step.index, rows)
+
+
+def _table(rows: Sequence[Row], explained: dict[int, str]) -> str:
+    if not rows:
+        return "<p>no calls</p>"
+    columns = [column for column in COLUMNS if column is not NOTE or any(map(notes_of, rows))]
+    head = "".join(
+        f'<th scope="col" style="{_HEAD}{_CELL}{column.justify}">{escape(column.header)}</th>'
+        for column in columns
+    )
+    cells = [_cells(column, rows) for column in columns]
+    body = "\n".join(_rows(rows, list(zip(*cells, strict=True)), explained))
+    return (
+        f'<table style="{_TABLE}">\n<thead><tr>{head}</tr></thead>\n'
+        f"<tbody>\n{body}\n</tbody>\n</table>"
+    )
+
+
+def _rows(
+    rows: Sequence[Row], cells: list[tuple[str, ...]], explained: dict[int, str]
+) -> Iterator[str]:
+    for row, own in zip(rows, cells, strict=True):
+        yield f'<tr style="{_ROWS[_kind(row)]}">{"".join(own)}</tr>'
+        if row.call.id in explained:
+            yield (
+                f'<tr><td colspan="{len(own)}" style="padding:0 8px 4px 3em;border:0;'
+                f'text-align:left;white-space:normal">{escape(explained[row.call.id])}</td></tr>'
+            )
+
+
+def _kind(row: Row) -> str:
+    if row.failed:
+        return "failed"
+    if row.is_op:
+        return "op"
+    return "container" if row.parts and row.depth else "module"
+
+
+def _cells(column: Column, rows: Sequence[Row]) -> list[str]:
+    texts = [escape(text) for text in column.texts(rows)]
+    if column is LAYER:
+        texts = [indentation(row, 2) + text for row, text in zip(rows, texts, strict=True)]
+    elif column is HISTOGRAM:
+        texts = [_bars(row.stats.histogram if row.stats else None) for row in rows]
+    return [f'<td style="{_CELL}{column.justify}">{text}</td>' for text in texts]
+
+
+def _bars(histogram: Histogram | None) -> str:
+    """A histogram as small bars in the colour of the text."""
+    if histogram is None or not any(histogram.counts):
+        return style.NOTHING
+    counts = style.merge_bins(histogram.counts, _BARS)
+    tallest = max(counts)
+    bars = "".join(
+        f'<rect x="{index * _BAR_WIDTH}" y="{_BAR_HEIGHT - height:g}" '
+        f'width="{_BAR_WIDTH - 1}" height="{height:g}"/>'
+        for index, count in enumerate(counts)
+        if count and (height := max(1.0, round(_BAR_HEIGHT * count / tallest, 1)))
+    )
+    low, high = style.format_number(histogram.low), style.format_number(histogram.high)
+    return (
+        f'<svg width="{len(counts) * _BAR_WIDTH}" height="{_BAR_HEIGHT}" fill="currentColor" '
+        f'role="img" aria-label="values from {low} to {high}">{bars}</svg>'
+    )
+
+
+def _lines(lines: Iterator[summary.Line] | list[summary.Line]) -> str:
+    return "\n".join(
+        f'<div style="white-space:normal"><span style="opacity:0.7">{escape(line.label)}</span> '
+        f"{escape(line.text)}</div>"
+        for line in lines
+    )

@@ -1,0 +1,163 @@
+"""What stands above and below a table, as plain text: whose pass it was, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ganscope.traces import Call, CallSite, Trace
+from ganscope.views import style
+from ganscope.views.describe import describe_type
+from ganscope.views.rows import Row, main_output, rows_of
+
+_MOST_FLOWS = 6
+_MOST_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A labelled line; `style` is a name in the palette."""
+
+    label: str
+    text: str
+    style: str = ""
+
+
+def title(trace: Trace) -> tuple[str, ...]:
+    """Network, class, parameters and circumstances, in parts that one separator joins."""
+    meta = trace.meta
+    seed = () if meta.seed is None else (f"seed {meta.seed}",)
+    networks = [
+        f"{network.name} ({network.type}"
+        + (f", {network.wrapper}" if network.wrapper else "")
+        + f"), {style.count_of(network.parameters, 'parameter')}"
+        for network in trace.networks
+    ] or ["no network seen"]
+    return tuple(style.printable(part) for part in (*networks, meta.device, *seed) if part)
+
+
+def flows(calls: Sequence[Call], width: int) -> Iterator[Line]:
+    """The shapes along the innermost calls, one line per outermost module call.
+
+    The batch dimension is left out where every shape has it; what does not fit into `width`
+    is left out from the middle.
+    """
+    chains = [chain for chain in _chains(rows_of(calls)) if len(chain[1]) > 1]
+    for label, shapes in chains[:_MOST_FLOWS]:
+        lead = f"{label}: " if len(chains) > 1 else ""
+        yield Line("flow", lead + _join_flow(_without_batch(shapes), width - len(lead)))
+    if len(chains) > _MOST_FLOWS:
+        yield Line("flow", f"… and {len(chains) - _MOST_FLOWS} more", "quiet")
+
+
+def totals(trace: Trace, shown: Trace) -> Line:
+    """Parameters, calls and time of the whole trace.
+
+    Args:
+        trace: As it was taken.
+        shown: As passes left it.
+    """
+    calls = [call for step in trace.steps for call in step.calls]
+    left = sum(len(step.calls) for step in shown.steps)
+    count = style.count_of(len(calls), "call")
+    parts = [
+        style.count_of(sum(network.parameters for network in trace.networks), "parameter"),
+        count if left == len(calls) else f"{style.format_count(left)} of {count} shown",
+    ]
+    outermost = [call.seconds for call in calls if call.parent is None]
+    known = [seconds for seconds in outermost if seconds is not None]
+    if known and len(known) == len(outermost):
+        parts.append(style.format_seconds(sum(known)))
+    return Line("total", " · ".join(parts))
+
+
+def unseen(trace: Trace) -> Iterator[Line]:
+    """What could not be seen, and every note; notes that many calls share are said once."""
+    if trace.meta.completeness != "complete":
+        yield Line("seen", style.printable(trace.meta.completeness), "warning")
+    for note in trace.meta.notes:
+        yield Line("note", style.printable(note))
+    shared: dict[str, list[str]] = {}
+    for step in trace.steps:
+        for call in step.calls:
+            tensors = (record.note for record in (*call.inputs, *call.outputs))
+            for note in dict.fromkeys(note for note in (call.note, *tensors) if note):
+                shared.setdefault(note, []).append(call.label or call.type)
+    for note, labels in shared.items():
+        yield Line("note", style.printable(f"{_some(labels)}: {note}"))
+
+
+def failure(trace: Trace) -> Iterator[Line]:
+    """Where and why the forward failed."""
+    failed = trace.failure
+    if failed is None:
+        return
+    call = failed_call(trace)
+    if call is not None:
+        label = style.printable(call.label or call.type)
+        yield Line("✗ failed", f"{label} · {describe_type(call)}", "warning")
+    else:
+        yield Line("✗ failed", "outside any call that was seen", "warning")
+    if failed.got:
+        yield Line("got", style.printable(failed.got))
+    if failed.expected:
+        yield Line("expects", style.printable(failed.expected))
+    site = failed.site or (call.site if call else None)
+    if site:
+        yield Line("where", _place(site))
+    yield Line("error", style.printable(failed.message))
+
+
+def failed_call(trace: Trace) -> Call | None:
+    """The innermost call that failed."""
+    if trace.failure is None:
+        return None
+    for step in trace.steps:
+        if step.index == trace.failure.step:
+            return next((call for call in step.calls if call.id == trace.failure.call), None)
+    return None
+
+
+def _place(site: CallSite) -> str:
+    code = f"  {site.code}" if site.code else ""
+    return style.printable(f"{site.file}:{site.line}{code}")
+
+
+def _some(labels: Sequence[str]) -> str:
+    distinct = list(dict.fromkeys(labels))
+    named = ", ".join(distinct[:_MOST_NAMED])
+    more = len(distinct) - _MOST_NAMED
+    return f"{named} and {more} more" if more > 0 else named
+
+
+def _chains(rows: Sequence[Row]) -> list[tuple[str, list[tuple[int, ...]]]]:
+    """Label of each outermost module call → the shapes along its innermost calls."""
+    chains: list[tuple[str, list[tuple[int, ...]]]] = []
+    for row in rows:
+        if row.depth == 0:
+            chains.append((row.full_name, []))
+        if row.parts or not chains:
+            continue
+        shapes = chains[-1][1]
+        came_in, came_out = row.call.inputs, main_output(row.call)
+        if not shapes and came_in and came_in[0].shape is not None:
+            shapes.append(came_in[0].shape)
+        if came_out and came_out.shape is not None and shapes[-1:] != [came_out.shape]:
+            shapes.append(came_out.shape)
+    return chains
+
+
+def _without_batch(shapes: Sequence[tuple[int, ...]]) -> list[str]:
+    first = shapes[0][:1]
+    same = first and all(shape[:1] == first for shape in shapes)
+    return [style.format_shape(shape[1:] if same else shape) for shape in shapes]
+
+
+def _join_flow(shapes: Iterable[str], width: int) -> str:
+    left = list(shapes)
+    text = " → ".join(left)
+    while len(text) > width and len(left) > 2:
+        del left[len(left) // 2]
+        middle = (len(left) + 1) // 2
+        text = " → ".join([*left[:middle], "…", *left[middle:]])
+    return text

@@ -1,0 +1,221 @@
+"""The table: one row per call, as many columns as the terminal has room for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from ganscope.traces import Step, Trace
+from ganscope.views import passes, style, summary
+from ganscope.views.columns import LAYER, TYPE, indentation
+from ganscope.views.layout import Layout, lay_out
+from ganscope.views.options import ViewOptions
+from ganscope.views.registry import view
+from ganscope.views.rows import Row, rows_of, warnings_of
+from ganscope.views.summary import Line
+
+_NARROWEST = 20
+_LABELS = 10
+
+
+@view("table")
+def table(trace: Trace, options: ViewOptions) -> TableView:
+    """The trace as a table for a terminal.
+
+    Raises:
+        UsageError: The options select nothing.
+    """
+    return TableView(trace, options)
+
+
+class TableView:
+    """A trace that rich can print; it takes the width that it is given.
+
+    Args:
+        trace: The trace.
+        options: What to show of it.
+    """
+
+    def __init__(self, trace: Trace, options: ViewOptions) -> None:
+        self.trace = trace
+        self.options = options
+        self.shown = passes.apply(trace, options)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        page = _Page(
+            width=max(_NARROWEST, self.options.width or options.max_width),
+            ascii_only=not style.can_encode_glyphs(console.encoding),
+        )
+        yield from page.packed(summary.title(self.trace), "heading")
+        for step in self.shown.steps:
+            yield from self._step(step, page)
+        if len(self.shown.steps) != 1:
+            yield Text("")
+        yield from page.lines([summary.totals(self.trace, self.shown)])
+        yield from page.lines(summary.unseen(self.trace))
+        if self.trace.failure:
+            yield Text("")
+            yield from page.lines(summary.failure(self.trace))
+
+    def _step(self, step: Step, page: _Page) -> Iterator[Text]:
+        failure = self.trace.failure
+        failed = failure.call if failure and failure.step == step.index else None
+        rows = rows_of(step.calls, failed)
+        yield Text("")
+        if len(self.shown.steps) > 1:
+            yield page.text(f"step {step.index}", "heading")
+        if not rows:
+            yield from page.wrapped("no calls", "quiet")
+            return
+        explained = self._explained(step, rows)
+        layout = lay_out(rows, page.width, ascii_only=page.ascii_only)
+        yield from page.head(layout)
+        for index, row in enumerate(rows):
+            yield page.row(layout, index, row)
+            yield from self._below(row, explained.get(row.call.id), page)
+        yield from page.missing(layout)
+        yield Text("")
+        yield from page.lines(summary.flows([row.call for row in rows], page.width - _LABELS))
+
+    def _explained(self, step: Step, rows: Sequence[Row]) -> dict[int, str]:
+        if not self.options.explain:
+            return {}
+        from ganscope.views.explain import sentences
+
+        return sentences(self.trace, step.index, rows)
+
+    def _below(self, row: Row, sentence: str | None, page: _Page) -> Iterator[Text]:
+        """What is said of one row under it."""
+        indent = (indentation(row, 2) + "  ")[: page.width // 4]
+        for warning in warnings_of(row):
+            yield from page.wrapped(warning, "warning", indent)
+        if self.options.values and row.output and row.output.preview:
+            yield from page.values(row, indent)
+        if sentence:
+            yield from page.wrapped(sentence, "explanation", indent)
+
+
+class _Page:
+    """Writes lines that are never wider than `width` and never leave their encoding."""
+
+    def __init__(self, width: int, *, ascii_only: bool) -> None:
+        self.width = width
+        self.ascii_only = ascii_only
+
+    def text(self, text: str, name: str = "") -> Text:
+        """One line in a style of the palette."""
+        if self.ascii_only:
+            text = style.to_ascii(text)
+        return Text(text, style.PALETTE.get(name, ""), no_wrap=True, overflow="ignore", end="\n")
+
+    def wrapped(self, text: str, name: str, indent: str = "") -> Iterator[Text]:
+        """Lines broken between words, or within one that is wider than a line."""
+        if self.ascii_only:
+            text = style.to_ascii(text)
+        for line in wrap(text, self.width - len(indent)):
+            yield self.text(indent + line, name)
+
+    def packed(self, parts: Sequence[str], name: str) -> Iterator[Text]:
+        """Parts joined by a separator, broken between parts only where they fit."""
+        line = ""
+        for part in parts:
+            joined = f"{line} · {part}" if line else part
+            if line and cell_len(joined) > self.width:
+                yield from self.wrapped(line, name)
+                joined = part
+            line = joined
+        yield from self.wrapped(line, name)
+
+    def lines(self, lines: Iterable[Line]) -> Iterator[Text]:
+        """Labelled lines; a label is not repeated below itself."""
+        last = ""
+        for line in lines:
+            label = "" if line.label == last else line.label
+            last = line.label
+            texts = wrap(
+                style.to_ascii(line.text) if self.ascii_only else line.text, self.width - _LABELS
+            )
+            for text in texts:
+                whole = self.text(f"{label:<{_LABELS}}", "quiet")
+                whole.append(text, style.PALETTE.get(line.style, ""))
+                yield whole
+                label = ""
+
+    def head(self, layout: Layout) -> Iterator[Text]:
+        """The headers and the rule below them."""
+        headers = "".join(" " * one.gap + one.header for one in layout.placed)
+        yield self.text(headers.rstrip(), "header")
+        yield self.text("─" * layout.width, "rule")
+
+    def row(self, layout: Layout, index: int, row: Row) -> Text:
+        """One row; its cells are padded already."""
+        name = _style_name(row)
+        line = self.text("", name)
+        for one in layout.placed:
+            own = "" if one.column in (LAYER, TYPE) or row.failed else one.column.style
+            line.append(" " * one.gap)
+            line.append(one.cells[index], style.PALETTE.get(own, ""))
+        line.rstrip()
+        return line
+
+    def missing(self, layout: Layout) -> Iterator[Text]:
+        """Which columns there was no room for."""
+        if layout.missing:
+            names = ", ".join(layout.missing)
+            text = f"not shown at this width: {names}; widen or use --format csv"
+            yield from self.wrapped(text, "quiet")
+
+    def values(self, row: Row, indent: str) -> Iterator[Text]:
+        """The first values of a row's output, as many whole ones as fit on one line."""
+        record = row.output
+        if record is None:
+            return
+        line = f"{indent}values"
+        numbers = [style.format_number(value) for value in record.preview]
+        more = record.stats is not None and record.stats.count > len(numbers)
+        for number in numbers:
+            if cell_len(f"{line} {number} ...") > self.width:
+                more = True
+                break
+            line = f"{line} {number}"
+        yield self.text(line + " …" if more else line, "quiet")
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """`text` in lines of at most `width` cells, at least one of them."""
+    lines = [""]
+    for word in text.split(" "):
+        joined = f"{lines[-1]} {word}" if lines[-1] else word
+        if cell_len(joined) <= width:
+            lines[-1] = joined
+            continue
+        if not lines[-1]:
+            lines.pop()
+        rest = word
+        while cell_len(rest) > width:
+            piece = _fitting(rest, width)
+            lines.append(piece)
+            rest = rest[len(piece) :]
+        lines.append(rest)
+    return lines
+
+
+def _fitting(text: str, width: int) -> str:
+    """The longest start of `text` that fits, one sign at least."""
+    count = min(len(text), width)
+    while count > 1 and cell_len(text[:count]) > width:
+        count -= 1
+    return text[:count]
+
+
+def _style_name(row: Row) -> str:
+    if row.failed:
+        return "warning"
+    if row.is_op:
+        return "op"
+    if row.depth == 0:
+        return "network"
+    return "container" if row.parts else "module"
