@@ -8,12 +8,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ganscope.version import VERSION
+
 if TYPE_CHECKING:
     from ganscope.api import trace
     from ganscope.errors import GanscopeError
     from ganscope.traces import Trace
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = ["GanscopeError", "Trace", "__version__", "trace"]
 

@@ -13,15 +13,16 @@ from typing import Any
 
 from torch import nn
 
+from ganscope.probe.modules import Parts
 from ganscope.probe.observer import Observer
 
 
 @contextmanager
-def opaque(model: nn.Module, observer: Observer) -> Iterator[None]:
+def opaque(parts: Parts, observer: Observer) -> Iterator[None]:
     """For the time of the context, calls of modules compiled in place are recorded as one."""
     entries = [
         (module, vars(module)["_compiled_call_impl"])
-        for module in model.modules()
+        for _, module in parts
         if vars(module).get("_compiled_call_impl") is not None
     ]
     for module, entry in entries:

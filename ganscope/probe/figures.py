@@ -8,6 +8,7 @@ a row when it is full or the step ends. The stage is overwritten, never grown.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Protocol
 
 import numpy as np
@@ -75,7 +76,12 @@ class Figures:
 
     def take(self, values: Array, *, samples: bool) -> None:
         """Work them out from `values`."""
-        self.stats = statistics.measure(values)
+        self.fill(statistics.measure(values), values, samples=samples)
+
+    def fill(self, stats: TensorStats, values: Array, *, samples: bool) -> None:
+        """Take `stats`, and what else there is from the same `values`."""
+        self.stats = stats
+        self._source = None
         self.preview = tuple(values.flat[:PREVIEW].tolist())
         if samples:
             self.samples = take_samples(values)
@@ -107,13 +113,20 @@ class Stage:
         return figures
 
     def flush(self) -> None:
-        """Work off all that waits, and begin anew."""
+        """Work off all that waits, runs of equal size together, and begin anew."""
         memory, waiting = Stage._memory, self._waiting
         self._waiting, self._filled = [], 0
-        for figures, start, shape, samples in waiting:
+        first = 0
+        while first < len(waiting):
+            size = math.prod(waiting[first][2])
+            start = waiting[first][1]
+            last = first + 1
+            most = first + statistics.rows_at_once(size) if size else last
+            while last < min(most, len(waiting)) and math.prod(waiting[last][2]) == size:
+                last += 1
             assert memory is not None
-            size = 1
-            for side in shape:
-                size *= side
-            figures.take(memory[start : start + size].reshape(shape), samples=samples)
-            figures.arrived()
+            table = memory[start : start + (last - first) * size].reshape(last - first, size)
+            stats = statistics.measure_rows(table)
+            for row, (figures, _, shape, samples) in enumerate(waiting[first:last]):
+                figures.fill(stats[row], table[row].reshape(shape), samples=samples)
+            first = last

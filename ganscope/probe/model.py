@@ -13,13 +13,13 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-import ganscope
 from ganscope.probe import compiled, failures, modules
 from ganscope.probe.calls import CallLog
 from ganscope.probe.observer import Observer
 from ganscope.probe.state import ModelState, RandomState
 from ganscope.probe.tensors import TensorObserver
 from ganscope.traces import Meta, Network, Step, Trace, Update
+from ganscope.version import VERSION
 
 _PYTHON = platform.python_version()
 
@@ -77,16 +77,20 @@ def observe(
         ObserverError: If another observer is at work.
     """
     conditions = conditions or Conditions()
-    if modules.is_lazy(model):
+    parts = list(model.named_modules())
+    if modules.is_lazy(parts):
         model = copy.deepcopy(model)  # a first call would make a lazy module's weights for good
-    random_state, model_state = RandomState(), ModelState(model)
+        parts = list(model.named_modules())
+    random_state, model_state = RandomState(), ModelState(parts)
+    mode = conditions.mode or modules.mode_of(parts)
     network, wrapper = modules.unwrap(model)
+    inner = parts if wrapper is None else list(network.named_modules())
     log = CallLog(
-        modules.Paths(network, name), TensorObserver(keep_samples=conditions.samples)
+        modules.Paths(inner, name), TensorObserver(keep_samples=conditions.samples)
     )
     observer = Observer(log)
     try:
-        error = _forward(model, args, kwargs or {}, observer, conditions)
+        error = _forward(model, args, kwargs or {}, observer, conditions, parts)
         failure = None if error is None else failures.describe(log, error)
         calls = log.finish()
         size = calls[0].parameters if calls else modules.parameter_count(network)
@@ -96,7 +100,7 @@ def observe(
         random_state.restore()
     notes = (*conditions.notes, *_notes(observer), *changed)
     complete = not observer.faults and not observer.elsewhere
-    meta = _meta(network, conditions, notes, complete=complete)
+    meta = _meta(network, conditions, notes, mode, complete=complete)
     step = Step(0, calls, (Update(0),))
     return Trace(meta, (network_noun,), (step,), failure), error
 
@@ -107,13 +111,14 @@ def _forward(
     kwargs: Mapping[str, Any],
     observer: Observer,
     conditions: Conditions,
+    parts: modules.Parts,
 ) -> BaseException | None:
     if conditions.mode is not None:
         model.train(conditions.mode == "train")
     if conditions.seed is not None:
         torch.manual_seed(conditions.seed)
     _warm_up()
-    with compiled.opaque(model, observer), torch.set_grad_enabled(conditions.grad), observer:
+    with compiled.opaque(parts, observer), torch.set_grad_enabled(conditions.grad), observer:
         try:
             model(*args, **kwargs)
         except Exception as error:
@@ -135,11 +140,16 @@ def _notes(observer: Observer) -> list[str]:
 
 
 def _meta(
-    network: nn.Module, conditions: Conditions, notes: tuple[str, ...], *, complete: bool
+    network: nn.Module,
+    conditions: Conditions,
+    notes: tuple[str, ...],
+    mode: str,
+    *,
+    complete: bool,
 ) -> Meta:
     parameter = next(network.parameters(), None)
     return Meta(
-        ganscope=ganscope.__version__,
+        ganscope=VERSION,
         torch=str(torch.__version__),
         python=_PYTHON,
         seed=conditions.seed,
@@ -149,4 +159,5 @@ def _meta(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         completeness="complete" if complete else "partial",
         notes=notes,
+        mode=mode,
     )

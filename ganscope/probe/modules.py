@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -94,6 +95,8 @@ def parameter_count(module: nn.Module) -> int:
 
     Reads the registries themselves: a parametrized weight would run a power iteration.
     """
+    if not module._modules:
+        return sum([_size(own) for own in module._parameters.values() if own is not None])
     total, open_modules = 0, [module]
     # Both sets by id: what they hold is kept alive by `module`.
     modules_met, parameters_met = {id(module)}, set()
@@ -110,14 +113,24 @@ def parameter_count(module: nn.Module) -> int:
     return total
 
 
-def is_lazy(module: nn.Module) -> bool:
-    """Whether some weight of it is made only by its first call."""
+Parts = Sequence[tuple[str, nn.Module]]
+"""Every module of a network with its path, the network itself first, each once."""
+
+
+def is_lazy(parts: Parts) -> bool:
+    """Whether some weight is made only by a first call."""
     return any(
-        type(parameter) in _UNINITIALIZED
-        for part in module.modules()
+        type(tensor) in _UNINITIALIZED
+        for _, part in parts
         for tensors in (part._parameters, part._buffers)
-        for parameter in tensors.values()
+        for tensor in tensors.values()
     )
+
+
+def mode_of(parts: Parts) -> str:
+    """``train`` or ``eval``, or ``mixed`` where the parts differ."""
+    flags = {part.training for _, part in parts}
+    return "mixed" if len(flags) > 1 else "train" if flags.pop() else "eval"
 
 
 _UNINITIALIZED = (nn.parameter.UninitializedParameter, nn.parameter.UninitializedBuffer)
@@ -136,20 +149,18 @@ def settings(module: nn.Module) -> str:
 
 
 class Paths:
-    """Which network a module belongs to, and its path there.
+    """The path of each module in its network.
 
     Args:
-        root: The network.
-        name: Its name.
+        parts: The network's modules with their paths inside it.
+        name: The network's name.
     """
 
-    def __init__(self, root: nn.Module, name: str) -> None:
+    def __init__(self, parts: Parts, name: str) -> None:
         self.name = name
-        # Keyed by id: every module in here is kept alive by `root` for as long as this lives.
-        self._root = root
-        self._paths = {
-            id(module): f"{name}.{path}" if path else name for path, module in root.named_modules()
-        }
+        # Keyed by id: `parts` keeps every module in here alive for as long as this lives.
+        self._parts = parts
+        self._paths = {id(part): f"{name}.{path}" if path else name for path, part in parts}
 
     def path_of(self, module: nn.Module) -> str | None:
         """The dotted path, or None for a module that the network does not hold."""

@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ganscope.probe.modules import Parts
+
 
 _HAS_MPS = torch.backends.mps.is_available()
 
@@ -42,15 +44,19 @@ class RandomState:
 
 
 class ModelState:
-    """What a forward may change on `model` and its parts."""
+    """What a forward may change on a model.
 
-    def __init__(self, model: nn.Module) -> None:
+    Args:
+        parts: Its modules with their paths.
+    """
+
+    def __init__(self, parts: Parts) -> None:
         self._flags: list[tuple[nn.Module, bool]] = []
         self._parts: list[_PartState] = []
         self._contents: list[tuple[Tensor, Tensor]] = []
         self._versions: list[tuple[str, Tensor, int]] = []
         kept: set[int] = set()
-        for path, part in model.named_modules():
+        for path, part in parts:
             self._flags.append((part, part.training))
             if not _is_plain(part):
                 self._parts.append(_PartState(part))

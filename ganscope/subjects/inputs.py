@@ -219,7 +219,7 @@ def _first_fit(
 
 
 def _runs(model: nn.Module, tensor: Tensor) -> bool:
-    random_state, state = RandomState(), ModelState(model)
+    random_state, state = RandomState(), ModelState(list(model.named_modules()))
     parameter = next(model.parameters())
     try:
         with torch.no_grad():

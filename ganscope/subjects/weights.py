@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from ganscope.errors import WeightsError, nearest
-from ganscope.subjects.checkpoints import (
-    Candidate,
-    candidates,
+from ganscope.training.state_dicts import (
+    StateDict,
     choose,
-    missing_counters,
-    named,
+    find_state_dicts,
+    means,
     unwrapped,
 )
 
 PICKLES = (".pt", ".pth", ".bin", ".ckpt")
 SAFETENSORS = ".safetensors"
+SUFFIXES = (*PICKLES, SAFETENSORS)
 SHOWN = 3
 
 
@@ -48,13 +49,10 @@ def load_weights(module: nn.Module, path: Path, *, name: str) -> list[str]:
     content = read_weights(path)
     module = unwrapped(module)
     expected = module.state_dict()
-    found = candidates(content, expected)
+    found = find_state_dicts(content, expected)
     if not found:
-        kind = type(content).__name__
-        entries = f" with {_listed([repr(key) for key in content])}" if content else ""
-        holds = f"a {kind}{entries}" if isinstance(content, dict) else f"a {kind}"
         raise WeightsError(
-            f"'{path}' holds {holds} and no weights by name; expected a state_dict; "
+            f"'{path}' holds {_kind(content)} and no weights by name; expected a state_dict; "
             "try torch.save(model.state_dict(), path)"
         )
     chosen = choose(found, expected, name)
@@ -62,7 +60,7 @@ def load_weights(module: nn.Module, path: Path, *, name: str) -> list[str]:
         raise WeightsError(_misfit(path, found, expected, name))
     notes = _notes(path, chosen, expected, name, several=len(found) > 1)
     # Counters that older versions did not save: the module keeps its own.
-    kept = {key: expected[key] for key in missing_counters(chosen.state, expected)}
+    kept = {key: expected[key] for key in chosen.missing_counters(expected)}
     try:
         module.load_state_dict({**chosen.state, **kept})
     except RuntimeError as error:
@@ -84,22 +82,20 @@ def read_weights(path: Path) -> object:
 
 
 def _require_file(path: Path) -> None:
-    suffixes = ", ".join((*PICKLES, SAFETENSORS))
+    wanted = f"expected a file of weights ({', '.join(SUFFIXES)})"
     if path.is_dir():
-        raise WeightsError(f"'{path}' is a folder; expected a file of weights ({suffixes})")
+        raise WeightsError(f"'{path}' is a folder; {wanted}")
     if not path.is_file():
         folder = path.parent
         if not folder.is_dir():
             raise WeightsError(
                 f"no weights at '{path}': there is no folder '{folder}'; try the path from here"
             )
-        beside = [file.name for file in folder.iterdir() if file.is_file()]
-        weights = [file for file in beside if Path(file).suffix.lower() in suffixes.split(", ")]
-        hint = nearest(path.name, weights) or f"; expected a file of weights ({suffixes})"
-        raise WeightsError(f"no weights at '{path}'{hint}")
-    if path.suffix.lower() not in (*PICKLES, SAFETENSORS):
+        beside = [file.name for file in folder.iterdir() if file.suffix.lower() in SUFFIXES]
+        raise WeightsError(f"no weights at '{path}'{nearest(path.name, beside) or f'; {wanted}'}")
+    if path.suffix.lower() not in SUFFIXES:
         raise WeightsError(
-            f"'{path}' ends in '{path.suffix}'; expected a file of weights ({suffixes}); "
+            f"'{path}' ends in '{path.suffix}'; {wanted}; "
             "try torch.save(model.state_dict(), 'weights.pt')"
         )
     if path.stat().st_size == 0:
@@ -112,8 +108,8 @@ def _read_safetensors(path: Path) -> object:
 
     try:
         return load_file(path, device="cpu")
-    except SafetensorError as error:
-        raise _damaged(path, "a safetensors file", error) from None
+    except SafetensorError:
+        raise _damaged(path, "a safetensors file") from None
     except OSError as error:
         raise _unreadable(path, error) from None
 
@@ -125,36 +121,48 @@ def _read_pickle(path: Path) -> object:
             content: object = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise _unreadable(path, error) from None
-    except pickle.UnpicklingError as error:
-        if _REFUSED.search(str(error)):
-            raise _unsafe(path, str(error)) from None
-        raise _damaged(path, "a file of torch.save", error) from None
     except Exception as error:  # a foreign file fails anywhere in the reader, with anything
-        if "TorchScript" in str(error):
-            raise _unsafe(path, "") from None
-        raise _damaged(path, "a file of torch.save", error) from None
+        if _REFUSED.search(str(error)) and not _cut_off(path, str(error)):
+            raise _unsafe(path, str(error)) from None
+        raise _damaged(path, "a file of torch.save") from None
     return content
 
 
-# How torch's reader says that it met something other than tensors and plain values.
-_REFUSED = re.compile(r"Unsupported (global|class|type)|GLOBAL|allowlist|add_safe_globals", re.I)
-_GLOBAL = re.compile(r"GLOBAL ([\w.]+)|Trying to instantiate ([\w.]+)|(?:class|type) ([\w.]+\.\w+)")
+# How torch's reader says that it met something other than tensors and plain values. An unknown
+# operand stands in every pickle of a newer protocol, which torch.save never writes.
+_REFUSED = re.compile(
+    r"[Uu]nsupported (?:global|GLOBAL|class|type)|allowlist|add_safe_globals|TorchScript"
+    r"|Unsupported operand (?:14[0-9]|15[0-9])"
+)
+_GLOBAL = re.compile(r"GLOBAL ([\w.]+)|instantiate (?:class )?([\w.]+)")
+
+
+def _refused_global(message: str) -> str:
+    found = _GLOBAL.search(message)
+    return next(filter(None, found.groups())) if found else ""
+
+
+def _cut_off(path: Path, message: str) -> bool:
+    """Whether the refused name is only half there, since the file ends in the midst of it.
+
+    The reader takes the last byte for the name's line break, whatever it is.
+    """
+    name = _refused_global(message)
+    return bool(name) and path.read_bytes()[:-1].endswith(name.rpartition(".")[2].encode())
 
 
 def _unsafe(path: Path, message: str) -> WeightsError:
-    found = _GLOBAL.search(message)
-    what = f" ({next(filter(None, found.groups()))})" if found else ""
+    refused = _refused_global(message)
+    what = f" ({refused})" if refused else ""
+    holds = "may hold" if "Unsupported operand" in message else "holds"
     return WeightsError(
-        f"'{path}' holds Python code{what}, not only tensors, and is not opened; "
+        f"'{path}' {holds} Python code{what}, not only tensors, and is not opened; "
         "save model.state_dict() instead of the model: torch.save(model.state_dict(), path)"
     )
 
 
-def _damaged(path: Path, expected: str, error: Exception) -> WeightsError:
-    reason = re.split(r"[.\n]", str(error).strip())[0][:100] or type(error).__name__
-    return WeightsError(
-        f"'{path}' is damaged or not {expected} ({reason}); try to save or copy it again"
-    )
+def _damaged(path: Path, expected: str) -> WeightsError:
+    return WeightsError(f"'{path}' is damaged or not {expected}; try to save or copy it again")
 
 
 def _unreadable(path: Path, error: OSError) -> WeightsError:
@@ -162,14 +170,14 @@ def _unreadable(path: Path, error: OSError) -> WeightsError:
 
 
 def _notes(
-    path: Path, chosen: Candidate, expected: dict[str, Tensor], name: str, *, several: bool
+    path: Path, chosen: StateDict, expected: dict[str, Any], name: str, *, several: bool
 ) -> list[str]:
     file = path.name
     notes = []
     if chosen.label and several:
         notes.append(f"{file}: took the entry '{chosen.label}' for {name}")
     notes += [f"{file}: stripped the prefix '{prefix}'" for prefix in chosen.stripped]
-    counters = missing_counters(chosen.state, expected)
+    counters = chosen.missing_counters(expected)
     if counters:
         notes.append(f"{file}: without {_listed(counters)}; kept as they were")
     changed = {
@@ -181,11 +189,9 @@ def _notes(
     return notes
 
 
-def _misfit(
-    path: Path, found: list[Candidate], expected: dict[str, Tensor], name: str
-) -> str:
+def _misfit(path: Path, found: list[StateDict], expected: dict[str, Any], name: str) -> str:
     """Why nothing in the file fits, told of the entry that was most likely meant."""
-    fitting = [c for c in found if not c.differences(expected)]
+    fitting = [c for c in found if c.fits(expected)]
     if fitting:
         entries = _listed([f"'{c.label}'" for c in fitting])
         return (
@@ -193,18 +199,18 @@ def _misfit(
             "save the one you mean in a file of its own"
         )
     whole = [candidate for candidate in found if not candidate.grouped]
-    likely = [candidate for candidate in whole if named(candidate.label, name)]
-    closest = max(likely or whole, key=lambda c: len(c.state.keys() & expected.keys()))
+    likely = [candidate for candidate in whole if means(candidate.label, name)]
+    closest = max(likely or found, key=lambda c: len(c.state.keys() & expected.keys()))
+    differing = _differing(closest, expected, name)
     if len(whole) > 1 and not likely:
         entries = _listed([f"'{c.label}'" for c in whole])
-        return f"'{path}' holds {entries}, none of which fits {name}; {_differing(closest, expected, name)}"
-    return f"'{path}' does not fit {name}: {_differing(closest, expected, name)}"
+        return f"'{path}' holds {entries}, none of which fits {name}: {differing}"
+    return f"'{path}' does not fit {name}: {differing}"
 
 
-def _differing(candidate: Candidate, expected: dict[str, Tensor], name: str) -> str:
+def _differing(candidate: StateDict, expected: dict[str, Any], name: str) -> str:
     state = candidate.state
-    missing = [key for key in expected if key not in state]
-    unexpected = [key for key in state if key not in expected]
+    missing, unexpected = candidate.missing(expected), candidate.unexpected(expected)
     where = f"'{candidate.label}' of the file" if candidate.label else "the file"
     shapes = [
         f"{key} is {_shape(state[key])} in {where} and {_shape(expected[key])} in {name}"
@@ -214,10 +220,19 @@ def _differing(candidate: Candidate, expected: dict[str, Tensor], name: str) -> 
     if missing:
         parts.append(f"missing {len(missing)} of {len(expected)} keys ({_listed(missing)})")
     if unexpected:
-        parts.append(f"unexpected {len(unexpected)} keys ({_listed(unexpected)})")
+        keys = "key" if len(unexpected) == 1 else "keys"
+        parts.append(f"unexpected {len(unexpected)} {keys} ({_listed(unexpected)})")
     if shapes:
         parts.append(_listed(shapes))
-    return "; ".join(parts) + f"; try the {name} and the arguments that it was trained with"
+    parts.append(f"build {name} with the arguments that these weights were trained with")
+    return "; ".join(parts)
+
+
+def _kind(content: object) -> str:
+    kind = type(content).__name__
+    if not isinstance(content, Mapping) or not content:
+        return f"a {kind}"
+    return f"a {kind} with {_listed([repr(key) for key in content])}"
 
 
 def _shape(value: object) -> str:

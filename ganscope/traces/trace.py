@@ -28,6 +28,7 @@ class Meta:
         created: Time in UTC, ISO 8601.
         completeness: ``complete``, ``partial`` or ``unavailable: reason``.
         notes: What could not be seen, one sentence each.
+        mode: ``train`` or ``eval``, ``mixed`` where parts of a network differ.
     """
 
     ganscope: str
@@ -40,6 +41,7 @@ class Meta:
     created: str
     completeness: str
     notes: tuple[str, ...] = ()
+    mode: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,5 +56,8 @@ def model_list(rows: Sequence[ModelRow]) -> RenderableType:
         facts.add_row("discriminator", f"{image} → 1   {discriminator} parameters")
         facts.add_row("arguments", row.arguments)
         facts.add_row("source", row.source)
-        blocks += [Text.assemble((row.name, "bold"), "  ", row.summary), Padding(facts, (0, 0, 1, 2))]
+        blocks += [
+            Text.assemble((row.name, "bold"), "  ", row.summary),
+            Padding(facts, (0, 0, 1, 2)),
+        ]
     return Group(*blocks)

@@ -174,9 +174,10 @@ def test_repeated_calls_and_several_inputs() -> None:
     assert "4 tensors → 64×128" in text
 
 
-def test_no_line_ends_in_spaces() -> None:
-    console = Console(file=io.StringIO(), width=100)
-    console.print(render(failing_trace(), "table", ViewOptions(values=True, explain=True)))
+@pytest.mark.parametrize("width", range(60, 170, 9))
+def test_no_line_ends_in_spaces(width: int) -> None:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(render(generator_trace(), "table", ViewOptions(values=True, explain=True)))
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert [line for line in lines if line != line.rstrip()] == []
 
