@@ -10,7 +10,7 @@ from torch import nn
 from ganscope.errors import InputError
 from ganscope.probe import names
 from ganscope.probe.model import Conditions, Mode, observe
-from ganscope.subjects import inputs as subject_inputs
+from ganscope.subjects.inference import infer
 from ganscope.traces import Trace
 from ganscope.views import TablePresenter
 
@@ -57,7 +57,7 @@ def trace(
     name = names.argument_name(sys._getframe(1), model) or "model"
     notes: tuple[str, ...] = ()
     if not inputs and not keyword_inputs:
-        inferred = subject_inputs.infer(model, batch=64, seed=0 if seed is None else seed)
+        inferred = infer(model, batch=64, seed=0 if seed is None else seed)
         inputs, notes = (inferred.tensor,), (inferred.note,)
     conditions = Conditions(mode=mode, grad=grad, seed=seed, samples=samples, notes=notes)
     result, _ = observe(model, inputs, keyword_inputs, name=name, conditions=conditions)

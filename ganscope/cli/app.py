@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import typer
 
+from ganscope.cli.command import Command
 from ganscope.cli.models import models
 from ganscope.cli.summary import summary
 from ganscope.cli.trace import trace
 from ganscope.errors import GanscopeError, nearest
+
+FULL_ERRORS = "GANSCOPE_TRACEBACK"
+"""The environment variable that shows the traceback of a fault of ganscope's own."""
+_MOST_OF_MESSAGE = 200
 
 app = typer.Typer(
     name="ganscope",
@@ -28,7 +34,7 @@ app = typer.Typer(
 VERBS = (trace, summary, models)
 
 for _verb in VERBS:
-    app.command(_verb.__name__)(_verb)
+    app.command(_verb.__name__, cls=Command)(_verb)
 
 
 @app.callback(invoke_without_command=True)
@@ -44,38 +50,56 @@ def _main(
 
 def run(arguments: list[str]) -> int:
     """Run the command line on `arguments`; returns the exit code and never raises on bad input."""
+    _open_streams()
     try:
         outcome: Any = app(arguments, prog_name="ganscope", standalone_mode=False)
     except GanscopeError as error:
         return _say(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        return _say("interrupted", 130)
-    except BrokenPipeError:
-        # The reader (head, less) has gone; Python must not complain about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:
-        if not hasattr(error, "format_message"):
+        if hasattr(error, "format_message"):
+            return _say(_usage_message(error, arguments), getattr(error, "exit_code", 2))
+        if os.environ.get(FULL_ERRORS):
             raise
-        return _say(_usage_message(error), getattr(error, "exit_code", 2))
+        return _say(_own_fault(error), 1)
     return outcome if isinstance(outcome, int) else 0
 
 
+def _open_streams() -> None:
+    """Give a program that was started without standard streams ones that go nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+            setattr(sys, name, nowhere)
+
+
 def _say(message: str, code: int) -> int:
-    print(f"ganscope: {message}", file=sys.stderr)
+    # Whatever it quotes stays one line and cannot move the reader's cursor.
+    line = " ".join("".join(sign if sign.isprintable() else " " for sign in message).split())
+    typer.echo(f"ganscope: {line}", err=True)
     return code
 
 
-def _usage_message(error: Any) -> str:
+def _own_fault(error: Exception) -> str:
+    message = " ".join(str(error).split())[:_MOST_OF_MESSAGE]
+    return (
+        f"this is a fault of ganscope's own: {type(error).__name__}: {message}; please report it "
+        f"with what {FULL_ERRORS}=1 shows"
+    )
+
+
+def _usage_message(error: Any, arguments: list[str]) -> str:
     """The parser's complaint in one line, with a near miss and where to read on."""
     message = " ".join(error.format_message().split()).rstrip(".")
-    context = getattr(error, "ctx", None)
     if not message:  # asked for nothing: the help was shown
         return "say what to do; ganscope --help lists the verbs"
-    given = message.partition("'")[2].rpartition("'")[0]
+    verbs = [verb.__name__ for verb in VERBS]
     if message.startswith("No such command"):
-        verbs = [verb.__name__ for verb in VERBS]
-        message = f"there is no verb '{given}'; there are {', '.join(verbs)}"
-        return message + nearest(given, verbs)
-    path = context.command_path if context is not None else "ganscope"
+        given = message.partition(". Did you mean")[0].partition("'")[2].rpartition("'")[0]
+        return f"there is no verb '{given}'; there are {', '.join(verbs)}{nearest(given, verbs)}"
+    verb = next((argument for argument in arguments if not argument.startswith("-")), "")
+    path = f"ganscope {verb}" if verb in verbs else "ganscope"
+    flag = getattr(error, "option_name", None)
+    if message.startswith("No such option") and flag:
+        hint = nearest(flag, error.possibilities or ())
+        return f"there is no flag {flag}{hint or f'; see {path} --help'}"
     return f"{message[0].lower()}{message[1:]}; see {path} --help"

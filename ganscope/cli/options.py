@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import torch
 
 DEFAULT_BATCH = 64
+DEFAULT_MODEL = "gan"
 
 Target = Annotated[
     str,
@@ -23,7 +24,12 @@ Target = Annotated[
     ),
 ]
 Model = Annotated[
-    str, typer.Option("--model", metavar="NAME", help="Built-in GAN; see ganscope models.")
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        help=f"Built-in GAN; see ganscope models.  \\[default: {DEFAULT_MODEL}]",
+    ),
 ]
 Arguments = Annotated[
     list[str] | None,
@@ -68,9 +74,7 @@ Depth = Annotated[
 NoOperations = Annotated[bool, typer.Option("--no-ops", help="Leave functional operations out.")]
 Values = Annotated[bool, typer.Option("--values", help="Show the first values of each output.")]
 Explain = Annotated[bool, typer.Option("--explain", help="A sentence per layer, for learners.")]
-Width = Annotated[
-    int | None, typer.Option("--width", metavar="N", help="Columns of text to fill.")
-]
+Width = Annotated[int | None, typer.Option("--width", metavar="N", help="Columns of text to fill.")]
 Format = Annotated[
     str | None,
     typer.Option(
@@ -114,7 +118,9 @@ def read_batch(batch: int | None) -> int:
     if batch is None:
         return DEFAULT_BATCH
     if batch < 1:
-        raise InputError(f"--batch {batch}: a batch has at least 1 row; try --batch {DEFAULT_BATCH}")
+        raise InputError(
+            f"--batch {batch}: a batch has at least 1 row; try --batch {DEFAULT_BATCH}"
+        )
     return batch
 
 

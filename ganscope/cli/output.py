@@ -8,9 +8,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from ganscope.errors import OutputError, UsageError, nearest
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from ganscope.traces import Trace
     from ganscope.views import ViewOptions
 
@@ -29,7 +33,12 @@ _FILE_WIDTH = 180
 def remark(text: str, *, quiet: bool = False) -> None:
     """Say something beside the result, on standard error."""
     if not quiet:
-        print(text, file=sys.stderr)
+        typer.echo(text, err=True)
+
+
+def read_output(path: Path | None) -> Path | None:
+    """The file to write to; None, and the usual ``-``, mean the screen."""
+    return None if path is None or str(path) == "-" else path
 
 
 def choose_format(name: str | None, output: Path | None) -> str:
@@ -44,7 +53,7 @@ def choose_format(name: str | None, output: Path | None) -> str:
         ending = output.suffix.lower() if output is not None else ""
         if ending not in _BY_ENDING:
             raise UsageError(
-                f"-o {output}: the ending {ending} names no format; say --format "
+                f"-o {output}: the ending {ending} names no format; say which with --format: "
                 f"{', '.join(names())}"
             )
         return _BY_ENDING[ending]
@@ -65,13 +74,17 @@ def check_output(path: Path | None, *, force: bool) -> None:
     if path is None:
         return
     if path.is_dir():
-        raise OutputError(f"-o {path} is a folder; name a file in it, such as {path / 'trace.json'}")
+        raise OutputError(
+            f"-o {path} is a folder; name a file in it, such as {path / 'trace.json'}"
+        )
     folder = path.parent
     if not folder.is_dir():
         raise OutputError(f"-o {path}: there is no folder {folder}; make it first")
-    if path.exists() and not force:
+    special = path.exists() and not path.is_file()  # a pipe or a device: nothing is lost
+    if path.exists() and not force and not special:
         raise OutputError(f"-o {path} exists already; add -f to overwrite it, or name another")
-    if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+    writable = os.access(path if special else folder, os.W_OK)
+    if not writable or (path.exists() and not os.access(path, os.W_OK)):
         raise OutputError(f"-o {path} cannot be written: no permission; name another place")
 
 
@@ -94,9 +107,10 @@ def write_text(path: Path, text: str) -> None:
             Path(temporary).chmod(0o666 & ~umask)
             Path(temporary).replace(path)
     except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
         raise OutputError(f"-o {path} cannot be written: {error.strerror}") from None
+    finally:
+        if temporary is not None:  # there only where something came in between
+            Path(temporary).unlink(missing_ok=True)
     remark(f"Wrote {path}")
 
 
@@ -113,11 +127,43 @@ def show(trace: Trace, name: str, options: ViewOptions, output: Path | None) -> 
         return
     shown = views.render(trace, name, options)
     if isinstance(shown, str):
-        sys.stdout.write(shown if shown.endswith("\n") else shown + "\n")
-        sys.stdout.flush()
+        write_to_screen(shown, name)
         return
+    print_rich(shown, options.width or (None if _has_width() else _FILE_WIDTH))
+
+
+def print_rich(shown: RenderableType, width: int | None) -> None:
+    """Print on standard output, as wide as the terminal where `width` is None."""
     from rich.console import Console
 
-    at_terminal = sys.stdout.isatty() or "COLUMNS" in os.environ
-    width = options.width or (None if at_terminal else _FILE_WIDTH)
     Console(width=width, highlight=False).print(shown, soft_wrap=True)
+
+
+def _has_width() -> bool:
+    return sys.stdout.isatty() or "COLUMNS" in os.environ
+
+
+def write_to_screen(text: str, name: str) -> None:
+    """Write the finished `text` of the view `name` to standard output, ended by a newline.
+
+    Where its encoding lacks a sign, the text's own format spells it.
+    """
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = _spelled(text, name, encoding)
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    sys.stdout.flush()
+
+
+def _spelled(text: str, name: str, encoding: str) -> str:
+    from ganscope.views import style
+
+    if name == "json":
+        import json
+
+        return json.dumps(json.loads(text), indent=2)
+    if name == "html":
+        return text.encode(encoding, "xmlcharrefreplace").decode(encoding)
+    return style.to_ascii(text)

@@ -22,13 +22,13 @@ class Request:
     """What the flags ask for; see `options` for each."""
 
     target: str
-    model: str
+    model: str | None
     arguments: list[str] | None
     inputs: list[str] | None
     batch: int | None
     seed: int
     device: str
-    weights: Path | None
+    weights: Path | None = None
     data: str | None = None
     on: str | None = None
     evaluation: bool = False
@@ -58,7 +58,9 @@ def prepare(request: Request) -> Prepared:
     from ganscope.subjects.locate import locate
 
     device = options.read_device(request.device)
-    subject = locate(request.target, model=request.model, arguments=arguments, seed=seed)
+    model = request.model or options.DEFAULT_MODEL
+    subject = locate(request.target, model=model, arguments=arguments, seed=seed)
+    _require_built_in(request, subject)
     notes: list[str] = []
     if request.weights is not None:
         from ganscope.subjects.weights import load_weights
@@ -72,6 +74,20 @@ def prepare(request: Request) -> Prepared:
     for note in notes:
         remark(note, quiet=request.quiet)
     return Prepared(subject, args, kwargs, tuple(notes))
+
+
+def _require_built_in(request: Request, subject: Subject) -> None:
+    """Refuse what only a built-in GAN has, and weights that hold no numbers."""
+    if request.model is not None and subject.gan is None:
+        raise UsageError(
+            f"--model is for the built-in generator and discriminator, not {request.target}; "
+            "leave it out"
+        )
+    if any(parameter.is_meta for parameter in subject.module.parameters()):
+        raise UsageError(
+            f"{request.target} has weights on the device meta, which hold no numbers; build it "
+            "on the cpu"
+        )
 
 
 def _check_combination(request: Request) -> None:
@@ -90,7 +106,9 @@ def _check_combination(request: Request) -> None:
         if request.inputs:
             raise UsageError(f"{flag} and --input both say what goes in; leave one out")
     if request.on == "fake" and request.data is not None:
-        raise UsageError("--on fake shows the generator's images, so --data has no say; leave it out")
+        raise UsageError(
+            "--on fake shows the generator's images, so --data has no say; leave it out"
+        )
 
 
 def _inputs(
@@ -104,7 +122,9 @@ def _inputs(
         )
         return args, kwargs, []
     if subject.gan is None:
-        inferred = inputs.infer(subject.module, batch=batch, seed=request.seed)
+        from ganscope.subjects.inference import infer
+
+        inferred = infer(subject.module, batch=batch, seed=request.seed)
         return (inferred.tensor.to(device),), {}, [inferred.note]
     if subject.role == "generator":
         return (_noise(subject, batch, request.seed).to(device),), {}, []
@@ -118,11 +138,10 @@ def _inputs(
 
 def _noise(subject: Subject, batch: int, seed: int) -> Tensor:
     """(batch, *latent_shape), standard normal, from a generator of its own."""
-    import torch
+    from ganscope.subjects.inputs import normal
 
     assert subject.gan is not None
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn((batch, *subject.gan.latent_shape), generator=generator)
+    return normal((batch, *subject.gan.latent_shape), seed=seed)
 
 
 def _fakes(subject: Subject, batch: int, request: Request) -> Tensor:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
-
 from ganscope.cli import options, output
 from ganscope.cli.subject import Prepared, Request, prepare
 from ganscope.errors import GanscopeError
@@ -14,7 +11,8 @@ _COLUMNS = ("input_size", "output_size", "kernel_size", "num_params", "mult_adds
 
 def summary(
     target: options.Target,
-    model: options.Model = "gan",
+    *,
+    model: options.Model = None,
     arg: options.Arguments = None,
     inputs: options.Inputs = None,
     batch: options.Batch = None,
@@ -31,13 +29,14 @@ def summary(
     ganscope summary generator --model dcgan
     """
     options.read_view_numbers(depth, None)
+    output_file = output.read_output(output_file)
     output.check_output(output_file, force=force)
     request = Request(
-        target, model, arg, inputs, batch, seed, device, None, None, None, evaluation, quiet
+        target, model, arg, inputs, batch, seed, device, evaluation=evaluation, quiet=quiet
     )
     text = _summarize(prepare(request), depth, evaluation=evaluation)
     if output_file is None:
-        print(text)
+        output.write_to_screen(text, "table")
     else:
         output.write_text(output_file, text + "\n")
 
@@ -45,10 +44,11 @@ def summary(
 def _summarize(prepared: Prepared, depth: int | None, *, evaluation: bool) -> str:
     import torchinfo
 
+    from ganscope.subjects.guard import output_aside
     from ganscope.subjects.user_code import summary as error_in_short
 
     try:
-        with redirect_stdout(sys.stderr):
+        with output_aside():
             table = torchinfo.summary(
                 prepared.subject.module,
                 input_data=[*prepared.args],
@@ -60,7 +60,7 @@ def _summarize(prepared: Prepared, depth: int | None, *, evaluation: bool) -> st
                 verbose=0,
                 **prepared.kwargs,
             )
-    except Exception as error:
+    except (Exception, SystemExit, GeneratorExit) as error:
         cause = error.__cause__ or error
         raise GanscopeError(
             f"{prepared.subject.name} does not run: {error_in_short(cause)}; ganscope trace shows "

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from time import perf_counter
 from types import FrameType
 from typing import Any
 
@@ -45,6 +44,8 @@ class Draft:
     """What it calls was called, as a person sees it, where it was called itself."""
     hidden = False
     """Not recorded itself."""
+    wary = False
+    """The observer must step aside while it runs."""
     hides = False
     """Nothing inside is recorded."""
     error: BaseException | None = None
@@ -102,6 +103,8 @@ class CallLog:
         path = self.paths.path_of(inner) or self._stray_path(name, top)
         draft = Draft("module", path, name, parent)
         draft.key, draft.module = module, inner
+        if traits.wary:
+            draft.wary = True
         if traits.opaque_note is not None:
             draft.note, draft.opaque = traits.opaque_note, True
         elif traits.container:
@@ -120,9 +123,10 @@ class CallLog:
         self._enlist(draft)
         return draft
 
-    def end(self, module: nn.Module, output: Any, error: BaseException | None) -> Draft | None:
+    def end(
+        self, module: nn.Module, output: Any, error: BaseException | None, ended: float
+    ) -> Draft | None:
         """The module has run, or failed with `error`; None if it was not seen to begin."""
-        ended = perf_counter()
         draft = self._close(module)
         if draft is None or draft.hidden:
             return draft
@@ -245,10 +249,10 @@ class CallLog:
 
     def finish(self) -> tuple[Call, ...]:
         """All calls, immutable; the log holds nothing of them afterwards."""
+        self.tensors.settle()
         facts: dict[int, tuple[int, str]] = {}
         read: dict[sites.Place, CallSite] = {}
         calls = tuple([self._finished(draft, facts, read) for draft in self.drafts])
-        self.tensors.forget()
         self.drafts, self._open = [], []
         return calls
 

@@ -33,7 +33,7 @@ class Batch:
         """Compute the figures of `tensor` where it lives; real, strided types only."""
         with torch.no_grad(), torch.autocast(tensor.device.type, enabled=False):
             rows = _rows(tensor.detach())
-        figures = Figures(self)
+        figures = Figures()
         self._waiting.append((figures, *rows, tensor.numel(), tensor.is_floating_point()))
         return figures
 
@@ -49,7 +49,6 @@ class Batch:
                 preview = numbers[_NUMBERS : _NUMBERS + min(count, PREVIEW)]
                 figures.preview = tuple(preview if floating else map(int, preview))
                 figures.stats = _stats(count, numbers, counts)
-                figures.arrived()
 
 
 def _stats(count: int, numbers: list[float], counts: list[int]) -> TensorStats:

@@ -100,7 +100,7 @@ def observe(
         random_state.restore()
     notes = (*conditions.notes, *_notes(observer), *changed)
     complete = not observer.faults and not observer.elsewhere
-    meta = _meta(network, conditions, notes, mode, complete=complete)
+    meta = _meta(_device_of(inner), conditions, notes, mode, complete=complete)
     step = Step(0, calls, (Update(0),))
     return Trace(meta, (network_noun,), (step,), failure), error
 
@@ -139,21 +139,29 @@ def _notes(observer: Observer) -> list[str]:
     return notes
 
 
+def _device_of(parts: modules.Parts) -> str:
+    """Where the first parameter or buffer lives."""
+    for _, part in parts:
+        for tensor in (*part._parameters.values(), *part._buffers.values()):
+            if tensor is not None:
+                return "cpu" if tensor.is_cpu else str(tensor.device)
+    return "cpu"
+
+
 def _meta(
-    network: nn.Module,
+    device: str,
     conditions: Conditions,
     notes: tuple[str, ...],
     mode: str,
     *,
     complete: bool,
 ) -> Meta:
-    parameter = next(network.parameters(), None)
     return Meta(
         ganscope=VERSION,
         torch=str(torch.__version__),
         python=_PYTHON,
         seed=conditions.seed,
-        device=str(parameter.device) if parameter is not None else "cpu",
+        device=device,
         threads=torch.get_num_threads(),
         command=conditions.command,
         created=datetime.now(UTC).isoformat(timespec="seconds"),

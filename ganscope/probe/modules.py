@@ -42,6 +42,7 @@ class Traits:
         transparent: A wrapper: its call is only the call of the network inside.
         parametrization: It recomputes a weight (spectral norm and its kin).
         from_torch: torch itself defines it.
+        rebinds_nothing: One of torch's own layers, whose forward binds no attribute anew.
         container: It only runs its parts one after another.
         fused: In eval mode it runs another kernel when a function mode is about.
         opaque_note: Why its inside cannot be seen, or None where it can.
@@ -52,6 +53,7 @@ class Traits:
     transparent: bool
     parametrization: bool
     from_torch: bool
+    rebinds_nothing: bool
     container: bool
     fused: bool
     opaque_note: str | None
@@ -76,6 +78,7 @@ def traits(module: nn.Module) -> Traits:
             isinstance(module, _WRAPPERS),
             isinstance(module, ParametrizationList),
             kind.__module__.startswith("torch."),
+            kind.__module__.startswith("torch.nn.modules."),
             kind is nn.Sequential,
             isinstance(module, _FUSED),
             note,
@@ -97,20 +100,14 @@ def parameter_count(module: nn.Module) -> int:
     """
     if not module._modules:
         return sum([_size(own) for own in module._parameters.values() if own is not None])
-    total, open_modules = 0, [module]
-    # Both sets by id: what they hold is kept alive by `module`.
-    modules_met, parameters_met = {id(module)}, set()
-    while open_modules:
-        current = open_modules.pop()
-        for parameter in current._parameters.values():
-            if parameter is not None and id(parameter) not in parameters_met:
-                parameters_met.add(id(parameter))
-                total += _size(parameter)
-        for child in current._modules.values():
-            if child is not None and id(child) not in modules_met:
-                modules_met.add(id(child))
-                open_modules.append(child)
-    return total
+    # By id: what is met is kept alive by `module`.
+    own = {
+        id(parameter): parameter
+        for part in module.modules()
+        for parameter in part._parameters.values()
+        if parameter is not None
+    }
+    return sum([_size(parameter) for parameter in own.values()])
 
 
 Parts = Sequence[tuple[str, nn.Module]]

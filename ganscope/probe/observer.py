@@ -29,6 +29,7 @@ from ganscope.probe import modes, modules
 from ganscope.probe.calls import CallLog, Draft
 
 _Quiet = torch._C.DisableTorchFunction
+_is_compiling = torch.compiler.is_compiling
 _MOST_FAULTS = 3
 _NO_KEYWORDS: dict[str, Any] = {}
 
@@ -133,7 +134,10 @@ class Observer:
         except Exception as fault:
             self._note(fault)
         self.detach()
-        self._leave(entered, draft)
+        self.log.own_time += perf_counter() - entered
+        if draft is not None:
+            draft.own_time_before = self.log.own_time
+            draft.started = perf_counter()
         error: BaseException | None = None
         try:
             yield lambda output: outputs.__setitem__(0, output)
@@ -147,54 +151,53 @@ class Observer:
     # -- hooks -------------------------------------------------------------------------------
 
     def _not_ours(self) -> bool:
-        if torch.compiler.is_compiling():
-            return True
+        """Whether a call is none to record: while compiling, or on another thread."""
         if get_ident() != self._thread:
             self.elsewhere += 1
             return True
-        return False
+        return _is_compiling()
 
     def _before(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        if self._not_ours():
+        if get_ident() != self._thread or _is_compiling():
+            self._not_ours()
             return
         entered = perf_counter()
-        draft = None
+        log, draft = self.log, None
         try:
             with _Quiet():
                 frame = sys._getframe(1)
                 # Global hooks are not given the keyword arguments; torch's own frame has them.
                 kwargs = frame.f_locals.get("kwargs") or _NO_KEYWORDS
-                draft = self.log.begin(module, args, kwargs, frame)
-                if modules.traits(module).wary:
+                draft = log.begin(module, args, kwargs, frame)
+                if draft.wary:
                     self._step_aside(module, draft)
-            self._want_mode(self.log.wants_operations)
+            if draft.opaque is self._mode_in:
+                self._want_mode(log.wants_operations)
         except Exception as fault:
             self._note(fault)
-        self._leave(entered, draft)
-
-    def _after(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        if self._not_ours():
-            return
-        self._end(module, output, sys.exception() if output is None else None)
-
-    def _end(self, module: nn.Module, output: Any, error: BaseException | None) -> None:
-        entered = perf_counter()
-        try:
-            with _Quiet():
-                self.log.end(module, output, error)
-            self._want_mode(self.log.wants_operations)
-        except Exception as fault:
-            self._note(fault)
-        self._leave(entered, None)
-
-    def _leave(self, entered: float, draft: Draft | None) -> None:
-        """Book the time since `entered` as ours; a draft's own clock starts now."""
-        log = self.log
         now = perf_counter()
         log.own_time += now - entered
         if draft is not None:
             draft.own_time_before = log.own_time
             draft.started = now
+
+    def _after(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        if get_ident() != self._thread or _is_compiling():
+            self._not_ours()
+            return
+        self._end(module, output, sys.exception() if output is None else None)
+
+    def _end(self, module: nn.Module, output: Any, error: BaseException | None) -> None:
+        entered = perf_counter()
+        log = self.log
+        try:
+            with _Quiet():
+                log.end(module, output, error, entered)
+            if log.wants_operations is not self._mode_in:
+                self._want_mode(log.wants_operations)
+        except Exception as fault:
+            self._note(fault)
+        log.own_time += perf_counter() - entered
 
     # -- operations --------------------------------------------------------------------------
 
@@ -202,7 +205,7 @@ class Observer:
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """Run a torch function and record it; its result and its exception come through."""
-        if torch.compiler.is_compiling():
+        if _is_compiling():
             return function(*args, **kwargs)
         entered = perf_counter()
         draft = None

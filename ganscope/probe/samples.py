@@ -1,9 +1,10 @@
-"""Real values of a tensor for the pictures: a bounded corner of it, as float16."""
+"""Real values of tensors for the pictures: a bounded corner of each, as float16."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from functools import lru_cache
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -14,23 +15,82 @@ from ganscope.traces import Samples
 ROWS = 8
 MAPS = 16
 SIDE = 64
+STAGE = 1 << 18
+"""Values that wait at most to become float16: 1 MB."""
+
+Array = np.ndarray[Any, Any]
 
 
-def take_samples(values: np.ndarray[Any, Any]) -> Samples | None:
-    """The first 8 rows and 16 maps of `values`, evenly spaced where a map exceeds 64 × 64.
+class Owner(Protocol):
+    """Whose samples they are."""
 
-    Values beyond float16's range become infinite there; a scalar has no rows, so no samples.
-    """
-    if values.ndim == 0 or values.size == 0:
-        return None
-    sides = values.shape[1:]
-    if len(sides) == 1 and sides[0] <= SIDE * SIDE:
-        rows = values[:ROWS]
-    else:
-        rows = values[_cut(sides)]
+    samples: Samples | None
+
+
+class SampleStage:
+    """Corners of tensors, waiting to become float16 together: one conversion, not one each."""
+
+    _memory: Array | None = None
+
+    def __init__(self) -> None:
+        self._filled = 0
+        self._waiting: list[tuple[Owner, int, tuple[int, ...]]] = []
+
+    def add(self, values: Array, owner: Owner) -> None:
+        """Copy the first 8 rows and 16 maps of `values`, of maps at most 64 × 64 pixels.
+
+        Values beyond float16's range become infinite; a scalar has no rows, so no samples.
+        """
+        if values.ndim == 0 or values.size == 0:
+            return
+        corner = values[_cut(values.shape[1:])]
+        size = corner.size
+        if size > STAGE:
+            owner.samples = _as_samples(_to_half(np.ascontiguousarray(corner)), corner.shape)
+            return
+        memory = SampleStage._memory
+        if memory is None:
+            memory = SampleStage._memory = np.empty(STAGE, dtype=np.float32)
+        if self._filled + size > STAGE:
+            self.flush()
+        start = self._filled
+        self._filled += size
+        memory[start : self._filled].reshape(corner.shape)[...] = corner
+        self._waiting.append((owner, start, corner.shape))
+
+    def flush(self) -> None:
+        """Give every owner its samples."""
+        waiting, filled = self._waiting, self._filled
+        self._waiting, self._filled = [], 0
+        if not waiting or SampleStage._memory is None:
+            return
+        half = _to_half(SampleStage._memory[:filled])
+        for owner, start, shape in waiting:
+            owner.samples = _as_samples(half[start : start + math.prod(shape)], shape)
+
+
+def _to_half(values: Array) -> Array:
     # torch converts to float16 many times faster than numpy does.
-    half = torch.from_numpy(rows).to(torch.float16).numpy()
-    return Samples(tuple(range(rows.shape[0])), rows.shape, half.astype("<f2", copy=False).tobytes())
+    return torch.from_numpy(values).to(torch.float16).numpy()  # type: ignore[no-any-return]
+
+
+def _as_samples(half: Array, shape: tuple[int, ...]) -> Samples:
+    return Samples(_indices(shape[0]), shape, half.astype("<f2", copy=False).tobytes())
+
+
+@lru_cache(maxsize=ROWS + 1)
+def _indices(rows: int) -> tuple[int, ...]:
+    return tuple(range(rows))
+
+
+def corner_of(tensor: Tensor) -> Array:
+    """The part of a device's tensor that samples can come from, brought to the CPU."""
+    part = tensor.detach()
+    if part.dim() > 0:
+        part = part[:ROWS]
+    if part.dim() > 2:
+        part = part[:, :MAPS]
+    return part.to(torch.float32).cpu().numpy()  # type: ignore[no-any-return]
 
 
 def reshaped(samples: Samples, shape: tuple[int, ...]) -> Samples | None:
@@ -38,22 +98,13 @@ def reshaped(samples: Samples, shape: tuple[int, ...]) -> Samples | None:
     sides = shape[1:]
     if not sides or math.prod(sides) != math.prod(samples.shape[1:]):
         return None
-    cut = _cut(sides)[1:]
-    if any(len(range(side)[part]) != side for side, part in zip(sides, cut, strict=True)):
+    kept = zip(sides, _cut(sides)[1:], strict=True)
+    if any(len(range(side)[part]) != side for side, part in kept):
         return None
     return Samples(samples.indices, (len(samples.indices), *sides), samples.data)
 
 
-def corner(tensor: Tensor) -> np.ndarray[Any, Any]:
-    """The part of a device's tensor that samples can come from, brought to the CPU."""
-    part = tensor.detach()
-    if part.dim() > 0:
-        part = part[:ROWS]
-    if part.dim() > 2:
-        part = part[:, :MAPS]
-    return part.to(torch.float16).cpu().numpy()  # type: ignore[no-any-return]
-
-
+@lru_cache(maxsize=256)
 def _cut(sides: tuple[int, ...]) -> tuple[slice, ...]:
     """Which part of a tensor with `sides` behind its batch dimension is kept."""
     if len(sides) == 1:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ganscope.probe.modules import Parts
+from ganscope.probe.modules import Parts, traits
 
 
 _HAS_MPS = torch.backends.mps.is_available()
@@ -51,13 +51,12 @@ class ModelState:
     """
 
     def __init__(self, parts: Parts) -> None:
-        self._flags: list[tuple[nn.Module, bool]] = []
+        self._flags = [(part, part.training) for _, part in parts]
         self._parts: list[_PartState] = []
         self._contents: list[tuple[Tensor, Tensor]] = []
         self._versions: list[tuple[str, Tensor, int]] = []
         kept: set[int] = set()
         for path, part in parts:
-            self._flags.append((part, part.training))
             if not _is_plain(part):
                 self._parts.append(_PartState(part))
                 self._keep(vars(part).values(), kept)
@@ -86,10 +85,7 @@ class ModelState:
             if module.training is not training:
                 module.training = training
         for tensor, content in self._contents:
-            if tensor.is_inference():
-                with torch.inference_mode():
-                    tensor.copy_(content)
-            else:
+            with torch.inference_mode(tensor.is_inference()):
                 # Through `.data`: a graph that was built before must not see a new version.
                 tensor.data.copy_(content)
         return [
@@ -102,7 +98,7 @@ class ModelState:
 def _is_plain(module: nn.Module) -> bool:
     """Whether it is one of torch's own layers, whose forward binds no attribute anew."""
     return (
-        type(module).__module__.startswith("torch.nn.modules.")
+        traits(module).rebinds_nothing
         and not module._forward_pre_hooks
         and not module._forward_hooks
     )

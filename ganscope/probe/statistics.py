@@ -9,7 +9,7 @@ a second, centred pass is made only where the first would cancel. Whatever is un
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -48,148 +48,94 @@ def measure(values: Array) -> TensorStats:
         minimum, maximum and the counts behind the fractions are exact.
     """
     flat = values.reshape(-1) if values.flags.c_contiguous else values.ravel(order="K")
-    return measure_rows(flat.reshape(1, -1))[0]
-
-
-def measure_rows(table: Array) -> list[TensorStats]:
-    """The statistics of each row of `table`, at little more than the cost of one.
-
-    Args:
-        table: (rows, values), contiguous; at most `rows_at_once` rows.
-    """
-    count = table.shape[1]
-    if count == 0:
-        return [EMPTY] * table.shape[0]
+    dtype = flat.dtype
+    if flat.size == 0:
+        return EMPTY
+    if dtype == np.float32 or dtype == np.float64:
+        sweep = _sweep(flat) if flat.size <= BLOCK else _sweep_blocks(flat)
+        if 1e-15 < max(sweep[1], -sweep[0]) < 1e15:
+            return _figures(flat, sweep, _histogram(flat, sweep[0], sweep[1]))
+        if sweep[0] == 0.0 == sweep[1]:
+            return _constant_zero(flat.size)
     with np.errstate(all="ignore"):
-        if table.dtype != np.float32 and table.dtype != np.float64:
-            return [_careful(row) for row in table]
-        sweep = _sweep_all(table)
-        if all(map(_is_usual, sweep.lows, sweep.highs)):
-            return _finish(table, sweep)
-        if table.shape[0] > 1:
-            return [measure_rows(row.reshape(1, -1))[0] for row in table]
-        if sweep.lows[0] == 0.0 == sweep.highs[0]:
-            return [_constant_zero(count)]
-        return [_careful(table[0])]
+        return _careful(flat)
 
 
-def rows_at_once(count: int) -> int:
-    """How many rows of `count` values one call of `measure_rows` takes: what caches hold."""
-    return max(1, min(BLOCK // count, _MOST_BINNED // min(count, HISTOGRAM_SAMPLE)))
-
-
-def _is_usual(low: float, high: float) -> bool:
-    """Whether squares neither vanish in float32 nor overflow; NaN fails every comparison."""
-    return 1e-15 < max(high, -low) < 1e15
-
-
-@dataclass(slots=True)
-class _Sweep:
-    """What one pass over a table tells of each row."""
-
-    lows: list[float]
-    highs: list[float]
-    totals: list[float]
-    squares: list[float]
-    nonpositives: list[int]
-    zeros: list[int]
-
-    def add(self, other: _Sweep) -> None:
-        """Join with the sweep over further values of the same, single row."""
-        # NaN must win, which min() and max() do not promise.
-        self.lows = [float(np.minimum(self.lows[0], other.lows[0]))]
-        self.highs = [float(np.maximum(self.highs[0], other.highs[0]))]
-        self.totals[0] += other.totals[0]
-        self.squares[0] += other.squares[0]
-        self.nonpositives[0] += other.nonpositives[0]
-        self.zeros[0] += other.zeros[0]
-
+_Sweep = tuple[float, float, float, float, int, int]
+"""Smallest, largest, sum, sum of squares, count ≤ 0 and count == 0."""
 
 _BINS_BELOW = HISTOGRAM_BINS * (1 - 2.0**-21)
 """Just so much less than 32 that the largest value, rounding included, stays in the last bin."""
 
 # Scratch memory: allocating anew costs more than the arithmetic.
-_MOST_BINNED = 16_384
 _mask = np.empty(BLOCK, dtype=np.bool_)
-_bins = np.empty(_MOST_BINNED, dtype=np.intp)
-_bin_offsets = (np.arange(_MOST_BINNED) * HISTOGRAM_BINS).reshape(-1, 1)
+_bins = np.empty(HISTOGRAM_SAMPLE, dtype=np.intp)
 _scratch: dict[Any, Array] = {kind: np.empty(BLOCK, dtype=kind) for kind in ("f4", "f8")}
 _ones: dict[Any, Array] = {kind: np.ones(DOT_BLOCK, dtype=kind) for kind in ("f4", "f8")}
+_minimum, _maximum, _count = np.minimum.reduce, np.maximum.reduce, np.count_nonzero
 
 
-def _kind(table: Array) -> str:
-    return "f4" if table.dtype == np.float32 else "f8"
+def _kind(values: Array) -> str:
+    return "f4" if values.dtype == np.float32 else "f8"
 
 
-def _sweep_all(table: Array) -> _Sweep:
-    rows, count = table.shape
-    if table.size <= BLOCK:
-        return _sweep(table)
-    assert rows == 1
-    sweep = _sweep(table[:, :BLOCK])
-    for start in range(BLOCK, count, BLOCK):
-        sweep.add(_sweep(table[:, start : start + BLOCK]))
-    return sweep
+def _sweep(part: Array) -> _Sweep:
+    low, high = float(_minimum(part)), float(_maximum(part))
+    nonpositive = zero = 0
+    if not low > 0.0:
+        mask = _mask[: part.size]
+        nonpositive = int(_count(np.less_equal(part, 0, out=mask)))
+        zero = int(_count(np.equal(part, 0, out=mask)))
+    total, squares = _sums(part)
+    return low, high, total, squares, nonpositive, zero
 
 
-def _sweep(table: Array) -> _Sweep:
-    lows = np.minimum.reduce(table, axis=1).tolist()
-    highs = np.maximum.reduce(table, axis=1).tolist()
-    if min(lows) > 0.0:
-        nonpositives = zeros = [0] * len(lows)
-    else:
-        mask = _mask[: table.size].reshape(table.shape)
-        np.less_equal(table, 0, out=mask)
-        nonpositives = [int(np.count_nonzero(row)) for row in mask]
-        np.equal(table, 0, out=mask)
-        zeros = [int(np.count_nonzero(row)) for row in mask]
-    totals, squares = _sums(table)
-    return _Sweep(lows, highs, totals, squares, list(nonpositives), list(zeros))
+def _sweep_blocks(flat: Array) -> _Sweep:
+    low, high, total, squares, nonpositive, zero = _sweep(flat[:BLOCK])
+    for start in range(BLOCK, flat.size, BLOCK):
+        part = _sweep(flat[start : start + BLOCK])
+        # NaN must win, which min() and max() do not promise.
+        low, high = float(np.minimum(low, part[0])), float(np.maximum(high, part[1]))
+        total, squares = total + part[2], squares + part[3]
+        nonpositive, zero = nonpositive + part[4], zero + part[5]
+    return low, high, total, squares, nonpositive, zero
 
 
-def _sums(table: Array) -> tuple[list[float], list[float]]:
-    """Sum and sum of squares of each row, as short dot products added up in float64."""
-    rows, count = table.shape
-    ones = _ones[_kind(table)]
-    if count <= DOT_BLOCK:
-        return table.dot(ones[:count]).tolist(), np.vecdot(table, table).tolist()
-    totals, squares = np.zeros(rows), np.zeros(rows)
-    whole = count - count % DOT_BLOCK
-    if whole:
-        pieces = table[:, :whole].reshape(-1, DOT_BLOCK)
-        totals += pieces.dot(ones).reshape(rows, -1).sum(axis=1, dtype=np.float64)
-        squares += np.vecdot(pieces, pieces).reshape(rows, -1).sum(axis=1, dtype=np.float64)
-    if whole < count:
-        rest = table[:, whole:]
-        totals += rest.dot(ones[: count - whole])
-        squares += np.vecdot(rest, rest)
-    return totals.tolist(), squares.tolist()
+def _sums(part: Array) -> tuple[float, float]:
+    """Sum and sum of squares, as short dot products added up in float64."""
+    ones = _ones[_kind(part)]
+    rest = part.size % DOT_BLOCK
+    total = squares = 0.0
+    if part.size >= DOT_BLOCK:
+        pieces = part[: part.size - rest].reshape(-1, DOT_BLOCK)
+        total = sum(pieces.dot(ones).tolist())
+        squares = sum(np.vecdot(pieces, pieces).tolist())
+    if rest:
+        piece = part[part.size - rest :]
+        total += float(piece.dot(ones[:rest]))
+        squares += float(piece.dot(piece))
+    return total, squares
 
 
-def _finish(table: Array, sweep: _Sweep) -> list[TensorStats]:
-    count = table.shape[1]
-    stats = []
-    histograms = _histograms(table, sweep.lows, sweep.highs)
-    for row, (low, high) in enumerate(zip(sweep.lows, sweep.highs, strict=True)):
-        mean, mean_square = sweep.totals[row] / count, sweep.squares[row] / count
-        variance = mean_square - mean * mean
-        if variance < _CANCELLATION * mean_square:
-            mean, variance = _centred(table[row], mean)
-        stats.append(
-            TensorStats(
-                count,
-                mean,
-                math.sqrt(variance) if variance > 0.0 else 0.0,
-                low,
-                high,
-                math.sqrt(sweep.squares[row]),
-                sweep.nonpositives[row] / count,
-                sweep.zeros[row] / count,
-                0,
-                histograms[row],
-            )
-        )
-    return stats
+def _figures(flat: Array, sweep: _Sweep, histogram: Histogram) -> TensorStats:
+    count = flat.size
+    low, high, total, squares, nonpositive, zero = sweep
+    mean, mean_square = total / count, squares / count
+    variance = mean_square - mean * mean
+    if variance < _CANCELLATION * mean_square:
+        mean, variance = _centred(flat, mean)
+    return TensorStats(
+        count,
+        mean,
+        math.sqrt(variance) if variance > 0.0 else 0.0,
+        low,
+        high,
+        math.sqrt(squares),
+        nonpositive / count,
+        zero / count,
+        0,
+        histogram,
+    )
 
 
 def _centred(flat: Array, mean: float) -> tuple[float, float]:
@@ -199,10 +145,9 @@ def _centred(flat: Array, mean: float) -> tuple[float, float]:
     total = squares = 0.0
     for start in range(0, flat.size, BLOCK):
         part = flat[start : start + BLOCK]
-        distance = np.subtract(part, guess, out=scratch[: part.size])
-        part_total, part_squares = _sums(distance.reshape(1, -1))
-        total += part_total[0]
-        squares += part_squares[0]
+        part_total, part_squares = _sums(np.subtract(part, guess, out=scratch[: part.size]))
+        total += part_total
+        squares += part_squares
     offset = total / flat.size
     return float(guess) + offset, squares / flat.size - offset * offset
 
@@ -239,9 +184,7 @@ def _careful(flat: Array) -> TensorStats:
         int(np.count_nonzero(finite == 0)) / finite.size,
         count - finite.size,
         replace(
-            _histograms(
-                scaled.reshape(1, -1), [math.ldexp(low, -exponent)], [math.ldexp(high, -exponent)]
-            )[0],
+            _histogram(scaled, math.ldexp(low, -exponent), math.ldexp(high, -exponent)),
             low=low,
             high=high,
         ),
@@ -256,37 +199,18 @@ def _rescaled(value: float, exponent: int) -> float | None:
         return None
 
 
-def _histograms(table: Array, lows: list[float], highs: list[float]) -> list[Histogram]:
-    """Counts in 32 equal bins between each row's smallest and largest value."""
-    count = table.shape[1]
+def _histogram(flat: Array, low: float, high: float) -> Histogram:
+    """Counts in 32 equal bins between `low` and `high`, the smallest and the largest value."""
     sampled = None
-    if count > HISTOGRAM_SAMPLE:
-        table = table[:, :: sample_stride(count)]
-        sampled = table.shape[1]
-    rows, size = table.shape
-    place = _scratch[_kind(table)][: rows * size].reshape(rows, size)
-    widths = [high - low for low, high in zip(lows, highs, strict=True)]
-    scales = [_BINS_BELOW / width if width > 0.0 else 0.0 for width in widths]
-    if rows == 1:
-        np.subtract(table, lows[0], out=place)
-        np.multiply(place, scales[0], out=place)
-    else:
-        np.subtract(table, np.array(lows, table.dtype).reshape(-1, 1), out=place)
-        np.multiply(place, np.array(scales, table.dtype).reshape(-1, 1), out=place)
-    bins = _bins[: rows * size].reshape(rows, size)
+    if flat.size > HISTOGRAM_SAMPLE:
+        flat = flat[:: sample_stride(flat.size)]
+        sampled = flat.size
+    place, bins = _scratch[_kind(flat)][: flat.size], _bins[: flat.size]
+    np.subtract(flat, low, out=place)
+    np.multiply(place, _BINS_BELOW / (high - low) if high > low else 0.0, out=place)
     np.copyto(bins, place, casting="unsafe")
-    if rows > 1:
-        np.add(bins, _bin_offsets[:rows], out=bins)
-    counts = np.bincount(bins.reshape(-1), minlength=rows * HISTOGRAM_BINS).tolist()
-    return [
-        Histogram(
-            lows[row],
-            highs[row],
-            tuple(counts[row * HISTOGRAM_BINS : (row + 1) * HISTOGRAM_BINS]),
-            sampled,
-        )
-        for row in range(rows)
-    ]
+    counts = np.bincount(bins, minlength=HISTOGRAM_BINS).tolist()
+    return Histogram(low, high, tuple(counts), sampled)
 
 
 @lru_cache(maxsize=1024)

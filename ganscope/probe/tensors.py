@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ganscope.probe import device_statistics
 from ganscope.probe.figures import SMALL, Figures, Stage
-from ganscope.probe.samples import corner, take_samples
+from ganscope.probe.samples import SampleStage, corner_of
 from ganscope.traces import TensorRecord
 
 _NATIVE = {
@@ -86,7 +86,7 @@ class TensorDraft:
         return name
 
     def finish(self) -> TensorRecord:
-        """The finished record, the same one each time."""
+        """The finished record, the same one each time; only after `TensorObserver.settle`."""
         if self._final is None:
             figures = self.figures
             figures.settle()
@@ -111,11 +111,11 @@ class TensorObserver:
     """
 
     def __init__(self, *, keep_samples: bool = False) -> None:
-        self.keep_samples = keep_samples
         # By id, which is given to another tensor once this one is gone: the reference tells.
         self._seen: dict[int, tuple[weakref.ref[Tensor], TensorDraft]] = {}
         self._trusting = True
-        self._stage = Stage()
+        self._samples = SampleStage() if keep_samples else None
+        self._stage = Stage(self._samples)
         self._batch = device_statistics.Batch()
 
     def record(self, tensor: Tensor) -> TensorDraft:
@@ -169,10 +169,14 @@ class TensorObserver:
         self._seen.clear()
         self._trusting = False
 
-    def forget(self) -> None:
-        """Drop the cache: the step has ended."""
+    def settle(self) -> None:
+        """The step has ended: work out what still waits, in one transfer per device."""
         self._seen.clear()
         self._trusting = True
+        self._stage.flush()
+        self._batch.flush()
+        if self._samples is not None:
+            self._samples.flush()
 
     def _remember(self, tensor: Tensor, draft: TensorDraft) -> None:
         if self._trusting:
@@ -186,10 +190,10 @@ class TensorObserver:
             if array is None:
                 return TensorDraft(tensor, Figures(), explain(tensor))
             if array.dtype == np.float32 and array.size <= SMALL:
-                figures = self._stage.add(array, samples=self.keep_samples)
+                figures = self._stage.add(array)
             else:
                 figures = Figures()
-                figures.take(array, samples=self.keep_samples)
+                figures.take(array, self._samples)
             figures.contiguous = array.flags.c_contiguous
             return TensorDraft(tensor, figures)
         except Exception as error:
@@ -201,8 +205,8 @@ class TensorObserver:
         if reason is not None:
             return TensorDraft(tensor, Figures(), reason)
         figures = self._batch.add(tensor)
-        if self.keep_samples:
-            figures.samples = take_samples(corner(tensor))
+        if self._samples is not None:
+            self._samples.add(corner_of(tensor), figures)
         return TensorDraft(tensor, figures)
 
 

@@ -1,18 +1,17 @@
-"""Inputs of a model: from a short specification, or from what its first layer gives away."""
+"""Inputs of a model from a short specification: ``labels=int64:64:0..9``."""
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ganscope.errors import InputError, nearest
-from ganscope.probe.state import ModelState, RandomState
 
 _DTYPES = {
     str(dtype).removeprefix("torch."): dtype
@@ -34,9 +33,9 @@ _SPECIFICATION = re.compile(
     rf"(?:(?P<name>[^\W\d]\w*)=)?(?:(?P<dtype>[A-Za-z]\w*):)?(?P<shape>[-\dxX×]+)"
     rf"(?::(?P<low>{_NUMBER})\.\.(?P<high>{_NUMBER}))?"
 )
-_EXAMPLES = "such as 64x100, int64:64, int64:64:0..9 or labels=int64:64:0..9"
-_SIZES = (64, 32, 28, 128, 224, 256, 299)
-"""Heights and widths that are tried where a first layer leaves them open."""
+EXAMPLES = "such as 64x100, int64:64, int64:64:0..9 or labels=int64:64:0..9"
+_ALIASES = {"float": "float32", "half": "float16", "double": "float64", "int": "int32"}
+_ALIASES |= {"long": "int64", "short": "int16", "byte": "uint8"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class InputSpecification:
         shape: The shape, the batch first.
         dtype: The type of its values.
         low: Smallest value, or None for standard-normal noise.
-        high: Largest value; integers reach it, other numbers stay below.
+        high: Largest value; whole numbers reach it.
     """
 
     name: str | None
@@ -56,14 +55,6 @@ class InputSpecification:
     dtype: torch.dtype
     low: float | None = None
     high: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Inferred:
-    """An input that nobody gave, and a sentence that says so."""
-
-    tensor: Tensor
-    note: str
 
 
 def parse(text: str) -> InputSpecification:
@@ -75,17 +66,17 @@ def parse(text: str) -> InputSpecification:
     """
     match = _SPECIFICATION.fullmatch(text.strip())
     if match is None:
-        raise InputError(f"--input {text} is no input; give a shape, {_EXAMPLES}")
-    dtype_name = match["dtype"] or "float32"
+        shown = text if text.strip() else "''"
+        raise InputError(f"--input {shown} is no input; give a shape, {EXAMPLES}")
+    given = match["dtype"] or "float32"
+    dtype_name = _ALIASES.get(given, given)
     if dtype_name not in _DTYPES:
         raise InputError(
             f"--input {text}: there is no type '{dtype_name}'; there are {', '.join(_DTYPES)}"
             + nearest(dtype_name, _DTYPES)
         )
     shape = _shape(match["shape"], text)
-    low, high = (float(match[end]) if match[end] else None for end in ("low", "high"))
-    if low is not None and high is not None and high < low:
-        raise InputError(f"--input {text}: the range {low:g}..{high:g} is empty; put the lower first")
+    low, high = _range(match["low"], match["high"], _DTYPES[dtype_name], text)
     return InputSpecification(match["name"], shape, _DTYPES[dtype_name], low, high)
 
 
@@ -107,17 +98,28 @@ def make(
     """
     dtype, shape = specification.dtype, specification.shape
     low, high = specification.low, specification.high
-    if dtype.is_floating_point:
-        if low is None or high is None:
+    with _fitting(shape):
+        if not dtype.is_floating_point:
+            low = 0 if low is None else low
+            high = (classes or 2) - 1 if high is None else high
+            top = min(int(high), 1) if dtype == torch.bool else int(high)
+            values = torch.randint(int(low), top + 1, shape, generator=generator)
+        elif low is None or high is None:
             values = torch.randn(shape, generator=generator)
         else:
-            values = low + (high - low) * torch.rand(shape, generator=generator)
-    else:
-        if low is None or high is None:
-            low, high = 0, (classes or 2) - 1
-        top = 1 if dtype == torch.bool else int(high)
-        values = torch.randint(int(low), top + 1, shape, generator=generator)
-    return values.to(dtype).to(device)
+            share = torch.rand(shape, generator=generator, dtype=torch.float64)
+            values = low * (1 - share) + high * share
+        return values.to(dtype).to(device)
+
+
+def normal(shape: tuple[int, ...], *, seed: int) -> Tensor:
+    """Standard-normal numbers from a generator of their own.
+
+    Raises:
+        InputError: So many do not fit in memory.
+    """
+    with _fitting(shape):
+        return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def make_all(
@@ -149,94 +151,11 @@ def make_all(
     return tuple(positional), keyword
 
 
-def infer(model: nn.Module, *, batch: int, seed: int = 0) -> Inferred:
-    """A standard-normal batch of the shape that the first layer with weights takes.
-
-    Where that leaves height and width open, common sizes are tried by running the model, which
-    leaves no mark on it.
-
-    Raises:
-        InputError: The forward takes several inputs, or no layer gives a shape away.
-    """
-    required = _required(model)
-    example = " ".join(f"--input {name}={batch}x…" for name in required) or "--input 64x100"
-    if len(required) != 1:
-        takes = f"takes {len(required)} inputs ({', '.join(required)})" if required else "is unclear"
-        raise InputError(
-            f"the forward of {type(model).__name__} {takes}, and only a single one can be "
-            f"inferred; give each, {_EXAMPLES}: {example}"
-        )
-    for path, layer in model.named_modules():
-        for kind, shapes in _FIRST_LAYERS:
-            if isinstance(layer, kind):
-                return _first_fit(model, path or type(layer).__name__, layer, shapes, batch, seed)
-        if layer._parameters and not layer._modules:
-            break
-    raise InputError(
-        f"no layer of {type(model).__name__} gives its input's shape away; give it with "
-        f"--input, {_EXAMPLES}"
-    )
-
-
-_Shapes = Callable[[Any], list[tuple[int, ...]]]
-
-_FIRST_LAYERS: tuple[tuple[type[nn.Module], _Shapes], ...] = (
-    (nn.Linear, lambda layer: [(layer.in_features,)]),
-    (nn.Conv1d, lambda layer: [(layer.in_channels, size) for size in (64, 1024, 16_000)]),
-    (nn.Conv2d, lambda layer: [(layer.in_channels, size, size) for size in _SIZES]),
-    (nn.Conv3d, lambda layer: [(layer.in_channels, size, size, size) for size in (16, 32, 64)]),
-    (nn.ConvTranspose1d, lambda layer: [(layer.in_channels, size) for size in (1, 4, 16)]),
-    (nn.ConvTranspose2d, lambda layer: [(layer.in_channels, size, size) for size in (1, 4, 7, 8)]),
-    (nn.ConvTranspose3d, lambda layer: [(layer.in_channels, s, s, s) for s in (1, 4, 8)]),
-    (nn.BatchNorm1d, lambda layer: [(layer.num_features,)]),
-    (nn.BatchNorm2d, lambda layer: [(layer.num_features, size, size) for size in _SIZES]),
-)
-
-
-def _first_fit(
-    model: nn.Module, path: str, layer: nn.Module, shapes: _Shapes, batch: int, seed: int
-) -> Inferred:
-    candidates = shapes(layer)
-    weight = next(layer.parameters(recurse=False))
-    generator = torch.Generator().manual_seed(seed)
-    tried = len(candidates) > 1
-    for sides in candidates:
-        if tried and not _runs(model, torch.zeros((2, *sides), dtype=weight.dtype)):
-            continue
-        tensor = torch.randn((batch, *sides), generator=generator)
-        shown = "×".join(map(str, (batch, *sides)))
-        how = "; height and width were found by trying" if tried else ""
-        note = (
-            f"input inferred: {shown}, standard normal, as {path} "
-            f"({type(layer).__name__}) takes it{how}"
-        )
-        return Inferred(tensor.to(weight), note)
-    sizes = ", ".join("×".join(map(str, sides)) for sides in candidates)
-    raise InputError(
-        f"{path} ({type(layer).__name__}) comes first, but the model runs with none of {sizes}; "
-        f"give its input with --input, such as {batch}x{'x'.join(map(str, candidates[0]))}"
-    )
-
-
-def _runs(model: nn.Module, tensor: Tensor) -> bool:
-    random_state, state = RandomState(), ModelState(list(model.named_modules()))
-    parameter = next(model.parameters())
-    try:
-        with torch.no_grad():
-            model(tensor.to(parameter.device))
-    except Exception:
-        return False
-    finally:
-        state.restore()
-        random_state.restore()
-    return True
-
-
 def _shape(text: str, whole: str) -> tuple[int, ...]:
     try:
         shape = tuple(int(side) for side in re.split("[xX×]", text))
     except ValueError:
-        raise InputError(f"--input {whole}: '{text}' is no shape; give one, {_EXAMPLES}") from None
+        raise InputError(f"--input {whole}: '{text}' is no shape; give one, {EXAMPLES}") from None
     for side in shape:
         if side < 1:
             raise InputError(
@@ -245,33 +164,60 @@ def _shape(text: str, whole: str) -> tuple[int, ...]:
     return shape
 
 
-def _forward_parameters(model: nn.Module) -> list[inspect.Parameter] | None:
+def _range(
+    low: str | None, high: str | None, dtype: torch.dtype, whole: str
+) -> tuple[float | None, float | None]:
+    """The ends of a range, whole numbers for a type of whole numbers."""
+    if low is None or high is None:
+        return None, None
+    name = str(dtype).removeprefix("torch.")
+    if dtype.is_floating_point:
+        ends = float(low), float(high)
+        smallest, largest = torch.finfo(dtype).min, torch.finfo(dtype).max
+    else:
+        try:
+            ends = int(low), int(high)
+        except ValueError:
+            raise InputError(
+                f"--input {whole}: {name} holds whole numbers; give a range such as 0..9"
+            ) from None
+        info = torch.iinfo(torch.uint8 if dtype == torch.bool else dtype)
+        smallest, largest = info.min, 1 if dtype == torch.bool else min(info.max, 2**63 - 2)
+    if not smallest <= min(ends) <= max(ends) <= largest:
+        raise InputError(
+            f"--input {whole}: {name} holds {smallest:g} to {largest:g}; give a range within that"
+            if dtype.is_floating_point
+            else f"--input {whole}: {name} holds {smallest} to {largest}; give a range within that"
+        )
+    if ends[1] < ends[0]:
+        raise InputError(f"--input {whole}: the range {low}..{high} is empty; put the lower first")
+    return ends
+
+
+@contextmanager
+def _fitting(shape: tuple[int, ...]) -> Iterator[None]:
+    """Turn the failure to allocate `shape` into a sentence."""
+    try:
+        yield
+    except (RuntimeError, OverflowError, MemoryError, TypeError):
+        sides = "×".join(map(str, shape))
+        raise InputError(
+            f"an input of {sides} does not fit in memory; give smaller sizes"
+        ) from None
+
+
+def forward_parameters(model: nn.Module) -> list[inspect.Parameter] | None:
+    """What the forward takes, or None where that cannot be told."""
     try:
         return list(inspect.signature(model.forward).parameters.values())
     except (ValueError, TypeError):
         return None
 
 
-def _required(model: nn.Module) -> list[str]:
-    """Names of the inputs that the forward must have; ``*args`` counts as one."""
-    parameters = _forward_parameters(model)
-    if parameters is None:
-        return ["input"]
-    named = [
-        parameter.name
-        for parameter in parameters
-        if parameter.default is parameter.empty
-        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-    ]
-    if not named and any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        return ["input"]
-    return named
-
-
 def _check_signature(
     model: nn.Module, positional: Sequence[Tensor], keyword: dict[str, Tensor]
 ) -> None:
-    parameters = _forward_parameters(model)
+    parameters = forward_parameters(model)
     if parameters is None:
         return
     names = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
@@ -285,8 +231,9 @@ def _check_signature(
     try:
         inspect.signature(model.forward).bind(*positional, **keyword)
     except TypeError as error:
-        given = len(positional) + len(keyword)
+        count = len(positional) + len(keyword)
+        given = f"{count} input was" if count == 1 else f"{count} inputs were"
         raise InputError(
             f"the forward of {type(model).__name__} takes {', '.join(names) or 'nothing'}, and "
-            f"{given} inputs were given ({error}); repeat --input for each"
+            f"{given} given ({error}); give --input once for each"
         ) from None

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from contextlib import redirect_stdout
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-import sys
 from types import ModuleType
 from typing import Any
 
@@ -17,9 +16,10 @@ from torch import nn
 from ganscope import zoo
 from ganscope.errors import TargetError, nearest
 from ganscope.probe.names import snake_case
-from ganscope.subjects import user_code
+from ganscope.subjects import syntax, user_code
 
 NETWORKS = ("generator", "discriminator")
+_MOST_LISTED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,37 +74,42 @@ def _not_a_target(target: str) -> str:
         )
     path = Path(target.rstrip(":"))
     if path.suffix == ".py" and path.is_file():
-        classes = ", ".join(_classes_in(path)) or "no class"
-        return f"{path} holds {classes}; say which, such as {path}:Generator"
+        classes = syntax.class_names(user_code.parse(path))
+        holds = f"holds {_listed(classes)}" if classes else "defines no class"
+        example = classes[0] if classes else "Generator"
+        return f"{path} {holds}; say which, such as {path}:{example}"
+    place, dot, name = target.rpartition(".")
+    file = Path(*place.split(".")).with_suffix(".py") if place.strip(".") else path
+    if dot and file.is_file():
+        return f"there is no '{target}'; did you mean '{file}:{name}'?"
     return (
         f"there is no '{target}'; name generator, discriminator, FILE.py:Name or "
         f"package.module:Name{nearest(target, NETWORKS)}"
     )
 
 
-def _classes_in(path: Path) -> list[str]:
-    import ast
-
-    try:
-        tree = ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError, OSError):
-        return []
-    return [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
-
-
 def _find(module: ModuleType, name: str, place: str) -> Any:
     value: Any = module
     for part in name.split("."):
         if not hasattr(value, part):
-            known = _candidates(module)
-            holds = f"it holds {', '.join(known)}" if known else "it holds no network"
-            raise TargetError(f"{place} has no '{name}'; {holds}{nearest(name, known)}")
+            raise TargetError(f"{place} has no '{name}'; {_holdings(module, name)}")
         value = getattr(value, part)
     return value
 
 
+def _holdings(module: ModuleType, name: str) -> str:
+    """What the module holds that could be traced, and a near miss among all its names."""
+    known = _candidates(module)
+    public = [key for key, value in vars(module).items() if _is_public_callable(key, value)]
+    file = Path(f"{module.__name__}.py")
+    if not known and module.__name__ in sys.stdlib_module_names and file.is_file():
+        return f"that module is Python's own; to look into your file, write ./{file}:{name}"
+    holds = f"it holds {_listed(known)}" if known else "it defines no network itself"
+    return holds + nearest(name, dict.fromkeys((*known, *public)))
+
+
 def _candidates(module: ModuleType) -> list[str]:
-    """Names in `module` of what could be traced: classes of networks, and networks."""
+    """Names in `module` of what could be traced: its classes of networks, and networks."""
     return [
         key
         for key, value in vars(module).items()
@@ -120,6 +125,10 @@ def _candidates(module: ModuleType) -> list[str]:
     ]
 
 
+def _is_public_callable(name: str, value: Any) -> bool:
+    return callable(value) and not name.startswith("_")
+
+
 def _instantiate(value: Any, name: str, arguments: Mapping[str, str]) -> nn.Module:
     """A network out of a class, a function that returns one, or an instance."""
     if isinstance(value, nn.Module):
@@ -130,32 +139,42 @@ def _instantiate(value: Any, name: str, arguments: Mapping[str, str]) -> nn.Modu
         raise TargetError(f"{name} is a class, but no torch.nn.Module; name a network's class")
     if not callable(value):
         raise TargetError(
-            f"{name} is a {type(value).__name__}; name a torch.nn.Module class, an instance of "
+            f"{name} is {_with_article(value)}; name a torch.nn.Module class, an instance of "
             "one, or a function that returns one"
         )
+    _require_nameable(value, name)
     converted = zoo.convert_arguments(value, arguments, name=name)
     _require_arguments(value, name, converted)
-    try:
-        with redirect_stdout(sys.stderr):
-            made = value(**converted)
-    except Exception as error:
-        given = ", ".join(f"{key}={item}" for key, item in converted.items())
-        raise TargetError(f"{name}({given}) fails: {user_code.summary(error)}") from None
-    if not isinstance(made, nn.Module):
+    given = ", ".join(f"{key}={item}" for key, item in converted.items())
+    made: list[Any] = []
+    user_code.run_guarded(
+        lambda: made.append(value(**converted)), f"{name}({given})", when="called"
+    )
+    if not isinstance(made[0], nn.Module):
         raise TargetError(
-            f"{name}() returned a {type(made).__name__}; it should return a torch.nn.Module"
+            f"{name}({given}) returns {_with_article(made[0])}; it should return a torch.nn.Module"
         )
-    return made
+    return made[0]
+
+
+def _require_nameable(value: Any, name: str) -> None:
+    """Refuse what must be given by position: ``--arg`` gives by name."""
+    unnamed = [
+        parameter.name
+        for parameter in _parameters(value)
+        if parameter.kind is parameter.POSITIONAL_ONLY and parameter.default is parameter.empty
+    ]
+    if unnamed:
+        raise TargetError(
+            f"{name} takes {', '.join(unnamed)} by position only, which --arg cannot give; name "
+            "a function that calls it"
+        )
 
 
 def _require_arguments(value: Any, name: str, given: Mapping[str, Any]) -> None:
-    try:
-        parameters = inspect.signature(value).parameters.values()
-    except (ValueError, TypeError):
-        return
     missing = [
         parameter.name
-        for parameter in parameters
+        for parameter in _parameters(value)
         if parameter.default is parameter.empty
         and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
         and parameter.name not in given
@@ -163,3 +182,23 @@ def _require_arguments(value: Any, name: str, given: Mapping[str, Any]) -> None:
     if missing:
         flags = " ".join(f"--arg {key}=…" for key in missing)
         raise TargetError(f"{name} needs {', '.join(missing)}; give {flags}")
+
+
+def _parameters(function: Any) -> Sequence[inspect.Parameter]:
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (ValueError, TypeError):
+        return ()
+
+
+def _with_article(value: Any) -> str:
+    if value is None:
+        return "None"
+    kind = type(value).__name__
+    return f"{'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_LISTED
+    shown = ", ".join(names[:_MOST_LISTED])
+    return f"{shown} and {more} more" if more > 0 else shown

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.text import Text
 
 from ganscope.views import style
+from ganscope.views.table import wrap
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
+_LABELS = 15
+_WIDEST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +41,73 @@ class ModelRow:
 
 
 def model_list(rows: Sequence[ModelRow]) -> RenderableType:
-    """A block per model: what it is, what flows through it, where it comes from."""
-    from rich.console import Group
-    from rich.padding import Padding
-    from rich.table import Table
-    from rich.text import Text
+    """A block per model: what it is, what flows through it, what it takes, where it is from."""
+    return _ModelList(tuple(rows))
 
-    blocks: list[RenderableType] = []
-    for row in rows:
-        facts = Table.grid(padding=(0, 2))
-        facts.add_column(style="dim", no_wrap=True)
-        facts.add_column()
-        latent, image = style.format_shape(row.latent_shape), style.format_shape(row.image_shape)
-        generator = style.format_count(row.generator_parameters)
-        discriminator = style.format_count(row.discriminator_parameters)
-        facts.add_row("generator", f"{latent} → {image}   {generator} parameters")
-        facts.add_row("discriminator", f"{image} → 1   {discriminator} parameters")
-        facts.add_row("arguments", row.arguments)
-        facts.add_row("source", row.source)
-        blocks += [
-            Text.assemble((row.name, "bold"), "  ", row.summary),
-            Padding(facts, (0, 0, 1, 2)),
+
+@dataclass(frozen=True, slots=True)
+class _ModelList:
+    rows: tuple[ModelRow, ...]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        ascii_only = not style.can_encode_glyphs(options.encoding)
+        for index, row in enumerate(self.rows):
+            if index:
+                yield Text("")
+            for parts in _block(row, min(options.max_width, _WIDEST)):
+                yield _line(parts, ascii_only=ascii_only)
+        if self.rows:
+            example = f"ganscope trace generator --model {self.rows[0].name}"
+            yield Text("")
+            yield _line([("try", "quiet"), (f"  {example}", "")], ascii_only=ascii_only)
+
+
+_Parts = list[tuple[str, str]]
+"""Pieces of one line with their styles in the palette."""
+
+
+def _block(row: ModelRow, width: int) -> Iterator[_Parts]:
+    name, *more = wrap(f"{row.name}  {row.summary.removesuffix('.')}", width)
+    yield [(row.name, "heading"), (name.removeprefix(row.name), "")]
+    yield from ([(f"  {line}", "")] for line in more)
+    yield [("─" * width, "rule")]
+    yield from _networks(row)
+    yield from _labelled("arguments", row.arguments.split(", "), "  ", width)
+    yield from _labelled("source", row.source.split(" "), " ", width)
+
+
+def _networks(row: ModelRow) -> Iterator[_Parts]:
+    latent, image = style.format_shape(row.latent_shape), style.format_shape(row.image_shape)
+    networks = [
+        ("generator", latent, image, style.format_count(row.generator_parameters)),
+        ("discriminator", image, "1", style.format_count(row.discriminator_parameters)),
+    ]
+    widths = [max(len(network[column]) for network in networks) for column in range(4)]
+    for name, came_in, came_out, parameters in networks:
+        yield [
+            (f"{name:<{_LABELS}}", "quiet"),
+            (f"{came_in:>{widths[1]}} → {came_out:<{widths[2]}}", "shape"),
+            (f"   {parameters:>{widths[3]}} parameters", ""),
         ]
-    return Group(*blocks)
+
+
+def _labelled(label: str, words: Sequence[str], between: str, width: int) -> Iterator[_Parts]:
+    """Whole `words` behind a label, in as many lines as they need."""
+    lines = [""]
+    for word in words:
+        joined = f"{lines[-1]}{between}{word}" if lines[-1] else word
+        if lines[-1] and len(joined) > width - _LABELS:
+            lines.append(word)
+        else:
+            lines[-1] = joined
+    for line in lines:
+        yield [(f"{label:<{_LABELS}}", "quiet"), (line, "")]
+        label = ""
+
+
+def _line(parts: _Parts, *, ascii_only: bool) -> Text:
+    text = Text(no_wrap=True, overflow="ignore", end="\n")
+    for part, name in parts:
+        text.append(style.to_ascii(part) if ascii_only else part, style.PALETTE.get(name, ""))
+    text.rstrip()
+    return text
