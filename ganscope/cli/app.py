@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from ganscope.cli.command import Command
+from ganscope.cli.command import Command, Verbs
 from ganscope.cli.models import models
 from ganscope.cli.summary import summary
 from ganscope.cli.trace import trace
@@ -24,6 +24,7 @@ _MOST_OF_MESSAGE = 200
 
 app = typer.Typer(
     name="ganscope",
+    cls=Verbs,
     help="See what really happens inside a GAN: every layer, from noise to image.",
     no_args_is_help=True,
     add_completion=False,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from ganscope.errors import GanscopeError
 
@@ -17,21 +17,21 @@ INTERRUPTED = 130
 """The exit code that shells give to Ctrl-C."""
 
 
+class Verbs(TyperGroup):
+    """All verbs."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse what stands before the verb; see `read_plainly`."""
+        read_plainly(self.get_params(ctx))
+        return super().parse_args(ctx, args)
+
+
 class Command(TyperCommand):
     """A verb."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the command line, reading plain values by ourselves.
-
-        typer reads each value through pydantic, whose import alone takes 80 ms of every start.
-        Its parameters make their reader on first use; where one has none yet, it is given a
-        plain one. Versions of typer that work otherwise go on as they do.
-        """
-        for parameter in self.params:
-            descriptor = getattr(parameter, "type_descriptor", None)
-            read = _READERS.get(str(getattr(descriptor, "annotation", None)))
-            if read is not None and getattr(parameter, "_runtime_param", self) is None:
-                setattr(parameter, "_runtime_param", _Reader(read))  # noqa: B010
+        """Parse the verb's command line; see `read_plainly`."""
+        read_plainly(self.get_params(ctx))
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
@@ -57,6 +57,20 @@ class Command(TyperCommand):
                 "with -o FILE"
             ) from None
         return outcome
+
+
+def read_plainly(parameters: Sequence[Any]) -> None:
+    """Have plain values read by ourselves.
+
+    typer reads each value through pydantic, whose import alone takes 80 ms of every start. Its
+    parameters make their reader on first use; where one has none yet, it is given a plain one.
+    Versions of typer that work otherwise go on as they do.
+    """
+    for parameter in parameters:
+        descriptor = getattr(parameter, "type_descriptor", None)
+        read = _READERS.get(str(getattr(descriptor, "annotation", None)))
+        if read is not None and getattr(parameter, "_runtime_param", read) is None:
+            parameter._runtime_param = _Reader(read)
 
 
 def _drop_output() -> None:
@@ -94,6 +108,7 @@ def _whole_number(value: Any) -> int:
 _READERS: dict[str, Callable[[Any], Any]] = {
     str(str): str,
     str(int): _whole_number,
+    str(bool): bool,  # a flag: there or not
     str(Path): Path,
     str(list[str]): lambda values: [str(value) for value in values],
 }

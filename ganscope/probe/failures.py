@@ -80,7 +80,7 @@ def _expected(draft: Draft) -> str | None:
 
 def _first_input(draft: Draft) -> tuple[_Shape | None, str | None]:
     for _, record in draft.inputs:
-        if isinstance(record, TensorDraft):
+        if isinstance(record, TensorDraft) and record.shape is not None:
             return tuple(record.shape), record.dtype_name
     return None, None
 

@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from torch.overrides import (
-    TorchFunctionMode,
-    _len_torch_function_stack,
-    _pop_mode,
-    _push_mode,
-)
+from torch import overrides
+from torch._C import _len_torch_function_stack
+from torch.overrides import TorchFunctionMode
 from torch.utils._device import DeviceContext
+
+
+# torch's own, but untyped.
+_push: Callable[[TorchFunctionMode], None] = overrides._push_mode
+_pop: Callable[[], TorchFunctionMode] = overrides._pop_mode
 
 
 class OperationLog(Protocol):
@@ -51,10 +53,10 @@ def put_in(mode: TorchFunctionMode) -> None:
     """Put `mode` at the bottom of the stack, above a device context if there is one."""
     above = _lift_all()
     if above and isinstance(above[-1], DeviceContext):
-        _push_mode(above.pop())
-    _push_mode(mode)
+        _push(above.pop())
+    _push(mode)
     for other in reversed(above):
-        _push_mode(other)
+        _push(other)
 
 
 def take_out(mode: TorchFunctionMode) -> bool:
@@ -62,10 +64,10 @@ def take_out(mode: TorchFunctionMode) -> bool:
     lifted = _lift_all()
     for other in reversed(lifted):
         if other is not mode:
-            _push_mode(other)
+            _push(other)
     return any(other is mode for other in lifted)
 
 
 def _lift_all() -> list[TorchFunctionMode]:
     """Every mode, topmost first; the stack is empty afterwards."""
-    return [_pop_mode() for _ in range(_len_torch_function_stack())]
+    return [_pop() for _ in range(_len_torch_function_stack())]

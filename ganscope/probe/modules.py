@@ -47,6 +47,7 @@ class Traits:
         fused: In eval mode it runs another kernel when a function mode is about.
         opaque_note: Why its inside cannot be seen, or None where it can.
         wary: The observer must step aside for it.
+        wrapper_attribute: Where a wrapper holds its network; None for others.
     """
 
     name: str
@@ -58,9 +59,16 @@ class Traits:
     fused: bool
     opaque_note: str | None
     wary: bool
+    wrapper_attribute: str | None
 
 
 _traits: dict[type, Traits] = {}
+
+
+def _wrapper_attribute(module: nn.Module) -> str | None:
+    if is_compiled(module):
+        return "_orig_mod"
+    return "module" if isinstance(module, _WRAPPERS) else None
 
 
 def traits(module: nn.Module) -> Traits:
@@ -83,6 +91,7 @@ def traits(module: nn.Module) -> Traits:
             isinstance(module, _FUSED),
             note,
             isinstance(module, _FUSED) or is_compiled(module),
+            _wrapper_attribute(module),
         )
     return known
 
@@ -145,6 +154,18 @@ def settings(module: nn.Module) -> str:
         return ""
 
 
+def _without_wrappers(path: str, parts: Parts) -> str:
+    """`path` without the attribute in which a wrapper on the way holds its network."""
+    by_path = dict(parts)
+    kept, walked = [], ""
+    for name in path.split(".") if path else ():
+        around = by_path.get(walked)
+        if around is None or traits(around).wrapper_attribute != name:
+            kept.append(name)
+        walked = f"{walked}.{name}" if walked else name
+    return ".".join(kept)
+
+
 class Paths:
     """The path of each module in its network.
 
@@ -157,6 +178,8 @@ class Paths:
         self.name = name
         # Keyed by id: `parts` keeps every module in here alive for as long as this lives.
         self._parts = parts
+        if any(traits(part).wrapper_attribute for _, part in parts):
+            parts = [(_without_wrappers(path, parts), part) for path, part in parts]
         self._paths = {id(part): f"{name}.{path}" if path else name for path, part in parts}
 
     def path_of(self, module: nn.Module) -> str | None:

@@ -53,6 +53,8 @@ class Observer:
         """Calls seen on other threads, which are not recorded."""
         self._thread = get_ident()
         self._handles: list[RemovableHandle] = []
+        self._waiting: RemovableHandle | None = None
+        """The hook on a compiled module, while that runs and ours are away."""
         self._mode = modes.OperationMode(self)
         self._mode_in = False
 
@@ -88,6 +90,9 @@ class Observer:
         for handle in self._handles:
             handle.remove()
         self._handles = []
+        if self._waiting is not None:
+            self._waiting.remove()
+            self._waiting = None
         self._want_mode(False)
 
     def _want_mode(self, wanted: bool) -> None:
@@ -101,18 +106,15 @@ class Observer:
         if modules.is_compiled(module):
             self.detach()
             # On the compiled wrapper itself, outside of what was compiled.
-            handle = module.register_forward_hook(
-                lambda wrapper, args, output: self._come_back(handle, wrapper, args, output),
-                always_call=True,
-            )
+            self._waiting = module.register_forward_hook(self._come_back, always_call=True)
         elif modules.traits(module).fused and not module.training:
             draft.opaque = True
             draft.note = "runs fused in eval mode; operations inside were not seen"
 
-    def _come_back(
-        self, handle: RemovableHandle, module: nn.Module, args: tuple[Any, ...], output: Any
-    ) -> None:
-        handle.remove()
+    def _come_back(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        if self._waiting is not None:
+            self._waiting.remove()
+            self._waiting = None
         self._attach()
         self._after(module, args, output)
 

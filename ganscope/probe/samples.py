@@ -71,7 +71,7 @@ class SampleStage:
 
 def _to_half(values: Array) -> Array:
     # torch converts to float16 many times faster than numpy does.
-    return torch.from_numpy(values).to(torch.float16).numpy()  # type: ignore[no-any-return]
+    return torch.from_numpy(values).to(torch.float16).numpy()
 
 
 def _as_samples(half: Array, shape: tuple[int, ...]) -> Samples:
@@ -90,7 +90,7 @@ def corner_of(tensor: Tensor) -> Array:
         part = part[:ROWS]
     if part.dim() > 2:
         part = part[:, :MAPS]
-    return part.to(torch.float32).cpu().numpy()  # type: ignore[no-any-return]
+    return part.to(torch.float32).cpu().numpy()
 
 
 def reshaped(samples: Samples, shape: tuple[int, ...]) -> Samples | None:

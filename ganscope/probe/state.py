@@ -9,7 +9,7 @@ are not copied; that a forward changed one is noticed by its version and said.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from ganscope.probe.modules import Parts, traits
 
 
 _HAS_MPS = torch.backends.mps.is_available()
+_cuda_in_use: Callable[[], bool] = torch.cuda.is_initialized
 
 
 class RandomState:
@@ -27,7 +28,7 @@ class RandomState:
 
     def __init__(self) -> None:
         self._torch = torch.get_rng_state()
-        self._cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+        self._cuda = torch.cuda.get_rng_state_all() if _cuda_in_use() else None
         self._mps = torch.mps.get_rng_state() if _HAS_MPS else None
         self._python = random.getstate()
         self._numpy = np.random.get_state()

@@ -50,6 +50,11 @@ _READABLE = _NATIVE | _WIDENED
 _dtype_names: dict[torch.dtype, str] = {}
 
 
+def _shape_of(tensor: Tensor) -> torch.Size | None:
+    """The shape, or None where a dimension has no single size (nested tensors)."""
+    return None if tensor.is_nested else tensor.shape
+
+
 class TensorDraft:
     """A record whose figures may still be to come."""
 
@@ -66,7 +71,7 @@ class TensorDraft:
     )
 
     def __init__(self, tensor: Tensor, figures: Figures, note: str | None = None) -> None:
-        self.shape = tensor.shape
+        self.shape = _shape_of(tensor)
         self.dtype = tensor.dtype
         self.device = "cpu" if tensor.is_cpu else str(tensor.device)
         self.requires_grad = tensor.requires_grad
@@ -91,7 +96,7 @@ class TensorDraft:
             figures = self.figures
             figures.settle()
             self._final = TensorRecord(
-                tuple(self.shape),
+                None if self.shape is None else tuple(self.shape),
                 self.dtype_name,
                 self.device,
                 self.requires_grad,
@@ -123,18 +128,18 @@ class TensorObserver:
         seen = self._seen.get(id(tensor))
         try:
             version, place = tensor._version, tensor.data_ptr()
+            if seen is not None and seen[0]() is tensor:
+                draft = seen[1]
+                if (
+                    draft.version == version
+                    and draft.place == place
+                    and draft.shape == tensor.shape
+                    and draft.requires_grad == tensor.requires_grad
+                ):
+                    return draft
         except (RuntimeError, NotImplementedError):
             # Inference tensors have no version; sparse and functorch ones no memory.
             return self._observe(tensor)
-        if seen is not None and seen[0]() is tensor:
-            draft = seen[1]
-            if (
-                draft.version == version
-                and draft.place == place
-                and draft.shape == tensor.shape
-                and draft.requires_grad == tensor.requires_grad
-            ):
-                return draft
         draft = self._observe(tensor)
         draft.version, draft.place = version, place
         self._remember(tensor, draft)
@@ -149,6 +154,7 @@ class TensorObserver:
             if (
                 source.place == place
                 and source.version == version
+                and source.shape is not None
                 and source.shape.numel() == count
                 and source.dtype == tensor.dtype
                 and tensor.is_contiguous()
@@ -212,13 +218,18 @@ class TensorObserver:
 
 def _as_array(tensor: Tensor) -> np.ndarray[Any, Any] | None:
     """The values as a numpy array over the same memory where possible, else None."""
+    if tensor.dtype is torch.float32 and not tensor.requires_grad:
+        try:
+            return tensor.numpy()
+        except (RuntimeError, TypeError):
+            pass  # sparse, nested, a negative view: looked at more closely below
     if tensor.layout is not torch.strided or tensor.is_nested:
         return None
     plain = tensor.detach() if tensor.requires_grad else tensor
     if plain.dtype in _NATIVE:
-        return (plain.resolve_neg() if plain.is_neg() else plain).numpy()  # type: ignore[no-any-return]
+        return (plain.resolve_neg() if plain.is_neg() else plain).numpy()
     if plain.dtype in _WIDENED:
-        return plain.to(torch.float32).numpy()  # type: ignore[no-any-return]
+        return plain.to(torch.float32).numpy()
     return None
 
 

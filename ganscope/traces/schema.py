@@ -35,7 +35,8 @@ def to_plain(value: Any) -> Any:
         return base64.b64encode(value).decode("ascii")
     if isinstance(value, Mapping):
         return {str(key): to_plain(item) for key, item in value.items()}
-    return {name: to_plain(getattr(value, name)) for name in _readers(kind)}
+    noun: Any = kind
+    return {name: to_plain(getattr(value, name)) for name in _readers(noun)}
 
 
 def from_plain(noun: type[T], data: Any) -> T:
