@@ -1,0 +1,1 @@
+"""The observer: watches a forward by hooks and writes what happened."""

@@ -7,14 +7,15 @@ records, never tensors.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from types import FrameType
 from typing import Any
 
 from torch import Tensor, nn
 
-from ganscope.probe import modules, operations, sites, structure
+from ganscope.probe import modules, sites, structure
+from ganscope.probe.operations import Operation
 from ganscope.probe.tensors import TensorDraft, TensorObserver
 from ganscope.traces import Call, CallSite, TensorRecord
 
@@ -160,62 +161,47 @@ class CallLog:
         """Whether operations now run between modules rather than inside a leaf."""
         return bool(self._open) and not self._open[-1].opaque
 
-    def begin_operation(
-        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Draft:
+    def begin_operation(self, operation: Operation) -> Draft:
         """An operation is about to run."""
-        raw = operations.raw_name(function)
         top = self._open[-1]
-        name = operations.shown_name(raw)
+        name = operation.name
         parent = top.ident if top.ident >= 0 else top.parent
         draft = Draft("op", f"{top.path}/{name}", name, parent)
-        if operations.may_change_inputs(function, raw, args, kwargs):
-            draft.inputs = self._tensors_in(args, kwargs)
-        if operations.lends_memory(raw):
+        if operation.may_change_inputs:
+            draft.inputs = self._tensors_in(operation)
+        if operation.lends_memory:
             self.tensors.distrust()
         return draft
 
     def end_operation(
-        self,
-        draft: Draft,
-        function: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        result: Any,
-        seconds: float,
-        frame: FrameType,
+        self, draft: Draft, operation: Operation, result: Any, seconds: float, frame: FrameType
     ) -> None:
         """It has run; recorded only if its result holds tensors."""
-        raw = operations.raw_name(function)
-        made = () if operations.is_silent(raw) else _only_tensors(structure.leaves(result))
-        if raw == "__setitem__":
-            made = _only_tensors(structure.leaves(args[0]))
+        made = () if operation.is_silent else _only_tensors(structure.leaves(result))
+        if operation.raw == "__setitem__":
+            made = _only_tensors(structure.leaves(operation.args[0]))
         if not made:
             return
         if not draft.inputs:
-            draft.inputs = self._tensors_in(args, kwargs)
+            draft.inputs = self._tensors_in(operation)
         sources = [record for _, record in draft.inputs if isinstance(record, TensorDraft)]
         draft.outputs = [(name, self.tensors.record_view(leaf, sources)) for name, leaf in made]
         draft.seconds = seconds
-        draft.settings = operations.settings(args, kwargs)
-        draft.place = sites.find(frame)
-        self._enlist(draft)
+        self._enlist_operation(draft, operation, frame)
 
     def fail_operation(
-        self,
-        draft: Draft,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        error: BaseException,
-        frame: FrameType,
+        self, draft: Draft, operation: Operation, error: BaseException, frame: FrameType
     ) -> None:
         """It raised."""
         if not draft.inputs:
-            draft.inputs = self._tensors_in(args, kwargs)
-        draft.settings = operations.settings(args, kwargs)
+            draft.inputs = self._tensors_in(operation)
+        self._enlist_operation(draft, operation, frame)
+        self._fail(draft, error)
+
+    def _enlist_operation(self, draft: Draft, operation: Operation, frame: FrameType) -> None:
+        draft.settings = operation.settings()
         draft.place = sites.find(frame)
         self._enlist(draft)
-        self._fail(draft, error)
 
     # -- both --------------------------------------------------------------------------------
 
@@ -231,9 +217,9 @@ class CallLog:
             for name, leaf in islice(leaves, structure.MOST_LEAVES)
         ]
 
-    def _tensors_in(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Sequence[Named]:
+    def _tensors_in(self, operation: Operation) -> Sequence[Named]:
         record = self.tensors.record
-        leaves = _only_tensors(structure.arguments(args, kwargs))
+        leaves = _only_tensors(structure.arguments(operation.args, operation.kwargs))
         return [(name, record(leaf)) for name, leaf in leaves]
 
     def _enlist(self, draft: Draft) -> None:

@@ -7,13 +7,14 @@ device come over together.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from ganscope.probe.figures import PREVIEW, Figures
-from ganscope.probe.statistics import EMPTY, HISTOGRAM_SAMPLE, sample_stride
+from ganscope.probe.samples import corner_of, fetch
+from ganscope.probe.statistics import BINS_BELOW, EMPTY, HISTOGRAM_SAMPLE, sample_stride
 from ganscope.traces import Histogram, TensorStats
 from ganscope.traces.tensor import HISTOGRAM_BINS
 
@@ -27,28 +28,48 @@ class Batch:
     """Rows of figures that wait on their devices."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[Figures, Tensor, Tensor, int, bool]] = []
+        self._waiting: list[_Row] = []
+        self._corners: list[tuple[Figures, Tensor]] = []
 
-    def add(self, tensor: Tensor) -> Figures:
+    def add(self, tensor: Tensor, *, samples: bool = False) -> Figures:
         """Compute the figures of `tensor` where it lives; real, strided types only."""
-        with torch.no_grad(), torch.autocast(tensor.device.type, enabled=False):
-            rows = _rows(tensor.detach())
         figures = Figures()
-        self._waiting.append((figures, *rows, tensor.numel(), tensor.is_floating_point()))
+        with torch.no_grad(), torch.autocast(tensor.device.type, enabled=False):
+            numbers, counts = _rows(tensor.detach())
+            corner = corner_of(tensor) if samples else None
+        floating = tensor.is_floating_point()
+        self._waiting.append(_Row(figures, numbers, counts, tensor.numel(), floating))
+        if corner is not None:
+            self._corners.append((figures, corner))
         return figures
 
     def flush(self) -> None:
-        """Bring every waiting row over: two transfers per device."""
+        """Bring every waiting row over: three transfers per device, whatever its number."""
         waiting, self._waiting = self._waiting, []
-        for device in {entry[1].device for entry in waiting}:
-            here = [entry for entry in waiting if entry[1].device == device]
-            all_numbers = torch.stack([entry[1] for entry in here]).cpu().tolist()
-            all_counts = torch.stack([entry[2] for entry in here]).cpu().tolist()
-            for entry, numbers, counts in zip(here, all_numbers, all_counts, strict=True):
-                figures, _, _, count, floating = entry
-                preview = numbers[_NUMBERS : _NUMBERS + min(count, PREVIEW)]
-                figures.preview = tuple(preview if floating else map(int, preview))
-                figures.stats = _stats(count, numbers, counts)
+        corners, self._corners = self._corners, []
+        for device in {row.numbers.device for row in waiting}:
+            here = [row for row in waiting if row.numbers.device == device]
+            all_numbers = torch.stack([row.numbers for row in here]).cpu().tolist()
+            all_counts = torch.stack([row.counts for row in here]).cpu().tolist()
+            for row, numbers, counts in zip(here, all_numbers, all_counts, strict=True):
+                row.arrive(numbers, counts)
+            fetch([entry for entry in corners if entry[1].device == device])
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """Figures of one tensor, on their way."""
+
+    figures: Figures
+    numbers: Tensor
+    counts: Tensor
+    count: int
+    floating: bool
+
+    def arrive(self, numbers: list[float], counts: list[int]) -> None:
+        preview = numbers[_NUMBERS : _NUMBERS + min(self.count, PREVIEW)]
+        self.figures.preview = tuple(preview if self.floating else map(int, preview))
+        self.figures.stats = _stats(self.count, numbers, counts)
 
 
 def _stats(count: int, numbers: list[float], counts: list[int]) -> TensorStats:
@@ -101,8 +122,9 @@ def _histogram(flat: Tensor, finite: Tensor, low: Tensor, high: Tensor) -> Tenso
     if flat.numel() > HISTOGRAM_SAMPLE:
         stride = sample_stride(flat.numel())
         flat, finite = flat[::stride], finite[::stride]
-    width = (high - low).clamp(min=torch.finfo(flat.dtype).tiny)
-    place = ((flat - low) * (HISTOGRAM_BINS / width)).clamp(0, HISTOGRAM_BINS - 1)
+    width = high - low
+    scale = torch.where(width > 0, BINS_BELOW / width, 0.0)
+    place = ((flat - low) * scale).clamp(0, HISTOGRAM_BINS - 1)
     place = torch.where(finite, place, 0.0).to(torch.int64)
     return _zeros(flat, HISTOGRAM_BINS).scatter_add_(0, place, finite.to(torch.int64))
 

@@ -85,12 +85,12 @@ def observe(
     mode = conditions.mode or modules.mode_of(parts)
     network, wrapper = modules.unwrap(model)
     inner = parts if wrapper is None else list(network.named_modules())
-    log = CallLog(
-        modules.Paths(inner, name), TensorObserver(keep_samples=conditions.samples)
-    )
+    log = CallLog(modules.Paths(inner, name), TensorObserver(keep_samples=conditions.samples))
     observer = Observer(log)
     try:
-        error = _forward(model, args, kwargs or {}, observer, conditions, parts)
+        _set_up(model, conditions)
+        with compiled.opaque(parts, observer), torch.set_grad_enabled(conditions.grad), observer:
+            error = _forward(model, args, kwargs or {})
         failure = None if error is None else failures.describe(log, error)
         calls = log.finish()
         size = calls[0].parameters if calls else modules.parameter_count(network)
@@ -105,24 +105,22 @@ def observe(
     return Trace(meta, (network_noun,), (step,), failure), error
 
 
-def _forward(
-    model: nn.Module,
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-    observer: Observer,
-    conditions: Conditions,
-    parts: modules.Parts,
-) -> BaseException | None:
+def _set_up(model: nn.Module, conditions: Conditions) -> None:
     if conditions.mode is not None:
         model.train(conditions.mode == "train")
     if conditions.seed is not None:
         torch.manual_seed(conditions.seed)
     _warm_up()
-    with compiled.opaque(parts, observer), torch.set_grad_enabled(conditions.grad), observer:
-        try:
-            model(*args, **kwargs)
-        except Exception as error:
-            return error
+
+
+def _forward(
+    model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> BaseException | None:
+    """Run the model; returns the exception that ended it, if one did."""
+    try:
+        model(*args, **kwargs)
+    except Exception as error:
+        return error
     return None
 
 

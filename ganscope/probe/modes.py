@@ -16,7 +16,6 @@ from torch._C import _len_torch_function_stack
 from torch.overrides import TorchFunctionMode
 from torch.utils._device import DeviceContext
 
-
 # torch's own, but untyped.
 _push: Callable[[TorchFunctionMode], None] = overrides._push_mode
 _pop: Callable[[], TorchFunctionMode] = overrides._pop_mode

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from threading import get_ident
 from time import perf_counter
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -27,9 +27,12 @@ from torch.utils.hooks import RemovableHandle
 from ganscope.errors import ObserverError
 from ganscope.probe import modes, modules
 from ganscope.probe.calls import CallLog, Draft
+from ganscope.probe.operations import Operation
 
 _Quiet = torch._C.DisableTorchFunction
 _is_compiling = torch.compiler.is_compiling
+T = TypeVar("T")
+
 _MOST_FAULTS = 3
 _NO_KEYWORDS: dict[str, Any] = {}
 
@@ -183,7 +186,7 @@ class Observer:
             draft.own_time_before = log.own_time
             draft.started = now
 
-    def _after(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+    def _after(self, module: nn.Module, _args: tuple[Any, ...], output: Any) -> None:
         if get_ident() != self._thread or _is_compiling():
             self._not_ours()
             return
@@ -210,40 +213,32 @@ class Observer:
         if _is_compiling():
             return function(*args, **kwargs)
         entered = perf_counter()
-        draft = None
-        try:
-            with _Quiet():
-                draft = self.log.begin_operation(function, args, kwargs)
-        except Exception as fault:
-            self._note(fault)
+        operation = Operation(function, args, kwargs)
+        draft = self._guarded(lambda: self.log.begin_operation(operation))
         started = perf_counter()
         self.log.own_time += started - entered
         try:
             result = function(*args, **kwargs)
         except Exception as error:
             if draft is not None:
-                self._failed(draft, args, kwargs, error)
+                frame, failure = sys._getframe(2), error
+                self._guarded(lambda: self.log.fail_operation(draft, operation, failure, frame))
             raise
         ended = perf_counter()
         if draft is not None:
-            try:
-                with _Quiet():
-                    seconds = ended - started
-                    frame = sys._getframe(2)
-                    self.log.end_operation(draft, function, args, kwargs, result, seconds, frame)
-            except Exception as fault:
-                self._note(fault)
+            seconds, frame = ended - started, sys._getframe(2)
+            self._guarded(lambda: self.log.end_operation(draft, operation, result, seconds, frame))
         self.log.own_time += perf_counter() - ended
         return result
 
-    def _failed(
-        self, draft: Draft, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception
-    ) -> None:
+    def _guarded(self, work: Callable[[], T]) -> T | None:
+        """Do `work` of our own: torch functions off, a fault noted and not raised."""
         try:
             with _Quiet():
-                self.log.fail_operation(draft, args, kwargs, error, sys._getframe(3))
+                return work()
         except Exception as fault:
             self._note(fault)
+            return None
 
     def _note(self, fault: Exception) -> None:
         if len(self.faults) < _MOST_FAULTS:

@@ -13,14 +13,62 @@ Function = Callable[..., Any]
 _names: dict[str, str] = {}
 _LONGEST_SETTINGS = 72
 
-_LENDS_MEMORY = {"data", "numpy", "__array__", "__dlpack__"}
+_LENDS_MEMORY = {"data", "numpy", "__array__", "__dlpack__", "__set__"}
 """Operations whose result can change the tensor's values without a trace of it."""
 
 _SILENT = {"requires_grad_", "retain_grad", "backward", "register_hook"}
 """Operations that give a tensor back but compute nothing."""
 
 
-def raw_name(function: Function) -> str:
+class Operation:
+    """One torch function with its arguments, for as long as it runs."""
+
+    __slots__ = ("args", "function", "kwargs", "raw")
+
+    def __init__(self, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs
+        self.raw = _raw_name(function)
+
+    @property
+    def name(self) -> str:
+        """The name as a person writes it."""
+        return shown_name(self.raw)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it computes nothing that would be worth a row."""
+        return self.raw in _SILENT
+
+    @property
+    def lends_memory(self) -> bool:
+        """Whether it gives out its tensor's memory unversioned."""
+        return self.raw in _LENDS_MEMORY
+
+    @property
+    def may_change_inputs(self) -> bool:
+        """Whether inputs must be looked at before the call, since it may overwrite them."""
+        raw = self.raw
+        if raw.endswith("_"):
+            return not raw.endswith("__") or raw == "__setitem__" or raw[2:-2] in _IN_PLACE
+        if "out" in self.kwargs or "inplace" in self.kwargs:
+            return True
+        if getattr(self.function, "__module__", None) == "torch.nn.functional":
+            return any(argument is True for argument in self.args)
+        return False
+
+    def settings(self) -> str:
+        """The arguments that are no tensors, in short."""
+        parts = [text for text in (_brief(argument) for argument in self.args) if text]
+        parts += [f"{key}={text}" for key, item in self.kwargs.items() if (text := _brief(item))]
+        joined = ", ".join(parts)
+        if len(joined) <= _LONGEST_SETTINGS:
+            return joined
+        return joined[: _LONGEST_SETTINGS - 1] + "…"
+
+
+def _raw_name(function: Function) -> str:
     """``view``, ``__add__``; for a property's getter the property: ``T``, ``data``."""
     name: str = getattr(function, "__name__", "") or type(function).__name__
     if name == "__get__":
@@ -47,37 +95,6 @@ def shown_name(raw: str) -> str:
 _ARITHMETIC = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul")
 _IN_PLACE = {f"i{name}" for name in (*_ARITHMETIC, "and", "or", "xor")}
 _REFLECTED = {f"r{name}" for name in (*_ARITHMETIC, "div")}
-
-
-def is_silent(raw: str) -> bool:
-    """Whether the operation computes nothing that would be worth a row."""
-    return raw in _SILENT
-
-
-def lends_memory(raw: str) -> bool:
-    """Whether the operation gives out its tensor's memory unversioned."""
-    return raw in _LENDS_MEMORY
-
-
-def may_change_inputs(
-    function: Function, raw: str, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> bool:
-    """Whether inputs must be looked at before the call, since it may overwrite them."""
-    if raw.endswith("_"):
-        return not raw.endswith("__") or raw == "__setitem__" or raw[2:-2] in _IN_PLACE
-    if "out" in kwargs or "inplace" in kwargs:
-        return True
-    if getattr(function, "__module__", None) == "torch.nn.functional":
-        return any(argument is True for argument in args)
-    return False
-
-
-def settings(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    """The arguments that are no tensors, in short."""
-    parts = [text for text in (_brief(argument) for argument in args) if text]
-    parts += [f"{key}={text}" for key, value in kwargs.items() if (text := _brief(value))]
-    joined = ", ".join(parts)
-    return joined if len(joined) <= _LONGEST_SETTINGS else joined[: _LONGEST_SETTINGS - 1] + "…"
 
 
 def _brief(value: Any) -> str:

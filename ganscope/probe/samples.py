@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -46,7 +47,7 @@ class SampleStage:
         corner = values[_cut(values.shape[1:])]
         size = corner.size
         if size > STAGE:
-            owner.samples = _as_samples(_to_half(np.ascontiguousarray(corner)), corner.shape)
+            owner.samples = as_samples(_to_half(np.ascontiguousarray(corner)), corner.shape)
             return
         memory = SampleStage._memory
         if memory is None:
@@ -66,7 +67,7 @@ class SampleStage:
             return
         half = _to_half(SampleStage._memory[:filled])
         for owner, start, shape in waiting:
-            owner.samples = _as_samples(half[start : start + math.prod(shape)], shape)
+            owner.samples = as_samples(half[start : start + math.prod(shape)], shape)
 
 
 def _to_half(values: Array) -> Array:
@@ -74,7 +75,8 @@ def _to_half(values: Array) -> Array:
     return torch.from_numpy(values).to(torch.float16).numpy()
 
 
-def _as_samples(half: Array, shape: tuple[int, ...]) -> Samples:
+def as_samples(half: Array, shape: tuple[int, ...]) -> Samples:
+    """Samples out of float16 values."""
     return Samples(_indices(shape[0]), shape, half.astype("<f2", copy=False).tobytes())
 
 
@@ -83,14 +85,22 @@ def _indices(rows: int) -> tuple[int, ...]:
     return tuple(range(rows))
 
 
-def corner_of(tensor: Tensor) -> Array:
-    """The part of a device's tensor that samples can come from, brought to the CPU."""
-    part = tensor.detach()
-    if part.dim() > 0:
-        part = part[:ROWS]
-    if part.dim() > 2:
-        part = part[:, :MAPS]
-    return part.to(torch.float32).cpu().numpy()
+def corner_of(tensor: Tensor) -> Tensor | None:
+    """What `SampleStage.add` would keep of `tensor`, as float16 where it lives; None for none."""
+    if tensor.dim() == 0 or tensor.numel() == 0:
+        return None
+    return tensor.detach()[_cut(tuple(tensor.shape[1:]))].to(torch.float16)
+
+
+def fetch(corners: Sequence[tuple[Owner, Tensor]]) -> None:
+    """Bring corners of one device over in a single transfer and hand them to their owners."""
+    if not corners:
+        return
+    half = torch.cat([corner.reshape(-1) for _, corner in corners]).cpu().numpy()
+    start = 0
+    for owner, corner in corners:
+        owner.samples = as_samples(half[start : start + corner.numel()], tuple(corner.shape))
+        start += corner.numel()
 
 
 def reshaped(samples: Samples, shape: tuple[int, ...]) -> Samples | None:

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from ganscope.probe.modules import Parts, traits
 
-
 _HAS_MPS = torch.backends.mps.is_available()
 _cuda_in_use: Callable[[], bool] = torch.cuda.is_initialized
 

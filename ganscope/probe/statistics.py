@@ -33,6 +33,8 @@ _CANCELLATION = 0.1
 
 Array = NDArray[Any]
 
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
 EMPTY = TensorStats(0, None, None, None, None, None, None, None, 0, None)
 
 
@@ -48,10 +50,9 @@ def measure(values: Array) -> TensorStats:
         minimum, maximum and the counts behind the fractions are exact.
     """
     flat = values.reshape(-1) if values.flags.c_contiguous else values.ravel(order="K")
-    dtype = flat.dtype
     if flat.size == 0:
         return EMPTY
-    if dtype == np.float32 or dtype == np.float64:
+    if flat.dtype in _FLOATS:
         sweep = _sweep(flat) if flat.size <= BLOCK else _sweep_blocks(flat)
         if 1e-15 < max(sweep[1], -sweep[0]) < 1e15:
             return _figures(flat, sweep, _histogram(flat, sweep[0], sweep[1]))
@@ -64,7 +65,7 @@ def measure(values: Array) -> TensorStats:
 _Sweep = tuple[float, float, float, float, int, int]
 """Smallest, largest, sum, sum of squares, count ≤ 0 and count == 0."""
 
-_BINS_BELOW = HISTOGRAM_BINS * (1 - 2.0**-21)
+BINS_BELOW = HISTOGRAM_BINS * (1 - 2.0**-21)
 """Just so much less than 32 that the largest value, rounding included, stays in the last bin."""
 
 # Scratch memory: allocating anew costs more than the arithmetic.
@@ -207,7 +208,7 @@ def _histogram(flat: Array, low: float, high: float) -> Histogram:
         sampled = flat.size
     place, bins = _scratch[_kind(flat)][: flat.size], _bins[: flat.size]
     np.subtract(flat, low, out=place)
-    np.multiply(place, _BINS_BELOW / (high - low) if high > low else 0.0, out=place)
+    np.multiply(place, BINS_BELOW / (high - low) if high > low else 0.0, out=place)
     np.copyto(bins, place, casting="unsafe")
     counts = np.bincount(bins, minlength=HISTOGRAM_BINS).tolist()
     return Histogram(low, high, tuple(counts), sampled)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ganscope.probe import device_statistics
 from ganscope.probe.figures import SMALL, Figures, Stage
-from ganscope.probe.samples import SampleStage, corner_of
+from ganscope.probe.samples import SampleStage
 from ganscope.traces import TensorRecord
 
 _NATIVE = {
@@ -147,21 +147,14 @@ class TensorObserver:
 
     def record_view(self, tensor: Tensor, sources: Iterable[TensorDraft]) -> TensorDraft:
         """Like `record`, for the result of an operation that may only re-read a source."""
-        if not self._trusting or id(tensor) in self._seen or not tensor._is_view():
-            return self.record(tensor)
-        place, version, count = tensor.data_ptr(), tensor._version, tensor.numel()
-        for source in sources:
-            if (
-                source.place == place
-                and source.version == version
-                and source.shape is not None
-                and source.shape.numel() == count
-                and source.dtype == tensor.dtype
-                and tensor.is_contiguous()
-                and source.figures.contiguous
-            ):
+        if self._trusting and id(tensor) not in self._seen:
+            try:
+                source = _same_values(tensor, sources)
+            except (RuntimeError, NotImplementedError):
+                source = None  # no version or no memory: see `record`
+            if source is not None:
                 draft = TensorDraft(tensor, source.figures.reread(tuple(tensor.shape)))
-                draft.version, draft.place = version, place
+                draft.version, draft.place = source.version, source.place
                 self._remember(tensor, draft)
                 return draft
         return self.record(tensor)
@@ -210,10 +203,25 @@ class TensorObserver:
         reason = explain(tensor)
         if reason is not None:
             return TensorDraft(tensor, Figures(), reason)
-        figures = self._batch.add(tensor)
-        if self._samples is not None:
-            self._samples.add(corner_of(tensor), figures)
-        return TensorDraft(tensor, figures)
+        return TensorDraft(tensor, self._batch.add(tensor, samples=self._samples is not None))
+
+
+def _same_values(tensor: Tensor, sources: Iterable[TensorDraft]) -> TensorDraft | None:
+    """The source of which `tensor` is all, in the same order, unchanged since."""
+    if not tensor._is_view() or not tensor.is_contiguous():
+        return None
+    place, version, count = tensor.data_ptr(), tensor._version, tensor.numel()
+    for source in sources:
+        if (
+            source.place == place
+            and source.version == version
+            and source.dtype == tensor.dtype
+            and source.figures.contiguous
+            and source.shape is not None
+            and source.shape.numel() == count
+        ):
+            return source
+    return None
 
 
 def _as_array(tensor: Tensor) -> np.ndarray[Any, Any] | None:
@@ -236,7 +244,7 @@ def _as_array(tensor: Tensor) -> np.ndarray[Any, Any] | None:
 _Reason = tuple[Callable[[Tensor], bool], str]
 
 _REASONS: tuple[_Reason, ...] = (
-    (lambda t: torch._C._functorch.is_functorch_wrapped_tensor(t), "inside vmap or grad"),
+    (torch._C._functorch.is_functorch_wrapped_tensor, "inside vmap or grad"),
     (lambda t: type(t).__name__ == "FakeTensor", "a fake tensor holds no values"),
     (lambda t: t.is_meta, "the meta device holds no values"),
     (lambda t: t.is_nested, "nested: no figures for this layout"),

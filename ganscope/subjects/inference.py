@@ -227,7 +227,7 @@ class _Trial:
             return False
         finally:
             watch.remove()
-            state.restore()
+            pass
             random_state.restore()
         return True
 

@@ -90,10 +90,14 @@ def _not_a_target(target: str) -> str:
 
 def _find(module: ModuleType, name: str, place: str) -> Any:
     value: Any = module
+    way = ""
     for part in name.split("."):
         if not hasattr(value, part):
-            raise TargetError(f"{place} has no '{name}'; {_holdings(module, name)}")
+            inside = [f"{way}{key}" for key in dir(value) if not key.startswith("_")] if way else []
+            hint = nearest(name, inside).removeprefix("; ")
+            raise TargetError(f"{place} has no '{name}'; {hint or _holdings(module, name)}")
         value = getattr(value, part)
+        way += f"{part}."
     return value
 
 

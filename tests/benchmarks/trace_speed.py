@@ -41,7 +41,9 @@ def without_samples(model: nn.Module, inputs: Tensor) -> object:
 def with_torchinfo(model: nn.Module, inputs: Tensor) -> object:
     import torchinfo
 
-    return torchinfo.summary(model, input_data=[inputs], verbose=0, mode="train", cache_forward_pass=False)
+    return torchinfo.summary(
+        model, input_data=[inputs], verbose=0, mode="train", cache_forward_pass=False
+    )
 
 
 def with_torchview(model: nn.Module, inputs: Tensor) -> object:
