@@ -63,9 +63,10 @@ class ModelState:
             if part._buffers:
                 self._keep(part._buffers.values(), kept)
             for name, parameter in part._parameters.items():
-                if parameter is not None and not parameter.is_inference():
+                version = _version(parameter)
+                if version is not None:
                     full = f"{path}.{name}" if path else name
-                    self._versions.append((full, parameter, parameter._version))
+                    self._versions.append((full, parameter, version))
 
     def _keep(self, values: Iterable[Any], kept: set[int]) -> None:
         """Copy the tensors among `values`, each once.
@@ -91,8 +92,18 @@ class ModelState:
         return [
             f"the forward changed the parameter {name} in place; that change stays"
             for name, parameter, version in self._versions
-            if parameter._version != version
+            if _version(parameter) != version
         ]
+
+
+def _version(parameter: Tensor | None) -> int | None:
+    """How often it was changed in place; None for what keeps no count."""
+    if parameter is None:
+        return None
+    try:
+        return parameter._version
+    except (RuntimeError, ValueError):  # an inference tensor, an uninitialised one
+        return None
 
 
 def _is_plain(module: nn.Module) -> bool:

@@ -227,7 +227,7 @@ class _Trial:
             return False
         finally:
             watch.remove()
-            pass
+            state.restore()
             random_state.restore()
         return True
 

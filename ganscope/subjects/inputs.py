@@ -108,7 +108,7 @@ def make(
             values = torch.randn(shape, generator=generator)
         else:
             share = torch.rand(shape, generator=generator, dtype=torch.float64)
-            values = low * (1 - share) + high * share
+            values = (low * (1 - share) + high * share).clamp(low, high)
         return values.to(dtype).to(device)
 
 

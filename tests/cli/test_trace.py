@@ -113,6 +113,27 @@ def test_the_same_seed_gives_the_same_numbers(ganscope: Run) -> None:
     assert preview(ganscope) == preview(ganscope, "--seed", 0)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["generator"],
+        ["generator", "--input", "64x100"],
+        ["discriminator"],
+        ["discriminator", "--on", "fake"],
+        ["torch.nn:Linear", "--arg", "in_features=9", "--arg", "out_features=2"],
+    ],
+)
+def test_the_seed_draws_what_goes_in(ganscope: Run, arguments: list[str]) -> None:
+    first, again, other = (
+        json.loads(ganscope("trace", *arguments, "--format", "json", "--seed", seed, "-q").out)
+        for seed in (1, 1, 2)
+    )
+    going_in = [
+        trace["steps"][0]["calls"][0]["inputs"][0]["stats"] for trace in (first, again, other)
+    ]
+    assert going_in[0] == going_in[1] != going_in[2]
+
+
 def test_fake_images_are_the_generators(ganscope: Run) -> None:
     real = json.loads(ganscope("trace", "discriminator", "--format", "json").out)
     fake = ganscope("trace", "discriminator", "--on", "fake", "--format", "json")

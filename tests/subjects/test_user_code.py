@@ -164,6 +164,14 @@ def test_late_imports_of_siblings_still_work() -> None:
     assert load_file(Path("far/net.py")).size() == 6
 
 
+def test_the_users_folder_shadows_nothing_afterwards() -> None:
+    folder = str(write("far/net.py", "").resolve().parent)
+    load_file(Path("far/net.py"))
+    assert sys.path.index(folder) == len(sys.path) - 2  # the working directory is the last
+    load_file(Path("far/net.py"))
+    assert sys.path.count(folder) == 1
+
+
 def test_relative_imports_in_packages() -> None:
     write("package/__init__.py", "")
     write("package/layers.py", "SIZE = 3\n")

@@ -1,0 +1,141 @@
+"""A forward that fails: which layer, what it got, what it takes, where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ganscope.probe.model import observe
+from ganscope.traces import Failure, Trace
+from tests.probe.helpers import Net, call, paths, run
+
+
+def fail(model: nn.Module, *args: Any, **kwargs: Any) -> tuple[Trace, Failure]:
+    trace, error = observe(model, args, kwargs, name="net")
+    assert error is not None
+    assert trace.failure is not None
+    assert trace.failure.message == f"{type(error).__name__}: {error}"
+    return trace, trace.failure
+
+
+def label(trace: Trace, failure: Failure) -> str:
+    assert failure.call is not None
+    return trace.steps[0].calls[failure.call].label
+
+
+LAYERS: dict[str, tuple[nn.Module, tuple[int, ...], str, str]] = {
+    "linear": (
+        nn.Linear(100, 8),
+        (64, 50),
+        "64×50",
+        "100 numbers in the last dimension (64×100)",
+    ),
+    "channels": (nn.Conv2d(3, 8, 3), (2, 1, 9, 9), "2×1×9×9", "3 channels: batch×3×height×width"),
+    "rank": (
+        nn.Conv2d(3, 8, 3),
+        (2, 27),
+        "2×27",
+        "4 dimensions: batch×3×height×width",
+    ),
+    "small image": (
+        nn.Conv2d(3, 8, 5),
+        (2, 3, 4, 4),
+        "2×3×4×4",
+        "images at least as large as its kernel 5×5",
+    ),
+    "transposed": (
+        nn.ConvTranspose2d(100, 8, 4),
+        (2, 64, 1, 1),
+        "2×64×1×1",
+        "100 channels: batch×100×height×width",
+    ),
+    "batch of one": (
+        nn.BatchNorm1d(4),
+        (1, 4),
+        "1×4",
+        "a batch of at least 2 in train mode (or eval mode: --eval)",
+    ),
+    "features": (nn.BatchNorm1d(4), (3, 5), "3×5", "4 features in the second dimension"),
+    "layer norm": (nn.LayerNorm(6), (3, 5), "3×5", "6 in the last 1 dimension(s)"),
+    "group norm": (nn.GroupNorm(2, 4), (3, 6, 2), "3×6×2", "4 channels in the second dimension"),
+}
+
+
+@pytest.mark.parametrize("case", LAYERS)
+def test_failing_layer_in_a_sequential_is_named_in_words(case: str) -> None:
+    layer, shape, got, expected = LAYERS[case]
+    trace, failure = fail(nn.Sequential(nn.Identity(), layer, nn.ReLU()), torch.randn(shape))
+    assert label(trace, failure) == "net.1"
+    assert (failure.got, failure.expected) == (got, expected)
+    assert paths(trace) == ["net", "net.0", "net.1"]
+    assert call(trace, "net.1").outputs == ()
+    assert call(trace, "net.1").seconds is None
+
+
+def test_wrong_type_is_said() -> None:
+    _, failure = fail(nn.Linear(4, 2), torch.ones(3, 4, dtype=torch.int64))
+    assert failure.got == "3×4 int64"
+    assert failure.expected == "float32, the type of its weights"
+
+
+def test_embedding_out_of_range() -> None:
+    _, failure = fail(nn.Embedding(10, 2), torch.tensor([3, 12]))
+    assert failure.expected == "whole numbers from 0 to 9 (int64)"
+
+
+def test_site_is_the_users_line() -> None:
+    model = Net(lambda self, x: self.stack(x), stack=nn.Sequential(nn.Linear(2, 2)))
+    _, failure = fail(model, torch.randn(3, 5))
+    assert failure.site is not None
+    assert failure.site.file == __file__
+    assert "self.stack(x)" in failure.site.code
+
+
+def test_failing_operation_is_named() -> None:
+    model = Net(lambda self, x: self.layer(x).view(3, -1), layer=nn.Linear(5, 7))
+    trace, failure = fail(model, torch.randn(2, 5))
+    assert label(trace, failure) == "net/view"
+    assert failure.got == "2×7"
+    assert failure.expected == "sizes whose product is the number of values"
+    joined, failure = fail(Net(lambda self, x, y: torch.cat([x, y])), torch.ones(2, 3), torch.ones(2, 4))
+    assert label(joined, failure) == "net/cat"
+    assert failure.got == "2×3 and 2×4"
+
+
+def test_the_users_own_exception_comes_through_with_its_cause() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        try:
+            return self.layer(x)
+        except RuntimeError as error:
+            raise ValueError("wrong size for my layer") from error
+
+    trace, failure = fail(Net(forward, layer=nn.Linear(3, 3)), torch.randn(2, 4))
+    assert failure.message == "ValueError: wrong size for my layer"
+    assert label(trace, failure) == "net.layer"
+
+
+def test_exception_outside_of_any_layer_names_the_network() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        self.layer(x)
+        raise KeyError("missing")
+
+    trace, failure = fail(Net(forward, layer=nn.Linear(4, 3)), torch.randn(2, 4))
+    assert label(trace, failure) == "net"
+    assert failure.expected is None
+
+
+def test_interruption_passes_through_and_leaves_nothing() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        self.layer(x)
+        raise KeyboardInterrupt
+
+    model = Net(forward, layer=nn.BatchNorm1d(4))
+    with pytest.raises(KeyboardInterrupt):
+        observe(model, (torch.randn(2, 4),))
+    assert model.layer.num_batches_tracked == 0
+    assert not torch.nn.modules.module._global_forward_hooks
+    assert torch._C._len_torch_function_stack() == 0
+    run(nn.Linear(2, 2), torch.randn(1, 2))
