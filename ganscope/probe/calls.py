@@ -45,8 +45,6 @@ class Draft:
     """What it calls was called, as a person sees it, where it was called itself."""
     hidden = False
     """Not recorded itself."""
-    wary = False
-    """The observer must step aside while it runs."""
     hides = False
     """Nothing inside is recorded."""
     error: BaseException | None = None
@@ -104,10 +102,11 @@ class CallLog:
         path = self.paths.path_of(inner) or self._stray_path(name, top)
         draft = Draft("module", path, name, parent)
         draft.key, draft.module = module, inner
-        if traits.wary:
-            draft.wary = True
         if traits.opaque_note is not None:
             draft.note, draft.opaque = traits.opaque_note, True
+        elif traits.fused and not module.training:
+            draft.opaque = True
+            draft.note = "runs fused in eval mode; operations inside were not seen"
         elif traits.container:
             draft.opaque = draft.passes_place_on = True
         elif not modules.has_parts(inner):
@@ -228,8 +227,9 @@ class CallLog:
         draft.nth = self._repeats[draft.path] = self._repeats.get(draft.path, 0) + 1
 
     def _fail(self, draft: Draft, error: BaseException) -> None:
-        # While an exception travels outwards, the first call to report it is the innermost.
-        if self.failure is None or self.failure.error is not error:
+        # While an exception travels outwards, the first call to report it, or the one that it
+        # was raised from, is the innermost.
+        if self.failure is None or not stems_from(error, self.failure.error):
             draft.error = error
             self.failure = draft
 
@@ -281,6 +281,16 @@ class CallLog:
 def _final(name: str | None, record: Record) -> TensorRecord:
     final = record if isinstance(record, TensorRecord) else record.finish()
     return final if name is None else named(final, name)
+
+
+def stems_from(error: BaseException, cause: BaseException | None) -> bool:
+    """Whether `error` is `cause`, or was raised from it or while it was handled."""
+    current: BaseException | None = error
+    while current is not None:
+        if current is cause:
+            return True
+        current = current.__cause__ or current.__context__
+    return False
 
 
 def named(record: TensorRecord, name: str) -> TensorRecord:

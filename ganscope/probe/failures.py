@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from ganscope.probe import sites
-from ganscope.probe.calls import CallLog, Draft
+from ganscope.probe.calls import CallLog, Draft, stems_from
 from ganscope.probe.tensors import TensorDraft
 from ganscope.traces import Failure
 
@@ -18,8 +18,10 @@ _Expectation = Callable[[Any, _Shape], str | None]
 
 def describe(log: CallLog, error: BaseException) -> Failure:
     """The failure behind `error`, which has just ended the forward."""
-    draft = log.failure if log.failure is not None and _stems(error, log.failure.error) else None
-    message = f"{type(error).__name__}: {error}"
+    draft = log.failure
+    if draft is not None and not stems_from(error, draft.error):
+        draft = None
+    message = _message(error)
     if draft is None:
         return Failure(0, 0, None, message, None, None, sites.read(_place_of(error)))
     return Failure(
@@ -33,14 +35,11 @@ def describe(log: CallLog, error: BaseException) -> Failure:
     )
 
 
-def _stems(error: BaseException, cause: BaseException | None) -> bool:
-    """Whether `error` is `cause`, or was raised from it."""
-    current: BaseException | None = error
-    while current is not None:
-        if current is cause:
-            return True
-        current = current.__cause__ or current.__context__
-    return False
+def _message(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # its own text fails
+        return type(error).__name__
 
 
 def _place_of(error: BaseException) -> sites.Place | None:
@@ -63,7 +62,7 @@ def _got(draft: Draft) -> str | None:
         text = "×".join(map(str, record.shape)) or "a scalar"
         dtype = record.dtype_name if isinstance(record, TensorDraft) else record.dtype
         text += "" if dtype == "float32" else f" {dtype}"
-        shown.append(f"{name} {text}" if name else text)
+        shown.append(f"{name} {text}" if name and not name.startswith("[") else text)
     return " and ".join(shown) or None
 
 

@@ -30,23 +30,28 @@ Array = np.ndarray[Any, Any]
 class Figures:
     """Statistics, preview and samples of one tensor; they may arrive later."""
 
-    __slots__ = ("_origin", "_shape", "contiguous", "preview", "samples", "stats")
+    __slots__ = ("_origin", "_shape", "contiguous", "fault", "preview", "samples", "stats")
 
     def __init__(self) -> None:
         self.stats: TensorStats | None = None
         self.preview: tuple[Value, ...] = ()
         self.samples: Samples | None = None
+        self.fault: str | None = None
+        """Why they could not be worked out."""
         self.contiguous = False
         """Whether the values lay in memory in their own order."""
         self._origin: Figures | None = None
         self._shape: tuple[int, ...] = ()
 
     def take(self, values: Array, samples: SampleStage | None) -> None:
-        """Work them out from `values`."""
-        self.stats = statistics.measure(values)
-        self.preview = tuple(values.flat[:PREVIEW].tolist())
-        if samples is not None:
-            samples.add(values, self)
+        """Work them out from `values`; a fault of ours is kept, never raised."""
+        try:
+            self.stats = statistics.measure(values)
+            self.preview = tuple(values.flat[:PREVIEW].tolist())
+            if samples is not None:
+                samples.add(values, self)
+        except Exception as error:
+            self.fault = f"no figures: {type(error).__name__} while reading it"
 
     def reread(self, shape: tuple[int, ...]) -> Figures:
         """The figures of the same values under another shape."""

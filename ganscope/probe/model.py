@@ -13,7 +13,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from ganscope.probe import compiled, failures, modules
+from ganscope.probe import failures, modules, patches
 from ganscope.probe.calls import CallLog
 from ganscope.probe.observer import Observer
 from ganscope.probe.state import ModelState, RandomState
@@ -89,10 +89,10 @@ def observe(
     observer = Observer(log)
     try:
         _set_up(model, conditions)
-        with compiled.opaque(parts, observer), torch.set_grad_enabled(conditions.grad), observer:
+        with patches.patched(parts, observer), torch.set_grad_enabled(conditions.grad), observer:
             error = _forward(model, args, kwargs or {})
         failure = None if error is None else failures.describe(log, error)
-        calls = log.finish()
+        calls = observer.finish()
         size = calls[0].parameters if calls else modules.parameter_count(network)
         network_noun = Network(name, type(network).__name__, conditions.role, size, wrapper)
     finally:

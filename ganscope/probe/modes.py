@@ -1,9 +1,9 @@
 """The function mode that sees functional operations, and its place on torch's stack.
 
 The stack of modes is last in, first out, and user code may enter and leave its own modes
-while ours is on it. So ours goes in and comes out near the bottom: everything above is lifted
-off and laid back in its order. A device context (`with torch.device(...)`) insists on the very
-bottom; ours stands just above it.
+while ours is on it. So ours goes in and comes out at the bottom: everything above is lifted
+off and laid back in its order. Only the mode of `torch.set_default_device` insists on the very
+bottom itself; ours stands just above it.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import torch
 from torch import overrides
 from torch._C import _len_torch_function_stack
 from torch.overrides import TorchFunctionMode
-from torch.utils._device import DeviceContext
 
 # torch's own, but untyped.
 _push: Callable[[TorchFunctionMode], None] = overrides._push_mode
@@ -49,9 +49,9 @@ class OperationMode(TorchFunctionMode):
 
 
 def put_in(mode: TorchFunctionMode) -> None:
-    """Put `mode` at the bottom of the stack, above a device context if there is one."""
+    """Put `mode` at the bottom of the stack, above a default device if one is set."""
     above = _lift_all()
-    if above and isinstance(above[-1], DeviceContext):
+    if above and above[-1] is getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None):
         _push(above.pop())
     _push(mode)
     for other in reversed(above):

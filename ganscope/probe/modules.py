@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,11 +15,17 @@ _FUSED = (nn.TransformerEncoderLayer, nn.TransformerEncoder, nn.MultiheadAttenti
 _WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 
 
-def is_compiled(module: nn.Module) -> bool:
-    """Whether `module` is what ``torch.compile(model)`` returns."""
+def optimized_module() -> Any:
+    """The class of what ``torch.compile(model)`` returns; None where nothing was compiled."""
     # Where dynamo was never imported nothing is compiled, and importing it takes a second.
     dynamo = sys.modules.get("torch._dynamo.eval_frame")
-    return dynamo is not None and isinstance(module, dynamo.OptimizedModule)
+    return None if dynamo is None else dynamo.OptimizedModule
+
+
+def is_compiled(module: nn.Module) -> bool:
+    """Whether `module` is what ``torch.compile(model)`` returns."""
+    compiled = optimized_module()
+    return compiled is not None and isinstance(module, compiled)
 
 
 def unwrap(module: nn.Module) -> tuple[nn.Module, str | None]:
@@ -46,7 +53,6 @@ class Traits:
         container: It only runs its parts one after another.
         fused: In eval mode it runs another kernel when a function mode is about.
         opaque_note: Why its inside cannot be seen, or None where it can.
-        wary: The observer must step aside for it.
         wrapper_attribute: Where a wrapper holds its network; None for others.
     """
 
@@ -58,7 +64,6 @@ class Traits:
     container: bool
     fused: bool
     opaque_note: str | None
-    wary: bool
     wrapper_attribute: str | None
 
 
@@ -90,7 +95,6 @@ def traits(module: nn.Module) -> Traits:
             kind is nn.Sequential,
             isinstance(module, _FUSED),
             note,
-            isinstance(module, _FUSED) or is_compiled(module),
             _wrapper_attribute(module),
         )
     return known

@@ -25,9 +25,10 @@ from torch.nn.modules.module import (
 from torch.utils.hooks import RemovableHandle
 
 from ganscope.errors import ObserverError
-from ganscope.probe import modes, modules
-from ganscope.probe.calls import CallLog, Draft
+from ganscope.probe import modes
+from ganscope.probe.calls import CallLog
 from ganscope.probe.operations import Operation
+from ganscope.traces import Call
 
 _Quiet = torch._C.DisableTorchFunction
 _is_compiling = torch.compiler.is_compiling
@@ -56,8 +57,6 @@ class Observer:
         """Calls seen on other threads, which are not recorded."""
         self._thread = get_ident()
         self._handles: list[RemovableHandle] = []
-        self._waiting: RemovableHandle | None = None
-        """The hook on a compiled module, while that runs and ours are away."""
         self._mode = modes.OperationMode(self)
         self._mode_in = False
 
@@ -80,6 +79,10 @@ class Observer:
         self.detach()
         Observer._at_work = None
 
+    def finish(self) -> tuple[Call, ...]:
+        """All calls, immutable; a fault of ours costs the calls, never the program."""
+        return self._guarded(self.log.finish) or ()
+
     # -- attaching ---------------------------------------------------------------------------
 
     def _attach(self) -> None:
@@ -93,9 +96,6 @@ class Observer:
         for handle in self._handles:
             handle.remove()
         self._handles = []
-        if self._waiting is not None:
-            self._waiting.remove()
-            self._waiting = None
         self._want_mode(False)
 
     def _want_mode(self, wanted: bool) -> None:
@@ -104,48 +104,41 @@ class Observer:
             (modes.put_in if wanted else modes.take_out)(self._mode)
             self._mode_in = wanted
 
-    def _step_aside(self, module: nn.Module, draft: Draft) -> None:
-        """Leave nothing in the way of a module that our presence would change."""
-        if modules.is_compiled(module):
-            self.detach()
-            # On the compiled wrapper itself, outside of what was compiled.
-            self._waiting = module.register_forward_hook(self._come_back, always_call=True)
-        elif modules.traits(module).fused and not module.training:
-            draft.opaque = True
-            draft.note = "runs fused in eval mode; operations inside were not seen"
-
-    def _come_back(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        if self._waiting is not None:
-            self._waiting.remove()
-            self._waiting = None
-        self._attach()
-        self._after(module, args, output)
-
     @contextmanager
     def around_opaque(
-        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], note: str
-    ) -> Iterator[Callable[[Any], None]]:
-        """Record one call that torch makes around the hooks; they are gone while it runs.
+        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], note: str | None
+    ) -> Iterator[Callable[[T], T]]:
+        """Record one call whose inside must not meet the hooks; they are away while it runs.
+
+        Args:
+            module: What is called.
+            args: Its positional inputs.
+            kwargs: Its keyword inputs.
+            note: Why its inside is not seen, where its class does not tell.
 
         Yields:
-            A function that takes the call's output.
+            A function that takes the call's output and gives it back.
         """
+        if self._not_ours() or not self._handles:
+            yield lambda output: output
+            return
         outputs: list[Any] = [None]
         entered = perf_counter()
-        draft = None
-        try:
-            draft = self.log.begin(module, args, kwargs, sys._getframe(2))
-            draft.note, draft.opaque = note, True
-        except Exception as fault:
-            self._note(fault)
+        draft = self._guarded(lambda: self.log.begin(module, args, kwargs, sys._getframe(4)))
         self.detach()
-        self.log.own_time += perf_counter() - entered
+        now = perf_counter()
+        self.log.own_time += now - entered
         if draft is not None:
-            draft.own_time_before = self.log.own_time
-            draft.started = perf_counter()
+            draft.note, draft.opaque = note or draft.note, True
+            draft.own_time_before, draft.started = self.log.own_time, now
         error: BaseException | None = None
+
+        def finish(output: T) -> T:
+            outputs[0] = output
+            return output
+
         try:
-            yield lambda output: outputs.__setitem__(0, output)
+            yield finish
         except Exception as raised:
             error = raised
             raise
@@ -174,8 +167,6 @@ class Observer:
                 # Global hooks are not given the keyword arguments; torch's own frame has them.
                 kwargs = frame.f_locals.get("kwargs") or _NO_KEYWORDS
                 draft = log.begin(module, args, kwargs, frame)
-                if draft.wary:
-                    self._step_aside(module, draft)
             if draft.opaque is self._mode_in:
                 self._want_mode(log.wants_operations)
         except Exception as fault:

@@ -64,7 +64,7 @@ class ModelState:
                 self._keep(part._buffers.values(), kept)
             for name, parameter in part._parameters.items():
                 version = _version(parameter)
-                if version is not None:
+                if parameter is not None and version is not None:
                     full = f"{path}.{name}" if path else name
                     self._versions.append((full, parameter, version))
 

@@ -31,6 +31,9 @@ HISTOGRAM_SAMPLE = 4_096
 _CANCELLATION = 0.1
 """Variance below this share of the mean square calls for the second pass."""
 
+_SMALLEST, _LARGEST = 1e-15, 1e15
+"""Between these magnitudes no square vanishes or overflows in float32."""
+
 Array = NDArray[Any]
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -54,7 +57,7 @@ def measure(values: Array) -> TensorStats:
         return EMPTY
     if flat.dtype in _FLOATS:
         sweep = _sweep(flat) if flat.size <= BLOCK else _sweep_blocks(flat)
-        if 1e-15 < max(sweep[1], -sweep[0]) < 1e15:
+        if _SMALLEST < max(sweep[1], -sweep[0]) < _LARGEST:
             return _figures(flat, sweep, _histogram(flat, sweep[0], sweep[1]))
         if sweep[0] == 0.0 == sweep[1]:
             return _constant_zero(flat.size)
@@ -82,6 +85,8 @@ def _kind(values: Array) -> str:
 
 def _sweep(part: Array) -> _Sweep:
     low, high = float(_minimum(part)), float(_maximum(part))
+    if not max(high, -low) < _LARGEST:
+        return low, high, 0.0, 0.0, 0, 0  # squares would overflow; NaN fails the comparison
     nonpositive = zero = 0
     if not low > 0.0:
         mask = _mask[: part.size]

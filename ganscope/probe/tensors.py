@@ -47,6 +47,8 @@ _WIDENED = {
 
 _READABLE = _NATIVE | _WIDENED
 
+_PLAIN = {Tensor, torch.nn.Parameter}
+
 _dtype_names: dict[torch.dtype, str] = {}
 
 
@@ -101,7 +103,7 @@ class TensorDraft:
                 self.device,
                 self.requires_grad,
                 figures.stats,
-                self.note,
+                self.note or figures.fault,
                 figures.preview,
                 figures.samples,
             )
@@ -125,6 +127,8 @@ class TensorObserver:
 
     def record(self, tensor: Tensor) -> TensorDraft:
         """What `tensor` is at this moment; never raises for the tensor's sake."""
+        if type(tensor) not in _PLAIN:  # what a subclass does when it is asked is unknown
+            return self._observe(tensor)
         seen = self._seen.get(id(tensor))
         try:
             version, place = tensor._version, tensor.data_ptr()
@@ -137,7 +141,7 @@ class TensorObserver:
                     and draft.requires_grad == tensor.requires_grad
                 ):
                     return draft
-        except (RuntimeError, NotImplementedError):
+        except RuntimeError:
             # Inference tensors have no version; sparse and functorch ones no memory.
             return self._observe(tensor)
         draft = self._observe(tensor)
@@ -150,7 +154,7 @@ class TensorObserver:
         if self._trusting and id(tensor) not in self._seen:
             try:
                 source = _same_values(tensor, sources)
-            except (RuntimeError, NotImplementedError):
+            except RuntimeError:
                 source = None  # no version or no memory: see `record`
             if source is not None:
                 draft = TensorDraft(tensor, source.figures.reread(tuple(tensor.shape)))
@@ -183,8 +187,13 @@ class TensorObserver:
 
     def _observe(self, tensor: Tensor) -> TensorDraft:
         try:
+            if not tensor.is_cpu or type(tensor) not in _PLAIN:
+                reason = explain(tensor)
+                if reason is not None:
+                    return TensorDraft(tensor, Figures(), reason)
             if not tensor.is_cpu:
-                return self._observe_on_device(tensor)
+                figures = self._batch.add(tensor, samples=self._samples is not None)
+                return TensorDraft(tensor, figures)
             array = _as_array(tensor)
             if array is None:
                 return TensorDraft(tensor, Figures(), explain(tensor))
@@ -198,12 +207,6 @@ class TensorObserver:
         except Exception as error:
             reason = explain(tensor) or f"no figures: {type(error).__name__} while reading it"
             return TensorDraft(tensor, Figures(), reason)
-
-    def _observe_on_device(self, tensor: Tensor) -> TensorDraft:
-        reason = explain(tensor)
-        if reason is not None:
-            return TensorDraft(tensor, Figures(), reason)
-        return TensorDraft(tensor, self._batch.add(tensor, samples=self._samples is not None))
 
 
 def _same_values(tensor: Tensor, sources: Iterable[TensorDraft]) -> TensorDraft | None:

@@ -100,7 +100,9 @@ def test_failing_operation_is_named() -> None:
     assert label(trace, failure) == "net/view"
     assert failure.got == "2×7"
     assert failure.expected == "sizes whose product is the number of values"
-    joined, failure = fail(Net(lambda self, x, y: torch.cat([x, y])), torch.ones(2, 3), torch.ones(2, 4))
+    joined, failure = fail(
+        Net(lambda self, x, y: torch.cat([x, y])), torch.ones(2, 3), torch.ones(2, 4)
+    )
     assert label(joined, failure) == "net/cat"
     assert failure.got == "2×3 and 2×4"
 

@@ -30,7 +30,9 @@ PLACES = {
 @pytest.mark.parametrize("place", PLACES)
 def test_the_forward_goes_on(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = []
-    model = Net(lambda self, x: kept.append(self.layer(x).relu()) or kept[-1], layer=nn.Linear(3, 3))
+    model = Net(
+        lambda self, x: kept.append(self.layer(x).relu()) or kept[-1], layer=nn.Linear(3, 3)
+    )
     inputs = torch.randn(2, 3)
     with torch.no_grad():
         model(inputs)

@@ -183,7 +183,9 @@ def test_checkpointed_segment_is_recorded_once() -> None:
     [
         lambda: nn.TransformerEncoderLayer(8, 2, 16, batch_first=True),
         lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2),
-        lambda: Net(lambda self, x: self.a(x, x, x)[0], a=nn.MultiheadAttention(8, 2, batch_first=True)),
+        lambda: Net(
+            lambda self, x: self.a(x, x, x)[0], a=nn.MultiheadAttention(8, 2, batch_first=True)
+        ),
     ],
 )
 def test_fused_attention_is_not_switched_off(make: Any) -> None:

@@ -108,7 +108,7 @@ def test_vmap_inside_the_forward() -> None:
     inner = call(trace, "net.layer")
     assert inner.outputs[0].stats is None
     assert inner.outputs[0].note == "inside vmap or grad"
-    assert_figures(call(trace, "net").outputs[0], model(torch.randn(4, 2, 3)) * 0 + 0) if False else None
+    assert call(trace, "net").outputs[0].shape == (4, 2, 3)
 
 
 def test_autocast_is_neither_used_nor_changed() -> None:

@@ -51,7 +51,7 @@ def test_without_source() -> None:
     ("name", "expected"),
     [
         ("Generator", "generator"),
-        ("UNetGenerator", "u_net_generator"),
+        ("UNetGenerator", "unet_generator"),
         ("DCGAN", "dcgan"),
         ("DCGANGenerator", "dcgan_generator"),
         ("PatchD", "patch_d"),

@@ -95,7 +95,8 @@ def test_a_generator_of_the_models_own_is_put_back() -> None:
     model.source = torch.Generator().manual_seed(3)
     run(model, torch.randn(6, 4))
     assert torch.equal(
-        torch.rand(2, generator=model.source), torch.rand(2, generator=torch.Generator().manual_seed(3))
+        torch.rand(2, generator=model.source),
+        torch.rand(2, generator=torch.Generator().manual_seed(3)),
     )
 
 

@@ -1,0 +1,86 @@
+"""Arbitrary traces, built from the nouns' own annotations."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from hypothesis import strategies as st
+
+from ganscope.traces import (
+    Backward,
+    Call,
+    CallSite,
+    Failure,
+    Finding,
+    Gradient,
+    Histogram,
+    LedgerEntry,
+    Loss,
+    LossPart,
+    Meta,
+    Network,
+    Optimizer,
+    ParameterUpdate,
+    Samples,
+    Step,
+    TensorRecord,
+    TensorStats,
+    Trace,
+    Update,
+)
+
+NOUNS = (
+    Backward,
+    Call,
+    CallSite,
+    Failure,
+    Finding,
+    Gradient,
+    Histogram,
+    LedgerEntry,
+    Loss,
+    LossPart,
+    Meta,
+    Network,
+    Optimizer,
+    ParameterUpdate,
+    Samples,
+    Step,
+    TensorRecord,
+    TensorStats,
+    Trace,
+    Update,
+)
+
+_FLOATS = st.floats() | st.sampled_from([0.0, -0.0, float("nan"), float("inf"), -float("inf")])
+_SCALARS: dict[Any, st.SearchStrategy[Any]] = {
+    int: st.integers(-(2**70), 2**70),
+    float: _FLOATS,
+    str: st.text(max_size=12),
+    bool: st.booleans(),
+    bytes: st.binary(max_size=24),
+    type(None): st.none(),
+}
+
+
+def of(annotation: Any) -> st.SearchStrategy[Any]:
+    """Values of a noun, or of what one of its fields is annotated as."""
+    if is_dataclass(annotation):
+        hints = get_type_hints(annotation)
+        return st.builds(
+            annotation, **{field.name: of(hints[field.name]) for field in fields(annotation)}
+        )
+    origin = get_origin(annotation)
+    if origin in (Union, types.UnionType):
+        return st.one_of([of(choice) for choice in get_args(annotation)])
+    if origin is tuple:
+        return st.lists(of(get_args(annotation)[0]), max_size=2).map(tuple)
+    if origin is not None and issubclass(origin, Mapping):
+        return st.dictionaries(st.text(max_size=6), of(get_args(annotation)[1]), max_size=2)
+    return _SCALARS[annotation]
+
+
+traces = of(Trace)

@@ -1,0 +1,511 @@
+"""The contract `ganscope.trace/1`: there and back without a loss, and one line for a refusal."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args, get_type_hints
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ganscope import traces
+from ganscope.errors import TraceFormatError
+from ganscope.traces import (
+    SCHEMA,
+    Backward,
+    Call,
+    CallSite,
+    Failure,
+    Finding,
+    Gradient,
+    Histogram,
+    LedgerEntry,
+    Loss,
+    LossPart,
+    Meta,
+    Network,
+    Optimizer,
+    ParameterUpdate,
+    Samples,
+    Step,
+    TensorRecord,
+    TensorStats,
+    Trace,
+    Update,
+)
+
+NOUNS = [getattr(traces, name) for name in traces.__all__ if name != "SCHEMA"]
+
+
+# -- any trace ---------------------------------------------------------------------------------
+
+TEXT = st.text(max_size=6)
+WHOLE = st.integers(-(2**63), 2**64)
+NUMBER = st.one_of(st.floats(), st.sampled_from([-0.0, math.nan, math.inf, -math.inf, 5e-324]))
+
+
+def _of(annotation: Any) -> st.SearchStrategy[Any]:
+    """Values of an annotation of a noun's field."""
+    if dataclasses.is_dataclass(annotation):
+        return _noun(annotation)
+    known = {
+        int: WHOLE,
+        float: NUMBER,
+        str: TEXT,
+        bytes: st.binary(max_size=12),
+        bool: st.booleans(),
+        type(None): st.none(),
+    }
+    if annotation in known:
+        return known[annotation]
+    origin = getattr(annotation, "__origin__", None)
+    if origin is tuple:
+        return st.lists(_of(get_args(annotation)[0]), max_size=2).map(tuple)
+    if origin is Mapping:
+        return st.dictionaries(TEXT, _of(get_args(annotation)[1]), max_size=2)
+    return st.one_of([_of(choice) for choice in get_args(annotation)])
+
+
+def _noun(noun: Any) -> st.SearchStrategy[Any]:
+    hints = get_type_hints(noun)
+    return st.builds(
+        noun,
+        **{field.name: st.deferred(_later(hints[field.name])) for field in dataclasses.fields(noun)},
+    )
+
+
+def _later(annotation: Any) -> Any:
+    return lambda: _of(annotation)
+
+
+def _alike(left: Any, right: Any) -> bool:
+    """Equal in type and value, where NaN is NaN and -0.0 is not 0.0."""
+    if type(left) is not type(right):
+        return isinstance(left, Mapping) and isinstance(right, Mapping) and left == right
+    if isinstance(left, float):
+        if math.isnan(left) or math.isnan(right):
+            return math.isnan(left) and math.isnan(right)
+        return left == right and math.copysign(1, left) == math.copysign(1, right)
+    if isinstance(left, tuple):
+        return len(left) == len(right) and all(map(_alike, left, right))
+    if isinstance(left, Mapping):
+        return left.keys() == right.keys() and all(_alike(left[key], right[key]) for key in left)
+    if dataclasses.is_dataclass(left):
+        names = [field.name for field in dataclasses.fields(left)]
+        return all(_alike(getattr(left, name), getattr(right, name)) for name in names)
+    return bool(left == right)
+
+
+def _there_and_back(trace: Trace) -> Trace:
+    return Trace.from_dict(json.loads(json.dumps(trace.to_dict(), allow_nan=False)))
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(_noun(Trace))
+def test_any_trace_comes_back_as_it_was(trace: Trace) -> None:
+    assert _alike(_there_and_back(trace), trace)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(_noun(TensorRecord))
+def test_any_tensor_record_comes_back_as_it_was(record: TensorRecord) -> None:
+    network = Network("net", "Net", "unknown", 0)
+    site = CallSite("a.py", 1, "x")
+    around = Call(
+        0, None, None, "training", "op", "net", "net/x", "x", 1, (record,), (record,), 0, None, site
+    )
+    trace = Trace(META, (network,), (Step(0, (around,)),))
+    assert _alike(_there_and_back(trace), trace)
+
+
+def test_odd_values_come_back() -> None:
+    odd = (math.nan, math.inf, -math.inf, -0.0, 5e-324, True, False, 2**60, -3)
+    record = dataclasses.replace(TENSOR, preview=odd, name="größe → ∞ 🙂 \x00\ud7ff")
+    trace = dataclasses.replace(
+        GOLDEN, steps=(dataclasses.replace(STEP, calls=(dataclasses.replace(CALL, inputs=(record,)),)),)
+    )
+    back = _there_and_back(trace).steps[0].calls[0].inputs[0]
+    assert _alike(back.preview, odd)
+    assert back.name == record.name
+
+
+# -- the contract's keys ------------------------------------------------------------------------
+
+STATS = TensorStats(
+    2, 0.5, 0.5, 0.0, 1.0, 1.0, 0.5, 0.5, 0, Histogram(0.0, 1.0, (1, *([0] * 30), 1), None)
+)
+TENSOR = TensorRecord(
+    (1, 2), "float32", "cpu", False, STATS, None, (0.0, 1.0), Samples((0,), (1, 2), b"\x00\x00\x00<")
+)
+CALL = Call(
+    0,
+    None,
+    0,
+    "training",
+    "module",
+    "generator",
+    "generator.0",
+    "Linear",
+    1,
+    (TENSOR,),
+    (),
+    6,
+    0.25,
+    CallSite("train.py", 7, "generator(z)"),
+    (Gradient(0, 0, None),),
+    "in_features=2",
+    None,
+)
+STEP = Step(
+    0,
+    (CALL,),
+    (
+        Update(
+            0,
+            (Optimizer("opt_G", "Adam", (0.0002,)),),
+            ("generator",),
+            (Loss("g_loss", math.nan, 0, (LossPart("fool", 0.75),)),),
+            (Backward(0, "g_loss", "backward", {"generator": 2}),),
+            1.0,
+            (ParameterUpdate("generator.0.weight", (2, 2), "opt_G", None, 1.0, 0.5, 0.5),),
+        ),
+    ),
+    (LedgerEntry("discriminator", 0, 2, "left", None),),
+)
+META = Meta(
+    "0.1.0", "2.13.0", "3.11.9", 0, "cpu", 1, "ganscope trace gan", "2025-01-01T00:00:00+00:00",
+    "complete", ("a note",), "train",
+)  # fmt: skip
+GOLDEN = Trace(
+    META,
+    (Network("generator", "Generator", "generator", 6, None),),
+    (STEP,),
+    Failure(0, 0, 0, "RuntimeError: no", "2 numbers", "1×3", None),
+    (Finding("GS001", "warning", "generator.0", {"share": 0.5}, "why", "mend"),),
+)
+
+PLAIN_STATS = {
+    "count": 2,
+    "mean": 0.5,
+    "std": 0.5,
+    "min": 0.0,
+    "max": 1.0,
+    "norm": 1.0,
+    "fraction_nonpositive": 0.5,
+    "fraction_zero": 0.5,
+    "nonfinite": 0,
+    "histogram": {"low": 0.0, "high": 1.0, "counts": [1, *([0] * 30), 1], "sampled": None},
+}
+PLAIN_TENSOR = {
+    "shape": [1, 2],
+    "dtype": "float32",
+    "device": "cpu",
+    "requires_grad": False,
+    "stats": PLAIN_STATS,
+    "note": None,
+    "preview": [0.0, 1.0],
+    "samples": {"indices": [0], "shape": [1, 2], "data": "AAAAPA=="},
+    "name": None,
+}
+PLAIN = {
+    "schema": "ganscope.trace/1",
+    "meta": {
+        "ganscope": "0.1.0",
+        "torch": "2.13.0",
+        "python": "3.11.9",
+        "seed": 0,
+        "device": "cpu",
+        "threads": 1,
+        "command": "ganscope trace gan",
+        "created": "2025-01-01T00:00:00+00:00",
+        "completeness": "complete",
+        "notes": ["a note"],
+        "mode": "train",
+    },
+    "networks": [
+        {
+            "name": "generator",
+            "type": "Generator",
+            "role": "generator",
+            "parameters": 6,
+            "wrapper": None,
+        }
+    ],
+    "steps": [
+        {
+            "index": 0,
+            "calls": [
+                {
+                    "id": 0,
+                    "parent": None,
+                    "update": 0,
+                    "purpose": "training",
+                    "kind": "module",
+                    "network": "generator",
+                    "path": "generator.0",
+                    "type": "Linear",
+                    "nth": 1,
+                    "inputs": [PLAIN_TENSOR],
+                    "outputs": [],
+                    "parameters": 6,
+                    "seconds": 0.25,
+                    "site": {"file": "train.py", "line": 7, "code": "generator(z)"},
+                    "gradients": [{"backward": 0, "output": 0, "stats": None}],
+                    "settings": "in_features=2",
+                    "note": None,
+                }
+            ],
+            "updates": [
+                {
+                    "index": 0,
+                    "optimizers": [{"name": "opt_G", "type": "Adam", "learning_rates": [0.0002]}],
+                    "networks": ["generator"],
+                    "losses": [
+                        {
+                            "name": "g_loss",
+                            "value": "nan",
+                            "call": 0,
+                            "parts": [{"name": "fool", "value": 0.75}],
+                        }
+                    ],
+                    "backwards": [
+                        {
+                            "id": 0,
+                            "loss": "g_loss",
+                            "kind": "backward",
+                            "reached": {"generator": 2},
+                        }
+                    ],
+                    "gradient_scale": 1.0,
+                    "parameters": [
+                        {
+                            "name": "generator.0.weight",
+                            "shape": [2, 2],
+                            "optimizer": "opt_G",
+                            "gradient": None,
+                            "weight_norm": 1.0,
+                            "update_norm": 0.5,
+                            "update_ratio": 0.5,
+                        }
+                    ],
+                }
+            ],
+            "ledger": [
+                {
+                    "network": "discriminator",
+                    "backward": 0,
+                    "tensors": 2,
+                    "fate": "left",
+                    "update": None,
+                }
+            ],
+        }
+    ],
+    "failure": {
+        "step": 0,
+        "update": 0,
+        "call": 0,
+        "message": "RuntimeError: no",
+        "expected": "2 numbers",
+        "got": "1×3",
+        "site": None,
+    },
+    "findings": [
+        {
+            "code": "GS001",
+            "severity": "warning",
+            "where": "generator.0",
+            "evidence": {"share": 0.5},
+            "why": "why",
+            "mend": "mend",
+        }
+    ],
+}
+
+
+def test_a_trace_as_json_has_exactly_the_contracts_keys() -> None:
+    assert GOLDEN.to_dict() == PLAIN
+    assert SCHEMA == PLAIN["schema"]
+    assert Trace.from_dict(PLAIN).to_dict() == PLAIN
+
+
+def test_plain_data_is_made_anew_each_time() -> None:
+    first = GOLDEN.to_dict()
+    first["steps"][0]["calls"].clear()
+    assert GOLDEN.to_dict() == PLAIN
+
+
+# -- refusals -----------------------------------------------------------------------------------
+
+
+def _places(data: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to every value inside plain data."""
+    pairs = data.items() if isinstance(data, dict) else enumerate(data)
+    for key, value in pairs:
+        yield (*way, key)
+        if isinstance(value, dict | list):
+            yield from _places(value, (*way, key))
+
+
+def _at(data: Any, way: tuple[Any, ...]) -> Any:
+    for key in way:
+        data = data[key]
+    return data
+
+
+def _words(way: tuple[Any, ...]) -> str:
+    return "trace" + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in way)
+
+
+def _refusal(data: Any) -> str:
+    with pytest.raises(TraceFormatError) as caught:
+        Trace.from_dict(data)
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+OPTIONAL = {"notes", "mode", "wrapper", "gradients", "settings", "note", "preview", "samples",
+            "name", "sampled", "parts", "optimizers", "networks", "losses", "backwards",
+            "gradient_scale", "parameters", "updates", "ledger", "failure", "findings"}  # fmt: skip
+WAYS = [way for way in _places(PLAIN) if way != ("schema",)]
+
+
+def test_a_missing_key_is_refused_at_its_place_or_has_a_default() -> None:
+    refused = set()
+    for way in WAYS:
+        data = copy.deepcopy(PLAIN)
+        around, key = _at(data, way[:-1]), way[-1]
+        if not isinstance(around, dict) or {"generator", "share"} & set(way):
+            continue
+        del around[key]
+        try:
+            Trace.from_dict(data)
+        except TraceFormatError as error:
+            assert str(error) == f"{_words(way)} is missing"
+            refused.add(key)
+        else:
+            assert key in OPTIONAL, way
+    assert {"meta", "networks", "steps", "calls", "id", "shape", "stats", "count", "low"} <= refused
+
+
+def test_every_value_of_a_wrong_type_is_refused_at_its_place() -> None:
+    for way in WAYS:
+        data = copy.deepcopy(PLAIN)
+        around, key = _at(data, way[:-1]), way[-1]
+        for wrong in ({"no": 1}, ["no"], "no", 1.5, True):
+            if _may_stand(around[key], wrong, key):
+                continue
+            around[key] = wrong
+            text = _refusal(data)
+            assert text.startswith(_words(way)), text
+            around[key] = _at(PLAIN, way)
+
+
+def _may_stand(right: Any, wrong: Any, key: Any) -> bool:
+    """Whether `wrong` is no mistake where `right` stands, or is one that lies deeper."""
+    if right is None and isinstance(wrong, str) and key in ("wrapper", "name", "note"):
+        return True
+    if isinstance(right, dict | list):
+        return type(wrong) is type(right)
+    number = isinstance(right, float | int) and not isinstance(right, bool)
+    if number and isinstance(wrong, float):
+        return isinstance(right, float) or key in ("preview",)
+    if right == "nan" and isinstance(wrong, float):
+        return True
+    if right is None and key in ("site", "stats", "gradient"):
+        return isinstance(wrong, dict)
+    return type(right) is type(wrong)
+
+
+@pytest.mark.parametrize(
+    ("way", "wrong", "text"),
+    [
+        (("meta",), None, "trace.meta should be an object, and is null"),
+        (("meta", "threads"), "two", "trace.meta.threads should be a whole number, and is str"),
+        (("meta", "threads"), 1.0, "trace.meta.threads should be a whole number, and is float"),
+        (("meta", "threads"), True, "trace.meta.threads should be a whole number, and is bool"),
+        (("steps",), {}, "trace.steps should be a list, and is dict"),
+        (("steps", 0, "calls", 0, "path"), 3,
+         "trace.steps[0].calls[0].path should be text, and is int"),
+        (("steps", 0, "calls", 0, "inputs", 0, "requires_grad"), 0,
+         "trace.steps[0].calls[0].inputs[0].requires_grad should be true or false, and is int"),
+        (("steps", 0, "calls", 0, "inputs", 0, "samples", "data"), "~",
+         "trace.steps[0].calls[0].inputs[0].samples.data should be base64 text, and is str"),
+        (("steps", 0, "calls", 0, "inputs", 0, "stats", "mean"), "much",
+         "trace.steps[0].calls[0].inputs[0].stats.mean should be a number, and is str"),
+        (("steps", 0, "calls", 0, "inputs", 0, "preview"), [[]],
+         "trace.steps[0].calls[0].inputs[0].preview[0] should be a number, and is list"),
+        (("steps", 0, "updates", 0, "backwards", 0, "reached"), {"G": "2"},
+         "trace.steps[0].updates[0].backwards[0].reached.G should be a whole number, and is str"),
+    ],
+)  # fmt: skip
+def test_wording_of_a_wrong_type(way: tuple[Any, ...], wrong: Any, text: str) -> None:
+    data = copy.deepcopy(PLAIN)
+    _at(data, way[:-1])[way[-1]] = wrong
+    assert _refusal(data) == text
+
+
+@pytest.mark.parametrize("given_schema", ["ganscope.trace/2", "something", None, 1])
+def test_another_schema_is_refused_with_the_mend(given_schema: Any) -> None:
+    text = _refusal({**PLAIN, "schema": given_schema})
+    assert repr(given_schema) in text
+    assert SCHEMA in text
+    assert "upgrade" in text
+
+
+@pytest.mark.parametrize("data", [[], "text", None, 3])
+def test_what_is_no_object_is_no_trace(data: Any) -> None:
+    assert "a trace is an object" in _refusal(data)
+
+
+def test_keys_of_a_later_version_are_passed_over() -> None:
+    data = copy.deepcopy(PLAIN)
+    for way in [(), *_places(PLAIN)]:
+        inside = _at(data, way)
+        if isinstance(inside, dict) and way[-1:] not in (("reached",), ("evidence",)):
+            inside["of_a_later_version"] = {"any": ["thing"]}
+    assert Trace.from_dict(data) == Trace.from_dict(PLAIN)
+
+
+# -- the nouns ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: noun.__name__)
+def test_nouns_are_frozen_and_slotted(noun: Any) -> None:
+    assert dataclasses.is_dataclass(noun)
+    assert noun.__dataclass_params__.frozen
+    assert "__slots__" in vars(noun)
+    assert "__dict__" not in dir(noun)
+
+
+@pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: noun.__name__)
+def test_nouns_hold_plain_values_only(noun: Any) -> None:
+    def leaves(annotation: Any) -> Iterator[Any]:
+        inside = [choice for choice in get_args(annotation) if choice is not Ellipsis]
+        if not inside:
+            yield annotation
+        for choice in inside:
+            yield from leaves(choice)
+
+    hints = get_type_hints(noun)
+    for field in dataclasses.fields(noun):
+        for leaf in leaves(hints[field.name]):
+            assert leaf in (int, float, str, bool, bytes, type(None), *NOUNS), field
+
+
+def test_a_noun_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        CALL.path = "else"  # type: ignore[misc]
+    with pytest.raises((AttributeError, TypeError)):
+        CALL.extra = 1  # type: ignore[attr-defined]
+
+
+def test_a_repeated_call_is_labelled() -> None:
+    assert CALL.label == "generator.0"
+    assert dataclasses.replace(CALL, nth=2).label == "generator.0 #2"
