@@ -51,6 +51,14 @@ Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of weights 
 Device = Annotated[
     str, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:0, mps or auto.")
 ]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        metavar="N",
+        help="Threads to compute with.  \\[default: 1 for built-in networks, else torch's own]",
+    ),
+]
 Weights = Annotated[
     Path | None,
     typer.Option("--weights", metavar="FILE", help="A state dict: .pt or .safetensors."),
@@ -145,6 +153,23 @@ def read_seed(seed: int) -> int:
     if not 0 <= seed < 1 << 63:
         raise InputError(f"--seed {seed}: a seed is a whole number from 0 to 2^63 - 1")
     return seed
+
+
+def set_threads(threads: int | None, *, built_in: bool) -> None:
+    """Let torch compute with so many threads.
+
+    A built-in network is so small that waking a second thread takes longer than its share of
+    the work; and with one its figures are the same on every machine.
+
+    Raises:
+        InputError: The number is below 1 or beyond 1,024.
+    """
+    import torch
+
+    if threads is not None and not 1 <= threads <= 1024:
+        raise InputError(f"--threads {threads}: give a number from 1 to 1024")
+    if threads is not None or built_in:
+        torch.set_num_threads(threads or 1)
 
 
 def read_device(name: str) -> torch.device:

@@ -32,6 +32,7 @@ class Request:
     data: str | None = None
     on: str | None = None
     evaluation: bool = False
+    threads: int | None = None
     quiet: bool = False
 
 
@@ -61,6 +62,7 @@ def prepare(request: Request) -> Prepared:
     model = request.model or options.DEFAULT_MODEL
     subject = locate(request.target, model=model, arguments=arguments, seed=seed)
     _require_built_in(request, subject)
+    options.set_threads(request.threads, built_in=subject.gan is not None)
     notes: list[str] = []
     if request.weights is not None:
         from ganscope.subjects.weights import load_weights

@@ -34,6 +34,7 @@ def trace(
     grad: options.Gradients = False,
     seed: options.Seed = 0,
     device: options.Device = "cpu",
+    threads: options.Threads = None,
     only: options.Only = None,
     depth: options.Depth = None,
     no_ops: options.NoOperations = False,
@@ -60,7 +61,7 @@ def trace(
     seen = output_file is None and name == "table"  # the table itself says its notes
     request = Request(
         target, model, arg, inputs, batch, seed, device, weights, data, on, evaluation,
-        quiet=quiet or seen,
+        threads=threads, quiet=quiet or seen,
     )  # fmt: skip
     result = _observe(request, grad=grad)
     from ganscope.views import ViewOptions

@@ -23,9 +23,13 @@ class Line:
     style: str = ""
 
 
+_MODES = {"train": "train mode", "eval": "eval mode", "mixed": "train and eval mode mixed"}
+
+
 def title(trace: Trace) -> tuple[str, ...]:
     """Network, class, parameters and circumstances, in parts that one separator joins."""
     meta = trace.meta
+    mode = () if meta.mode is None else (_MODES.get(meta.mode, meta.mode),)
     seed = () if meta.seed is None else (f"seed {meta.seed}",)
     networks = [
         f"{network.name} ({network.type}"
@@ -33,7 +37,7 @@ def title(trace: Trace) -> tuple[str, ...]:
         + f"), {style.count_of(network.parameters, 'parameter')}"
         for network in trace.networks
     ] or ["no network seen"]
-    return tuple(style.printable(part) for part in (*networks, meta.device, *seed) if part)
+    return tuple(style.printable(part) for part in (*networks, *mode, meta.device, *seed) if part)
 
 
 def flows(calls: Sequence[Call], width: int) -> Iterator[Line]:

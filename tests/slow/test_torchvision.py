@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ganscope.probe.model import Conditions, observe
 
 QUICK = ["alexnet", "resnet18", "mobilenet_v3_small", "squeezenet1_1"]
-SIDES = {"inception_v3": 96, "maxvit_t": 224, "vit_h_14": 224, "alexnet": 96}
+SIDES = {"inception_v3": 299, "maxvit_t": 224, "vit_h_14": 224, "alexnet": 96}
 ADAPTIVE = 64
 """Most models pool to one size, so that small images do."""
 
