@@ -81,7 +81,7 @@ def observe(
     if modules.is_lazy(parts):
         model = copy.deepcopy(model)  # a first call would make a lazy module's weights for good
         parts = list(model.named_modules())
-    random_state, model_state = RandomState(), ModelState(parts)
+    random_state, model_state = RandomState(parts), ModelState(parts)
     mode = conditions.mode or modules.mode_of(parts)
     network, wrapper = modules.unwrap(model)
     inner = parts if wrapper is None else list(network.named_modules())

@@ -50,6 +50,7 @@ class Traits:
         parametrization: It recomputes a weight (spectral norm and its kin).
         from_torch: torch itself defines it.
         rebinds_nothing: One of torch's own layers, whose forward binds no attribute anew.
+        draws_from_torch: torch's own or built in: it draws random numbers from torch alone.
         container: It only runs its parts one after another.
         fused: In eval mode it runs another kernel when a function mode is about.
         opaque_note: Why its inside cannot be seen, or None where it can.
@@ -61,6 +62,7 @@ class Traits:
     parametrization: bool
     from_torch: bool
     rebinds_nothing: bool
+    draws_from_torch: bool
     container: bool
     fused: bool
     opaque_note: str | None
@@ -92,6 +94,7 @@ def traits(module: nn.Module) -> Traits:
             isinstance(module, ParametrizationList),
             kind.__module__.startswith("torch."),
             kind.__module__.startswith("torch.nn.modules."),
+            kind.__module__.startswith(("torch.", "ganscope.")),
             kind is nn.Sequential,
             isinstance(module, _FUSED),
             note,

@@ -23,14 +23,23 @@ _cuda_in_use: Callable[[], bool] = torch.cuda.is_initialized
 
 
 class RandomState:
-    """The state of every random number generator that a forward may draw from."""
+    """The state of every random number generator that a forward may draw from.
 
-    def __init__(self) -> None:
+    Args:
+        parts: The modules that will run. Where torch's own and the built-in ones are all there
+            is, only torch's generators are kept: they draw from no other.
+    """
+
+    def __init__(self, parts: Parts) -> None:
         self._torch = torch.get_rng_state()
         self._cuda = torch.cuda.get_rng_state_all() if _cuda_in_use() else None
         self._mps = torch.mps.get_rng_state() if _HAS_MPS else None
-        self._python = random.getstate()
-        self._numpy = np.random.get_state()
+        foreign = any(
+            part._forward_hooks or part._forward_pre_hooks or not traits(part).draws_from_torch
+            for _, part in parts
+        )
+        self._python = random.getstate() if foreign else None
+        self._numpy = np.random.get_state() if foreign else None
 
     def restore(self) -> None:
         """Put every generator back."""
@@ -39,8 +48,10 @@ class RandomState:
             torch.cuda.set_rng_state_all(self._cuda)
         if self._mps is not None:
             torch.mps.set_rng_state(self._mps)
-        random.setstate(self._python)
-        np.random.set_state(self._numpy)
+        if self._python is not None:
+            random.setstate(self._python)
+        if self._numpy is not None:
+            np.random.set_state(self._numpy)
 
 
 class ModelState:
@@ -108,11 +119,8 @@ def _version(parameter: Tensor | None) -> int | None:
 
 def _is_plain(module: nn.Module) -> bool:
     """Whether it is one of torch's own layers, whose forward binds no attribute anew."""
-    return (
-        traits(module).rebinds_nothing
-        and not module._forward_pre_hooks
-        and not module._forward_hooks
-    )
+    hooked = module._forward_pre_hooks or module._forward_hooks
+    return traits(module).rebinds_nothing and not hooked
 
 
 class _PartState:

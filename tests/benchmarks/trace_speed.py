@@ -29,6 +29,9 @@ from ganscope import zoo
 
 Observe = Callable[[nn.Module, Tensor], object]
 
+_PATIENCE = 15.0
+"""Seconds after which no further pair of one tool is begun."""
+
 
 def with_ganscope(model: nn.Module, inputs: Tensor) -> object:
     return ganscope.trace(model, inputs)
@@ -80,7 +83,10 @@ def subjects() -> dict[str, tuple[nn.Module, Tensor]]:
 def ratio(model: nn.Module, inputs: Tensor, observe: Observe, pairs: int) -> tuple[float, float]:
     """Median of observed / bare over pairs, and the median bare time in milliseconds."""
     bare_times, ratios = [], []
-    for pair in range(pairs + 3):
+    patience = perf_counter() + _PATIENCE
+    for pair in range(pairs + 1):
+        if ratios and perf_counter() > patience:
+            break
         started = perf_counter()
         with torch.no_grad():
             model(inputs)
@@ -88,7 +94,7 @@ def ratio(model: nn.Module, inputs: Tensor, observe: Observe, pairs: int) -> tup
         with contextlib.redirect_stdout(io.StringIO()), torch.no_grad():
             observe(model, inputs)
         ended = perf_counter()
-        if pair >= 3:
+        if pair >= 1:
             bare_times.append((between - started) * 1e3)
             ratios.append((ended - between) / (between - started))
     return statistics.median(ratios), statistics.median(bare_times)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -141,3 +142,155 @@ def test_interruption_passes_through_and_leaves_nothing() -> None:
     assert not torch.nn.modules.module._global_forward_hooks
     assert torch._C._len_torch_function_stack() == 0
     run(nn.Linear(2, 2), torch.randn(1, 2))
+
+
+def _swallow(part: nn.Module, x: Tensor) -> None:
+    try:
+        part(x)
+    except RuntimeError:
+        return
+    raise AssertionError("it should have failed")
+
+
+def test_a_failure_that_the_forward_survived_is_not_blamed_for_a_later_one() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        _swallow(self.bad, x)
+        return self.worse(self.good(x))
+
+    parts = {"bad": nn.Linear(9, 9), "good": nn.Linear(4, 4), "worse": nn.Linear(5, 5)}
+    trace, failure = fail(Net(forward, **parts), torch.randn(2, 4))
+    assert label(trace, failure) == "net.worse"
+    assert failure.expected == "5 numbers in the last dimension (2×5)"
+    assert call(trace, "net.good").outputs[0].shape == (2, 4)
+
+
+def test_the_layer_that_failed_in_the_place_of_another_is_named() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        try:
+            return self.first(x)
+        except RuntimeError:
+            return self.fallback(x)
+
+    parts = {"first": nn.Linear(9, 9), "fallback": nn.Linear(5, 5)}
+    trace, failure = fail(Net(forward, **parts), torch.randn(2, 4))
+    assert label(trace, failure) == "net.fallback"
+    assert failure.expected == "5 numbers in the last dimension (2×5)"
+
+
+def test_the_same_exception_thrown_again_later_names_the_layer_it_came_from() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        kept = None
+        try:
+            self.first(x)
+        except RuntimeError as error:
+            kept = error
+        self.second(x)
+        assert kept is not None
+        raise kept
+
+    parts = {"first": nn.Linear(9, 9), "second": nn.Linear(4, 4)}
+    trace, failure = fail(Net(forward, **parts), torch.randn(2, 4))
+    assert label(trace, failure) == "net.first"
+
+
+def test_the_innermost_of_nested_parts_is_named_and_all_around_it_are_open() -> None:
+    inner = nn.Sequential(nn.ReLU(), nn.Sequential(nn.Identity(), nn.Linear(3, 3)))
+    trace, failure = fail(nn.Sequential(inner, nn.Linear(3, 3)), torch.randn(2, 4))
+    assert label(trace, failure) == "net.0.1.1"
+    for path in ("net", "net.0", "net.0.1", "net.0.1.1"):
+        assert call(trace, path).outputs == ()
+        assert call(trace, path).inputs[0].stats is not None
+
+
+def test_a_module_used_twice_fails_in_its_second_call() -> None:
+    model = Net(lambda self, x: self.layer(self.layer(x)), layer=nn.Linear(4, 3))
+    trace, failure = fail(model, torch.randn(2, 4))
+    assert label(trace, failure) == "net.layer #2"
+    assert failure.got == "2×3"
+
+
+def test_two_inputs_and_keywords_are_told_apart_in_words() -> None:
+    inner = Net(lambda self, x, labels: torch.cat([x, labels], 1))
+    trace, failure = fail(
+        Net(lambda self, x: self.inner(x, labels=x[:1]), inner=inner, other=nn.ReLU()),
+        torch.randn(2, 4),
+    )
+    assert call(trace, "net.inner").inputs[1].name == "labels"
+    assert failure.got is not None
+    assert "1×4" in failure.got
+
+
+def test_the_exception_is_the_very_object_that_was_raised() -> None:
+    mine = ValueError("mine")
+
+    def forward(self: Any, x: Tensor) -> Tensor:
+        raise mine
+
+    inner = nn.Sequential(nn.Linear(4, 4), Net(forward))
+    trace, error = observe(inner, (torch.randn(2, 4),), name="net")
+    assert error is mine
+    assert (error.__cause__, error.__context__) == (None, None)
+    assert trace.failure is not None
+    assert label(trace, trace.failure) == "net.1"
+    assert trace.failure.site is not None
+    assert trace.failure.site.code == "raise mine"
+
+
+class Interrupted(BaseException):
+    """What torch's hooks are not told of."""
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_an_interruption_that_the_forward_survives_leaves_the_stack_right(deep: bool) -> None:
+    def stop(self: Any, x: Tensor) -> Tensor:
+        raise Interrupted
+
+    def forward(self: Any, x: Tensor) -> Tensor:
+        with contextlib.suppress(Interrupted):
+            self.stopped(x)
+        return self.layer(x).relu()
+
+    stopped = nn.Sequential(nn.Tanh(), Net(stop)) if deep else Net(stop)
+    trace = run(Net(forward, stopped=stopped, layer=nn.Linear(4, 4)), torch.randn(2, 4))
+    assert call(trace, "net.layer").parent == 0
+    assert paths(trace)[-2:] == ["net.layer", "net/relu"]
+    assert call(trace, "net/relu").parent == 0
+    assert call(trace, "net.stopped").outputs == ()
+
+
+def test_stop_iteration_comes_through_as_itself() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        return next(iter(()))
+
+    for compiled in (False, True):
+        inner = Net(forward)
+        if compiled:
+            inner._compiled_call_impl = inner._call_impl  # as `inner.compile()` would leave it
+        trace, error = observe(nn.Sequential(nn.ReLU(), inner), (torch.ones(2),), name="net")
+        assert type(error) is StopIteration
+        assert trace.failure is not None
+        assert label(trace, trace.failure) == "net.1"
+
+
+def test_a_group_of_exceptions_names_the_network_and_keeps_its_text() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        raise ExceptionGroup("several", [ValueError("a"), ValueError("b")])
+
+    trace, failure = fail(nn.Sequential(Net(forward)), torch.ones(2))
+    assert label(trace, failure) == "net.0"
+    assert failure.message.startswith("ExceptionGroup: several")
+
+
+def test_a_wrong_number_of_arguments_is_a_failure_of_the_layer() -> None:
+    trace, failure = fail(
+        Net(lambda self, x: self.layer(x, x), layer=nn.Linear(4, 4)), torch.ones(2, 4)
+    )
+    assert label(trace, failure) == "net.layer"
+    assert failure.message.startswith("TypeError: ")
+    assert failure.got == "2×4 and 2×4"
+
+
+def test_a_network_called_with_nothing_is_a_failure_and_no_crash() -> None:
+    trace, failure = fail(nn.Linear(4, 4))
+    assert label(trace, failure) == "net"
+    assert failure.got is None

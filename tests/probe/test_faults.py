@@ -8,7 +8,18 @@ import pytest
 import torch
 from torch import nn
 
-from ganscope.probe import calls, figures, operations, sites, statistics
+from ganscope.probe import (
+    calls,
+    failures,
+    figures,
+    modes,
+    modules,
+    operations,
+    sites,
+    statistics,
+    structure,
+    tensors,
+)
 from ganscope.probe.model import observe
 from tests.probe.helpers import Net
 
@@ -66,3 +77,84 @@ def test_settings_that_fail_are_left_out() -> None:
     trace, _ = observe(Odd(), (torch.randn(2, 3),))
     assert trace.steps[0].calls[0].settings == ""
     assert figures.SMALL > 0
+
+
+DEEP_PLACES: dict[str, tuple[Any, str]] = {
+    "records": (tensors.TensorObserver, "record"),
+    "views": (tensors.TensorObserver, "record_view"),
+    "leaves": (structure, "leaves"),
+    "traits": (modules, "traits"),
+    "paths": (modules.Paths, "path_of"),
+    "operation name": (operations, "shown_name"),
+    "finish": (calls.CallLog, "finish"),
+    "settle": (tensors.TensorObserver, "settle"),
+    "reading of sites": (sites, "read"),
+    "mode in": (modes, "put_in"),
+    "parameter count": (modules, "parameter_count"),
+}
+
+
+@pytest.mark.parametrize("place", DEEP_PLACES)
+def test_a_fault_anywhere_in_the_observer_is_noted_and_not_raised(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = []
+
+    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
+        kept.append(self.norm(self.layer(x)).view(-1).relu())
+        return kept[-1]
+
+    model = Net(forward, layer=nn.Linear(3, 3), norm=nn.BatchNorm1d(3))
+    inputs = torch.randn(4, 3)
+    observe(model, (inputs,), name="net")
+    with monkeypatch.context() as patch:
+        patch.setattr(*DEEP_PLACES[place], _raise)
+        trace, error = observe(model, (inputs,), name="net")
+    assert error is None
+    assert torch.equal(kept[0], kept[1])
+    assert trace.meta.completeness == "partial"
+    assert any("OSError: a fault of ours" in note for note in trace.meta.notes)
+    assert model.norm.num_batches_tracked == 0
+    assert not torch.nn.modules.module._global_forward_hooks
+    assert torch._C._len_torch_function_stack() == 0
+    again, error = observe(model, (inputs,), name="net")
+    assert error is None
+    assert again.meta.completeness == "complete"
+
+
+@pytest.mark.parametrize("place", ["describe", "stems_from"])
+def test_a_fault_while_a_failure_is_described_leaves_the_users_exception(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(failures, place, _raise)
+    trace, error = observe(nn.Linear(3, 3), (torch.randn(2, 4),), name="net")
+    assert isinstance(error, RuntimeError)
+    assert "shapes cannot be multiplied" in str(error)
+    assert trace.meta.completeness == "partial"
+
+
+def test_faults_in_one_layer_leave_the_others_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    measure = statistics.measure
+
+    def choosy(values: Any) -> Any:
+        if values.size == 10:
+            raise MemoryError
+        return measure(values)
+
+    monkeypatch.setattr(statistics, "measure", choosy)
+    model = nn.Sequential(nn.Linear(3, 5), nn.Linear(5, 4))
+    trace, error = observe(model, (torch.randn(2, 3),), name="net")
+    assert error is None
+    first, second = trace.steps[0].calls[1:]
+    assert (first.outputs[0].stats, second.inputs[0].stats) == (None, None)
+    assert first.outputs[0].note == "no figures: MemoryError while reading it"
+    assert first.outputs[0].shape == (2, 5)
+    assert first.inputs[0].stats is not None
+    assert second.outputs[0].stats is not None
+
+
+def test_faults_are_not_piled_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sites, "find", _raise)
+    model = nn.Sequential(*(nn.Linear(3, 3) for _ in range(40)))
+    trace, _ = observe(model, (torch.randn(2, 3),), name="net")
+    assert 1 <= len(trace.meta.notes) <= 4
