@@ -7,7 +7,7 @@ records, never tensors.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from types import FrameType
 from typing import Any
@@ -41,6 +41,8 @@ class Draft:
     seconds: float | None = None
     opaque = False
     """Operations inside are its own business."""
+    distrusted = False
+    """What it changes may leave no trace: a version is not bumped, an operation not seen."""
     passes_place_on = False
     """What it calls was called, as a person sees it, where it was called itself."""
     hidden = False
@@ -111,6 +113,9 @@ class CallLog:
             draft.opaque = draft.passes_place_on = True
         elif not modules.has_parts(inner):
             draft.opaque = parent is not None or traits.from_torch
+            draft.distrusted = draft.opaque and not traits.from_torch
+        if traits.changes_buffers and module.training:
+            draft.distrusted = True
         self._open.append(draft)
         if top is not None and top.passes_place_on:
             draft.place = top.place
@@ -133,6 +138,8 @@ class CallLog:
         if error is not None and error is not draft.outside_error:
             self._fail(draft, error)
             return draft
+        if draft.distrusted:
+            self.tensors.forget()
         draft.seconds = max(0.0, ended - draft.started - (self.own_time - draft.own_time_before))
         draft.outputs = (
             [(None, self.tensors.record(output))]
@@ -183,6 +190,8 @@ class CallLog:
             return
         if not draft.inputs:
             draft.inputs = self._tensors_in(operation)
+        if operation.changes_unversioned:
+            self.tensors.forget()
         sources = [record for _, record in draft.inputs if isinstance(record, TensorDraft)]
         draft.outputs = [(name, self.tensors.record_view(leaf, sources)) for name, leaf in made]
         draft.seconds = seconds
@@ -209,12 +218,15 @@ class CallLog:
             return [(None, self.tensors.record(args[0]))]
         return self._named(structure.arguments(args, kwargs))
 
-    def _named(self, leaves: Iterable[tuple[str | None, Any]]) -> Sequence[Named]:
+    def _named(self, leaves: Iterator[tuple[str | None, Any]]) -> Sequence[Named]:
         record = self.tensors.record
-        return [
+        records: list[Named] = [
             (name, record(leaf) if isinstance(leaf, Tensor) else _no_tensor(leaf))
             for name, leaf in islice(leaves, structure.MOST_LEAVES)
         ]
+        if next(iter(leaves), None) is not None:
+            records.append((None, _LEFT_OUT))
+        return records
 
     def _tensors_in(self, operation: Operation) -> Sequence[Named]:
         record = self.tensors.record
@@ -228,8 +240,9 @@ class CallLog:
 
     def _fail(self, draft: Draft, error: BaseException) -> None:
         # While an exception travels outwards, the first call to report it, or the one that it
-        # was raised from, is the innermost.
-        if self.failure is None or not stems_from(error, self.failure.error):
+        # was raised from, is the innermost. A call that began later failed by itself.
+        inner = self.failure
+        if inner is None or draft.ident > inner.ident or not stems_from(error, inner.error):
             draft.error = error
             self.failure = draft
 
@@ -239,7 +252,7 @@ class CallLog:
         facts: dict[int, tuple[int, str]] = {}
         read: dict[sites.Place, CallSite] = {}
         calls = tuple([self._finished(draft, facts, read) for draft in self.drafts])
-        self.drafts, self._open = [], []
+        self.drafts, self._open, self.failure = [], [], None
         return calls
 
     def _finished(
@@ -311,6 +324,11 @@ def named(record: TensorRecord, name: str) -> TensorRecord:
 def _only_tensors(leaves: Iterable[tuple[str | None, Any]]) -> list[tuple[str | None, Tensor]]:
     tensors = ((name, leaf) for name, leaf in leaves if isinstance(leaf, Tensor))
     return list(islice(tensors, structure.MOST_LEAVES))
+
+
+_LEFT_OUT = TensorRecord(
+    None, None, None, False, None, f"only the first {structure.MOST_LEAVES} are recorded"
+)
 
 
 def _no_tensor(leaf: Any) -> TensorRecord:

@@ -101,15 +101,18 @@ def _rows(tensor: Tensor) -> tuple[Tensor, Tensor]:
         return flat.new_zeros(_NUMBERS + PREVIEW), _zeros(flat, _COUNTS + HISTOGRAM_BINS)
     finite = torch.isfinite(flat)
     number = finite.sum()
-    clean = torch.where(finite, flat, 0.0)
-    mean = clean.sum() / number
-    distance = torch.where(finite, flat - mean, 0.0)
     low = torch.where(finite, flat, torch.inf).amin()
     high = torch.where(finite, flat, -torch.inf).amax()
+    # Scaled to the largest magnitude, so that no square under- or overflows.
+    largest = torch.maximum(high.abs(), low.abs())
+    largest = torch.where(largest > 0, largest, 1.0)
+    clean = torch.where(finite, flat, 0.0) / largest
+    mean = clean.sum() / number
+    std = (torch.where(finite, clean - mean, 0.0).square().sum() / number).sqrt() * largest
+    norm = torch.linalg.vector_norm(clean) * largest
+    mean = mean * largest
     preview = flat.new_zeros(PREVIEW)
     preview[: min(flat.numel(), PREVIEW)] = flat[:PREVIEW]
-    std = (distance.square().sum() / number).sqrt()
-    norm = torch.linalg.vector_norm(clean)
     figures = torch.cat([torch.stack([mean, std, low, high, norm]), preview])
     nonpositive = (finite & (flat <= 0)).sum()
     zero = (flat == 0).sum()
@@ -124,7 +127,7 @@ def _histogram(flat: Tensor, finite: Tensor, low: Tensor, high: Tensor) -> Tenso
         flat, finite = flat[::stride], finite[::stride]
     width = high - low
     scale = torch.where(width > 0, BINS_BELOW / width, 0.0)
-    place = ((flat - low) * scale).clamp(0, HISTOGRAM_BINS - 1)
+    place = ((flat - low) * scale).nan_to_num(nan=0.0).clamp(0, HISTOGRAM_BINS - 1)
     place = torch.where(finite, place, 0.0).to(torch.int64)
     return _zeros(flat, HISTOGRAM_BINS).scatter_add_(0, place, finite.to(torch.int64))
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from ganscope.probe import failures, modules, patches
+from ganscope.probe import modules, patches
 from ganscope.probe.calls import CallLog
 from ganscope.probe.observer import Observer
 from ganscope.probe.state import ModelState, RandomState
@@ -78,10 +78,12 @@ def observe(
     """
     conditions = conditions or Conditions()
     parts = list(model.named_modules())
+    notes: tuple[str, ...] = conditions.notes
     if modules.is_lazy(parts):
-        model = copy.deepcopy(model)  # a first call would make a lazy module's weights for good
+        model, remark = _copied(model)
+        notes += remark
         parts = list(model.named_modules())
-    random_state, model_state = RandomState(parts), ModelState(parts)
+    random_state, model_state = RandomState(), ModelState(parts)
     mode = conditions.mode or modules.mode_of(parts)
     network, wrapper = modules.unwrap(model)
     inner = parts if wrapper is None else list(network.named_modules())
@@ -91,18 +93,26 @@ def observe(
         _set_up(model, conditions)
         with patches.patched(parts, observer), torch.set_grad_enabled(conditions.grad), observer:
             error = _forward(model, args, kwargs or {})
-        failure = None if error is None else failures.describe(log, error)
+        failure = None if error is None else observer.describe(error)
         calls = observer.finish()
-        size = calls[0].parameters if calls else modules.parameter_count(network)
+        size = calls[0].parameters if calls else 0
         network_noun = Network(name, type(network).__name__, conditions.role, size, wrapper)
     finally:
         changed = model_state.restore()
         random_state.restore()
-    notes = (*conditions.notes, *_notes(observer), *changed)
+    notes += (*_notes(observer), *changed)
     complete = not observer.faults and not observer.elsewhere
     meta = _meta(_device_of(inner), conditions, notes, mode, complete=complete)
     step = Step(0, calls, (Update(0),))
     return Trace(meta, (network_noun,), (step,), failure), error
+
+
+def _copied(model: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
+    """A copy of a lazy model, whose first call makes its weights for good, and what to say."""
+    try:
+        return copy.deepcopy(model), ()
+    except Exception:  # torch cannot copy a lazy buffer
+        return model, ("this first forward made the weights of lazy modules; they stay",)
 
 
 def _set_up(model: nn.Module, conditions: Conditions) -> None:

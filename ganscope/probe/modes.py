@@ -35,7 +35,7 @@ class OperationMode(TorchFunctionMode):
 
     def __init__(self, log: OperationLog) -> None:
         super().__init__()
-        self.log = log
+        self.log: OperationLog | None = log
 
     def __torch_function__(
         self,
@@ -45,6 +45,8 @@ class OperationMode(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         """Called by torch in place of `func`."""
+        if self.log is None:
+            return func(*args, **(kwargs or {}))
         return self.log.run_operation(func, args, kwargs or {})
 
 

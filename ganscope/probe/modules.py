@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
 
 _FUSED = (nn.TransformerEncoderLayer, nn.TransformerEncoder, nn.MultiheadAttention)
+_WITH_STATISTICS = (nn.modules.batchnorm._NormBase,)
 _WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 
 
@@ -49,8 +50,7 @@ class Traits:
         transparent: A wrapper: its call is only the call of the network inside.
         parametrization: It recomputes a weight (spectral norm and its kin).
         from_torch: torch itself defines it.
-        rebinds_nothing: One of torch's own layers, whose forward binds no attribute anew.
-        draws_from_torch: torch's own or built in: it draws random numbers from torch alone.
+        changes_buffers: Its kernel updates running statistics, which bumps no version.
         container: It only runs its parts one after another.
         fused: In eval mode it runs another kernel when a function mode is about.
         opaque_note: Why its inside cannot be seen, or None where it can.
@@ -61,8 +61,7 @@ class Traits:
     transparent: bool
     parametrization: bool
     from_torch: bool
-    rebinds_nothing: bool
-    draws_from_torch: bool
+    changes_buffers: bool
     container: bool
     fused: bool
     opaque_note: str | None
@@ -93,8 +92,7 @@ def traits(module: nn.Module) -> Traits:
             isinstance(module, _WRAPPERS),
             isinstance(module, ParametrizationList),
             kind.__module__.startswith("torch."),
-            kind.__module__.startswith("torch.nn.modules."),
-            kind.__module__.startswith(("torch.", "ganscope.")),
+            isinstance(module, _WITH_STATISTICS),
             kind is nn.Sequential,
             isinstance(module, _FUSED),
             note,

@@ -25,10 +25,10 @@ from torch.nn.modules.module import (
 from torch.utils.hooks import RemovableHandle
 
 from ganscope.errors import ObserverError
-from ganscope.probe import modes
+from ganscope.probe import failures, modes
 from ganscope.probe.calls import CallLog
 from ganscope.probe.operations import Operation
-from ganscope.traces import Call
+from ganscope.traces import Call, Failure
 
 _Quiet = torch._C.DisableTorchFunction
 _is_compiling = torch.compiler.is_compiling
@@ -78,10 +78,16 @@ class Observer:
     ) -> None:
         self.detach()
         Observer._at_work = None
+        self._mode.log = None  # or the two would keep each other, and the network, alive
 
     def finish(self) -> tuple[Call, ...]:
         """All calls, immutable; a fault of ours costs the calls, never the program."""
         return self._guarded(self.log.finish) or ()
+
+    def describe(self, error: BaseException) -> Failure:
+        """The failure behind the exception that has just ended the forward."""
+        described = self._guarded(lambda: failures.describe(self.log, error))
+        return described or Failure(0, 0, None, type(error).__name__, None, None, None)
 
     # -- attaching ---------------------------------------------------------------------------
 
@@ -150,14 +156,15 @@ class Observer:
 
     def _not_ours(self) -> bool:
         """Whether a call is none to record: while compiling, or on another thread."""
+        if _is_compiling():  # first, since a compiler cannot look into what follows
+            return True
         if get_ident() != self._thread:
             self.elsewhere += 1
             return True
-        return _is_compiling()
+        return False
 
     def _before(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        if get_ident() != self._thread or _is_compiling():
-            self._not_ours()
+        if self._not_ours():
             return
         entered = perf_counter()
         log, draft = self.log, None
@@ -178,8 +185,7 @@ class Observer:
             draft.started = now
 
     def _after(self, module: nn.Module, _args: tuple[Any, ...], output: Any) -> None:
-        if get_ident() != self._thread or _is_compiling():
-            self._not_ours()
+        if self._not_ours():
             return
         self._end(module, output, sys.exception() if output is None else None)
 

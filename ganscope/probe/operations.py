@@ -16,6 +16,9 @@ _LONGEST_SETTINGS = 72
 _LENDS_MEMORY = {"data", "numpy", "__array__", "__dlpack__", "__set__"}
 """Operations whose result can change the tensor's values without a trace of it."""
 
+_WRITES_STATISTICS = {"batch_norm", "instance_norm", "native_batch_norm"}
+"""Operations that update their running statistics beside their result."""
+
 _SILENT = {"requires_grad_", "retain_grad", "backward", "register_hook"}
 """Operations that give a tensor back but compute nothing."""
 
@@ -47,11 +50,18 @@ class Operation:
         return self.raw in _LENDS_MEMORY
 
     @property
+    def changes_unversioned(self) -> bool:
+        """Whether it writes running statistics, which bumps no version."""
+        return self.raw in _WRITES_STATISTICS
+
+    @property
     def may_change_inputs(self) -> bool:
         """Whether inputs must be looked at before the call, since it may overwrite them."""
         raw = self.raw
         if raw.endswith("_"):
             return not raw.endswith("__") or raw == "__setitem__" or raw[2:-2] in _IN_PLACE
+        if raw in _WRITES_STATISTICS:
+            return True
         if "out" in self.kwargs or "inplace" in self.kwargs:
             return True
         if getattr(self.function, "__module__", None) == "torch.nn.functional":

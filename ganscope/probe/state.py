@@ -23,23 +23,14 @@ _cuda_in_use: Callable[[], bool] = torch.cuda.is_initialized
 
 
 class RandomState:
-    """The state of every random number generator that a forward may draw from.
+    """The state of every random number generator that a forward may draw from."""
 
-    Args:
-        parts: The modules that will run. Where torch's own and the built-in ones are all there
-            is, only torch's generators are kept: they draw from no other.
-    """
-
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self) -> None:
         self._torch = torch.get_rng_state()
         self._cuda = torch.cuda.get_rng_state_all() if _cuda_in_use() else None
         self._mps = torch.mps.get_rng_state() if _HAS_MPS else None
-        foreign = any(
-            part._forward_hooks or part._forward_pre_hooks or not traits(part).draws_from_torch
-            for _, part in parts
-        )
-        self._python = random.getstate() if foreign else None
-        self._numpy = np.random.get_state() if foreign else None
+        self._python = random.getstate()
+        self._numpy = np.random.get_state()
 
     def restore(self) -> None:
         """Put every generator back."""
@@ -48,10 +39,8 @@ class RandomState:
             torch.cuda.set_rng_state_all(self._cuda)
         if self._mps is not None:
             torch.mps.set_rng_state(self._mps)
-        if self._python is not None:
-            random.setstate(self._python)
-        if self._numpy is not None:
-            np.random.set_state(self._numpy)
+        random.setstate(self._python)
+        np.random.set_state(self._numpy)
 
 
 class ModelState:
@@ -62,14 +51,13 @@ class ModelState:
     """
 
     def __init__(self, parts: Parts) -> None:
-        self._flags = [(part, part.training) for _, part in parts]
         self._parts: list[_PartState] = []
         self._contents: list[tuple[Tensor, Tensor]] = []
         self._versions: list[tuple[str, Tensor, int]] = []
         kept: set[int] = set()
         for path, part in parts:
-            if not _is_plain(part):
-                self._parts.append(_PartState(part))
+            self._parts.append(_PartState(part))
+            if not traits(part).from_torch:
                 self._keep(vars(part).values(), kept)
             if part._buffers:
                 self._keep(part._buffers.values(), kept)
@@ -93,13 +81,9 @@ class ModelState:
         """Put all back; returns notes about what was changed for good."""
         for part in self._parts:
             part.restore()
-        for module, training in self._flags:
-            if module.training is not training:
-                module.training = training
         for tensor, content in self._contents:
             with torch.inference_mode(tensor.is_inference()):
-                # Through `.data`: a graph that was built before must not see a new version.
-                tensor.data.copy_(content)
+                _put_back(tensor, content)
         return [
             f"the forward changed the parameter {name} in place; that change stays"
             for name, parameter, version in self._versions
@@ -117,33 +101,85 @@ def _version(parameter: Tensor | None) -> int | None:
         return None
 
 
-def _is_plain(module: nn.Module) -> bool:
-    """Whether it is one of torch's own layers, whose forward binds no attribute anew."""
-    hooked = module._forward_pre_hooks or module._forward_hooks
-    return traits(module).rebinds_nothing and not hooked
+def _put_back(tensor: Tensor, content: Tensor) -> None:
+    # Through `.data`: a graph that was built before must not see a new version.
+    try:
+        tensor.data.copy_(content)
+    except RuntimeError:
+        # One value stands for many (an expanded buffer); the forward cannot write there either.
+        return
 
 
 class _PartState:
-    """Attributes, registries and generators of one module: which objects they were."""
+    """Attributes, registries and what they hold that can change in place, of one module."""
 
     def __init__(self, module: nn.Module) -> None:
-        self.module = module
-        self.attributes = dict(vars(module))
-        self.registries = [
-            (registry, dict(registry))
-            for registry in (module._buffers, module._parameters, module._modules)
-            if isinstance(registry, dict)
-        ]
-        self.generators = [
-            (value, value.get_state())
-            for value in self.attributes.values()
-            if type(value) is torch.Generator
-        ]
+        attributes = vars(module)
+        self._dicts = [(attributes, dict(attributes))]
+        for registry in (module._buffers, module._parameters, module._modules):
+            if isinstance(registry, dict):
+                self._dicts.append((registry, dict(registry)))
+        self._others: list[Callable[[], object]] = []
+        if not traits(module).from_torch:
+            for value in attributes.values():
+                keep = _KEEPERS.get(type(value))
+                if keep is not None:
+                    self._others.append(keep(value))
 
     def restore(self) -> None:
-        for live, kept in [(vars(self.module), self.attributes), *self.registries]:
-            if len(live) != len(kept) or any(live.get(key) is not kept[key] for key in kept):
+        for live, kept in self._dicts:
+            if not _same(live, kept):
                 live.clear()
                 live.update(kept)
-        for generator, state in self.generators:
-            generator.set_state(state)
+        for put_back in self._others:
+            put_back()
+
+
+def _same(live: dict[str, Any], kept: dict[str, Any]) -> bool:
+    """Whether nothing was bound anew; objects that are the same are never compared."""
+    try:
+        return live == kept
+    except Exception:  # two tensors, which have no single answer: so bound anew
+        return False
+
+
+def _keep_list(value: list[Any]) -> Callable[[], object]:
+    kept = list(value)
+    return lambda: value.__setitem__(slice(None), kept)
+
+
+def _keep_collection(value: Any) -> Callable[[], object]:
+    kept = value.copy()
+    return lambda: (value.clear(), value.update(kept))
+
+
+def _keep_array(value: np.ndarray[Any, Any]) -> Callable[[], object]:
+    kept = value.copy()
+    return lambda: np.copyto(value, kept)
+
+
+def _keep_generator(value: torch.Generator) -> Callable[[], object]:
+    kept = value.get_state()
+    return lambda: value.set_state(kept)
+
+
+def _keep_python_random(value: random.Random) -> Callable[[], object]:
+    kept = value.getstate()
+    return lambda: value.setstate(kept)
+
+
+def _keep_numpy_random(value: np.random.Generator) -> Callable[[], object]:
+    kept = value.bit_generator.state
+    return lambda: setattr(value.bit_generator, "state", kept)
+
+
+_KEEPERS: dict[type, Callable[[Any], Callable[[], object]]] = {
+    list: _keep_list,
+    dict: _keep_collection,
+    set: _keep_collection,
+    np.ndarray: _keep_array,
+    torch.Generator: _keep_generator,
+    random.Random: _keep_python_random,
+    np.random.Generator: _keep_numpy_random,
+}
+"""How an attribute of a user's module that can change in place is kept and put back."""

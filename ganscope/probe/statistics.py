@@ -55,14 +55,18 @@ def measure(values: Array) -> TensorStats:
     flat = values.reshape(-1) if values.flags.c_contiguous else values.ravel(order="K")
     if flat.size == 0:
         return EMPTY
+    with np.errstate(all="ignore"):  # whatever the user's own settings are
+        return _measure(flat)
+
+
+def _measure(flat: Array) -> TensorStats:
     if flat.dtype in _FLOATS:
         sweep = _sweep(flat) if flat.size <= BLOCK else _sweep_blocks(flat)
         if _SMALLEST < max(sweep[1], -sweep[0]) < _LARGEST:
             return _figures(flat, sweep, _histogram(flat, sweep[0], sweep[1]))
         if sweep[0] == 0.0 == sweep[1]:
             return _constant_zero(flat.size)
-    with np.errstate(all="ignore"):
-        return _careful(flat)
+    return _careful(flat)
 
 
 _Sweep = tuple[float, float, float, float, int, int]
@@ -159,8 +163,8 @@ def _centred(flat: Array, mean: float) -> tuple[float, float]:
 
 
 def _constant_zero(count: int) -> TensorStats:
-    counts = (min(count, HISTOGRAM_SAMPLE), *([0] * (HISTOGRAM_BINS - 1)))
-    sampled = HISTOGRAM_SAMPLE if count > HISTOGRAM_SAMPLE else None
+    sampled = len(range(0, count, sample_stride(count))) if count > HISTOGRAM_SAMPLE else None
+    counts = (count if sampled is None else sampled, *([0] * (HISTOGRAM_BINS - 1)))
     histogram = Histogram(0.0, 0.0, counts, sampled)
     return TensorStats(count, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0, histogram)
 

@@ -172,6 +172,10 @@ class TensorObserver:
         self._seen.clear()
         self._trusting = False
 
+    def forget(self) -> None:
+        """Look at every tensor anew: some may have changed without a version to tell."""
+        self._seen.clear()
+
     def settle(self) -> None:
         """The step has ended: work out what still waits, in one transfer per device."""
         self._seen.clear()
@@ -227,8 +231,22 @@ def _same_values(tensor: Tensor, sources: Iterable[TensorDraft]) -> TensorDraft 
     return None
 
 
+def _has_memory(tensor: Tensor) -> bool:
+    """Whether the storage still reaches as far as the tensor (FSDP frees it in between)."""
+    if tensor.layout is not torch.strided or tensor.is_nested:
+        return True  # another reason is told of it
+    last = tensor.storage_offset() + 1
+    for side, stride in zip(tensor.shape, tensor.stride(), strict=True):
+        if side == 0:
+            return True
+        last += (side - 1) * stride
+    return tensor.untyped_storage().nbytes() >= last * tensor.itemsize
+
+
 def _as_array(tensor: Tensor) -> np.ndarray[Any, Any] | None:
     """The values as a numpy array over the same memory where possible, else None."""
+    if not _has_memory(tensor):
+        return None
     if tensor.dtype is torch.float32 and not tensor.requires_grad:
         try:
             return tensor.numpy()
@@ -251,10 +269,12 @@ _REASONS: tuple[_Reason, ...] = (
     (lambda t: type(t).__name__ == "FakeTensor", "a fake tensor holds no values"),
     (lambda t: t.is_meta, "the meta device holds no values"),
     (lambda t: t.is_nested, "nested: no figures for this layout"),
-    (lambda t: t.layout is not torch.strided, "sparse: no figures for this layout"),
+    (lambda t: "sparse" in str(t.layout), "sparse: no figures for this layout"),
+    (lambda t: t.layout is not torch.strided, "no figures for this layout"),
     (lambda t: t.is_quantized, "quantized: no figures for this type"),
     (lambda t: t.is_complex(), "complex: no order, so no figures"),
     (lambda t: t.dtype not in _READABLE, "no figures for this type"),
+    (lambda t: not _has_memory(t), "its memory was freed"),
 )
 
 

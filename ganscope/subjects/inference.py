@@ -216,7 +216,7 @@ class _Trial:
         kind = torch.int64 if candidate.classes else torch.float32
         tensor = _like_weights(torch.zeros((2, *candidate.sides), dtype=kind), self.model)
         parts = list(self.model.named_modules())
-        random_state, state = RandomState(parts), ModelState(parts)
+        random_state, state = RandomState(), ModelState(parts)
         watch = register_module_forward_pre_hook(self._look_at_the_clock)
         try:
             with torch.no_grad(), redirect_stdout(io.StringIO()):

@@ -82,8 +82,7 @@ def test_figures_agree(name: str) -> None:
     assert stats.histogram.sampled == expected.histogram.sampled
     assert sum(stats.histogram.counts) == sum(expected.histogram.counts)
     moved = sum(
-        abs(a - b)
-        for a, b in zip(stats.histogram.counts, expected.histogram.counts, strict=True)
+        abs(a - b) for a, b in zip(stats.histogram.counts, expected.histogram.counts, strict=True)
     )
     assert moved <= 2 + 2e-3 * sum(expected.histogram.counts)
 

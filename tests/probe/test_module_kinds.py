@@ -55,7 +55,7 @@ MODELS: dict[str, tuple[Callable[[], Any], tuple[int, ...]]] = {
     "quantized": (_quantized, (4, 8)),
     "averaged": (lambda: torch.optim.swa_utils.AveragedModel(_stack()), (4, 8)),
     "parallel": (lambda: nn.DataParallel(_stack()), (4, 8)),
-    "lstm": (lambda: nn.LSTM(8, 6, 2, dropout=0.5, batch_first=True, bidirectional=True), (4, 5, 8)),
+    "lstm": (lambda: nn.LSTM(8, 6, 2, dropout=0.5, bidirectional=True), (4, 5, 8)),
     "gru": (lambda: nn.GRU(8, 6, batch_first=True), (4, 5, 8)),
     "packed": (lambda: Net(_packed, rnn=nn.LSTM(8, 6, batch_first=True)), (4, 5, 8)),
     "attention": (

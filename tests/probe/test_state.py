@@ -16,6 +16,8 @@ from torch.nn.utils import parametrizations, parametrize
 
 import ganscope
 from ganscope.errors import ObserverError
+from ganscope.probe import state as state_module
+from ganscope.probe import tensors
 from ganscope.probe.model import Conditions, observe
 from tests.probe.helpers import Net, call, run
 
@@ -396,3 +398,73 @@ def test_a_network_given_another_observer_at_work_is_left_as_it_was() -> None:
     assert marks[0] == marks[1]
     assert [c.label for c in trace.steps[0].calls] == ["net", "net.layer", "net/relu"]
     assert len(run(inner, torch.randn(3, 4)).steps[0].calls) == 4
+
+
+def _resized(self: Any, x: Tensor) -> Tensor:
+    self.held.resize_(7)
+    return x
+
+
+def _given_other_memory(self: Any, x: Tensor) -> Tensor:
+    self.held.data = torch.zeros(5)
+    return x
+
+
+def _given_another_type(self: Any, x: Tensor) -> Tensor:
+    self.held.data = self.held.data.double()
+    return x
+
+
+def _deleted(self: Any, x: Tensor) -> Tensor:
+    del self.held
+    return x
+
+
+@pytest.mark.parametrize("change", [_resized, _given_other_memory, _given_another_type, _deleted])
+def test_a_buffer_of_another_size_or_type_comes_back_and_random_state_too(change: Any) -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        return change(self, x) + torch.randn(2)
+
+    model = Net(forward)
+    held = torch.arange(3.0)
+    model.register_buffer("held", held)
+    state = torch.get_rng_state()
+    trace, error = observe(model, (torch.ones(2),), name="net")
+    assert error is None
+    assert torch.equal(torch.get_rng_state(), state)
+    assert model.held is held
+    restored = torch.equal(held, torch.arange(3.0)) and held.dtype == torch.float32
+    assert restored or any("held" in note for note in trace.meta.notes)
+
+
+def test_a_weight_frozen_inside_the_forward_is_thawed_or_said() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        self.layer.weight.requires_grad_(False)
+        return self.layer(x)
+
+    model = Net(forward, layer=nn.Linear(4, 4))
+    trace, _ = observe(model, (torch.randn(2, 4),), name="net")
+    said = any("layer.weight" in note for note in trace.meta.notes)
+    assert said or model.layer.weight.requires_grad
+
+
+@pytest.mark.parametrize("place", ["restore", "settle"])
+def test_a_fault_in_putting_back_one_thing_leaves_the_others_put_back(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise OSError("a fault of ours")
+
+    model = Net(lambda self, x: self.drop(self.norm(x)), norm=nn.BatchNorm1d(4), drop=nn.Dropout())
+    state = torch.get_rng_state()
+    with monkeypatch.context() as patch:
+        if place == "restore":
+            patch.setattr(state_module._PartState, "restore", fail)
+        else:
+            patch.setattr(tensors.TensorObserver, "settle", fail)
+        trace, error = observe(model, (torch.randn(6, 4, generator=torch.Generator()),))
+    assert error is None
+    assert trace.meta.completeness == "partial"
+    assert torch.equal(torch.get_rng_state(), state)
+    assert model.norm.num_batches_tracked == 0
+    assert not torch.nn.modules.module._global_forward_hooks

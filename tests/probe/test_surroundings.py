@@ -358,19 +358,19 @@ def test_a_failed_operation_that_the_forward_survives_is_no_failure() -> None:
     assert call(trace, "net.layer").parent == 0
 
 
-class Unspeakable(Exception):
+class UnspeakableError(Exception):
     def __str__(self) -> str:
         raise TypeError("no words")
 
 
 def test_an_exception_without_words_is_still_the_forwards_own() -> None:
     def forward(self: Any, x: Tensor) -> Tensor:
-        raise Unspeakable
+        raise UnspeakableError
 
     trace, error = observe(Net(forward, layer=nn.Linear(3, 3)), (torch.ones(2, 3),), name="net")
-    assert isinstance(error, Unspeakable)
+    assert isinstance(error, UnspeakableError)
     assert trace.failure is not None
-    assert "Unspeakable" in trace.failure.message
+    assert "UnspeakableError" in trace.failure.message
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit])
@@ -445,9 +445,7 @@ def test_a_checkpointed_segment_is_recorded_once_under_grad(reentrant: bool) -> 
     inputs = torch.randn(2, 3, requires_grad=True)
     torch.manual_seed(0)
     expected = model(inputs)
-    trace, error = observe(
-        model, (inputs,), name="net", conditions=Conditions(grad=True, seed=0)
-    )
+    trace, error = observe(model, (inputs,), name="net", conditions=Conditions(grad=True, seed=0))
     assert error is None
     assert paths(trace).count("net.inner.0") == 1
     assert_figures(call(trace, "net").outputs[0], expected)
