@@ -22,6 +22,7 @@ _BY_ENDING = {
     ".json": "json",
     ".csv": "csv",
     ".md": "markdown",
+    ".markdown": "markdown",
     ".html": "html",
     ".txt": "table",
     "": "table",

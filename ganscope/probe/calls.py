@@ -76,6 +76,8 @@ class CallLog:
         self.own_time = 0.0
         """Seconds that the observer itself has taken so far."""
         self.drafts: list[Draft] = []
+        self.remarks: dict[str, None] = {}
+        """What to say of the forward as a whole, each once."""
         self.failure: Draft | None = None
         """The innermost call that failed last."""
         self._open: list[Draft] = []
@@ -160,6 +162,12 @@ class CallLog:
                 return draft
         return None
 
+    def note_open(self, note: str) -> None:
+        """Say of the innermost open call why its inside is not seen."""
+        if self._open:
+            self._open[-1].note = note
+            self._open[-1].opaque = True
+
     # -- operations --------------------------------------------------------------------------
 
     @property
@@ -177,6 +185,9 @@ class CallLog:
             draft.inputs = self._tensors_in(operation)
         if operation.lends_memory:
             self.tensors.distrust()
+            if operation.args and isinstance(operation.args[0], nn.Parameter):
+                name = self.paths.parameter_name(operation.args[0])
+                self.remarks[f"the forward reaches the memory of {name}; changes there stay"] = None
         return draft
 
     def end_operation(
@@ -327,7 +338,7 @@ def _only_tensors(leaves: Iterable[tuple[str | None, Any]]) -> list[tuple[str | 
 
 
 _LEFT_OUT = TensorRecord(
-    None, None, None, False, None, f"only the first {structure.MOST_LEAVES} are recorded"
+    None, None, None, False, None, f"cut off: only the first {structure.MOST_LEAVES} are recorded"
 )
 
 

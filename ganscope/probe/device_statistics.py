@@ -18,8 +18,8 @@ from ganscope.probe.statistics import BINS_BELOW, EMPTY, HISTOGRAM_SAMPLE, sampl
 from ganscope.traces import Histogram, TensorStats
 from ganscope.traces.tensor import HISTOGRAM_BINS
 
-_NUMBERS = 5
-"""Mean, std, low, high, norm; the preview follows."""
+_NUMBERS = 6
+"""Mean, std, low, high, norm, and the factor of mean, std and norm; the preview follows."""
 _COUNTS = 3
 """Finite, nonpositive, zero; the histogram follows."""
 
@@ -37,8 +37,8 @@ class Batch:
         with torch.no_grad(), torch.autocast(tensor.device.type, enabled=False):
             numbers, counts = _rows(tensor.detach())
             corner = corner_of(tensor) if samples else None
-        floating = tensor.is_floating_point()
-        self._waiting.append(_Row(figures, numbers, counts, tensor.numel(), floating))
+        value = float if tensor.is_floating_point() else bool if tensor.dtype == torch.bool else int
+        self._waiting.append(_Row(figures, numbers, counts, tensor.numel(), value))
         if corner is not None:
             self._corners.append((figures, corner))
         return figures
@@ -64,11 +64,11 @@ class _Row:
     numbers: Tensor
     counts: Tensor
     count: int
-    floating: bool
+    value: type
 
     def arrive(self, numbers: list[float], counts: list[int]) -> None:
         preview = numbers[_NUMBERS : _NUMBERS + min(self.count, PREVIEW)]
-        self.figures.preview = tuple(preview if self.floating else map(int, preview))
+        self.figures.preview = tuple(map(self.value, preview))
         self.figures.stats = _stats(self.count, numbers, counts)
 
 
@@ -77,15 +77,15 @@ def _stats(count: int, numbers: list[float], counts: list[int]) -> TensorStats:
     finite, nonpositive, zero = counts[:_COUNTS]
     if finite == 0:
         return replace(EMPTY, count=count, nonfinite=count)
-    mean, std, low, high, norm = numbers[:_NUMBERS]
+    mean, std, low, high, norm, largest = numbers[:_NUMBERS]
     bins = tuple(counts[_COUNTS:])
     return TensorStats(
         count,
-        mean,
-        std,
+        mean * largest,
+        std * largest,
         low,
         high,
-        norm,
+        norm * largest,
         nonpositive / finite,
         zero / finite,
         count - finite,
@@ -94,8 +94,10 @@ def _stats(count: int, numbers: list[float], counts: list[int]) -> TensorStats:
 
 
 def _rows(tensor: Tensor) -> tuple[Tensor, Tensor]:
-    """The two rows of one tensor: (5 + 8,) floating, (3 + 32,) int64."""
-    precise = torch.float64 if tensor.dtype == torch.float64 else torch.float32
+    """The two rows of one tensor: (6 + 8,) floating, (3 + 32,) int64."""
+    # Whole numbers and doubles need float64; MPS has none.
+    exact = tensor.dtype == torch.float64 or not tensor.is_floating_point()
+    precise = torch.float64 if exact and tensor.device.type != "mps" else torch.float32
     flat = tensor.reshape(-1).to(precise)  # (n,)
     if flat.numel() == 0:
         return flat.new_zeros(_NUMBERS + PREVIEW), _zeros(flat, _COUNTS + HISTOGRAM_BINS)
@@ -108,15 +110,14 @@ def _rows(tensor: Tensor) -> tuple[Tensor, Tensor]:
     largest = torch.where(largest > 0, largest, 1.0)
     clean = torch.where(finite, flat, 0.0) / largest
     mean = clean.sum() / number
-    std = (torch.where(finite, clean - mean, 0.0).square().sum() / number).sqrt() * largest
-    norm = torch.linalg.vector_norm(clean) * largest
-    mean = mean * largest
+    std = (torch.where(finite, clean - mean, 0.0).square().sum() / number).sqrt()
+    norm = torch.linalg.vector_norm(clean)
     preview = flat.new_zeros(PREVIEW)
     preview[: min(flat.numel(), PREVIEW)] = flat[:PREVIEW]
-    figures = torch.cat([torch.stack([mean, std, low, high, norm]), preview])
+    figures = torch.cat([torch.stack([mean, std, low, high, norm, largest]), preview])
     nonpositive = (finite & (flat <= 0)).sum()
     zero = (flat == 0).sum()
-    bins = _histogram(flat, finite, low, high)
+    bins = _histogram(clean, finite, low / largest, high / largest)
     return figures.to(precise), torch.cat([torch.stack([number, nonpositive, zero]), bins])
 
 

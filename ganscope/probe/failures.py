@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -61,7 +62,8 @@ def _got(draft: Draft) -> str | None:
             continue
         text = "×".join(map(str, record.shape)) or "a scalar"
         dtype = record.dtype_name if isinstance(record, TensorDraft) else record.dtype
-        text += "" if dtype == "float32" else f" {dtype}"
+        plain = dtype == "float32" and not isinstance(draft.module, nn.Embedding)
+        text += "" if plain else f" of {dtype}"
         shown.append(f"{name} {text}" if name and not name.startswith("[") else text)
     return " and ".join(shown) or None
 
@@ -130,8 +132,20 @@ def _batch_norm(ranks: tuple[int, ...]) -> _Expectation:
             return f"{words} dimensions with {features} features in the second"
         if shape[1] != features:
             return f"{features} features in the second dimension"
-        if module.training and shape[0] == 1:
+        if module.training and math.prod(shape) == shape[1]:
             return "a batch of at least 2 in train mode (or eval mode: --eval)"
+        return None
+
+    return expectation
+
+
+def _instance_norm(ranks: tuple[int, ...]) -> _Expectation:
+    def expectation(_: Any, shape: _Shape) -> str | None:
+        rank = max(ranks)
+        if len(shape) not in ranks:
+            return f"{rank} dimensions: batch×channels×{'×'.join(['size'] * (rank - 2))}"
+        if len(shape) == rank and math.prod(shape[2:]) == 1:
+            return "more than one value per channel; the image has shrunk to a single pixel"
         return None
 
     return expectation
@@ -176,8 +190,9 @@ _LAYERS: dict[type[nn.Module], _Expectation] = {
     nn.BatchNorm1d: _batch_norm((2, 3)),
     nn.BatchNorm2d: _batch_norm((4,)),
     nn.BatchNorm3d: _batch_norm((5,)),
-    nn.InstanceNorm1d: _batch_norm((2, 3)),
-    nn.InstanceNorm2d: _batch_norm((3, 4)),
+    nn.InstanceNorm1d: _instance_norm((2, 3)),
+    nn.InstanceNorm2d: _instance_norm((3, 4)),
+    nn.InstanceNorm3d: _instance_norm((4, 5)),
     nn.LayerNorm: _layer_norm,
     nn.GroupNorm: _group_norm,
     nn.Embedding: _embedding,

@@ -76,12 +76,11 @@ def observe(
     Raises:
         ObserverError: If another observer is at work.
     """
+    Observer.refuse_second()
     conditions = conditions or Conditions()
-    parts = list(model.named_modules())
-    notes: tuple[str, ...] = conditions.notes
+    parts, copied = list(model.named_modules()), False
     if modules.is_lazy(parts):
-        model, remark = _copied(model)
-        notes += remark
+        model, copied = _copied(model), True
         parts = list(model.named_modules())
     random_state, model_state = RandomState(), ModelState(parts)
     mode = conditions.mode or modules.mode_of(parts)
@@ -98,21 +97,25 @@ def observe(
         size = calls[0].parameters if calls else 0
         network_noun = Network(name, type(network).__name__, conditions.role, size, wrapper)
     finally:
-        changed = model_state.restore()
         random_state.restore()
-    notes += (*_notes(observer), *changed)
-    complete = not observer.faults and not observer.elsewhere
+        lost, changed = model_state.restore()
+    notes = (*conditions.notes, *_notes(observer), *lost, *(() if copied else changed))
+    complete = not (observer.faults or observer.elsewhere or lost)
     meta = _meta(_device_of(inner), conditions, notes, mode, complete=complete)
     step = Step(0, calls, (Update(0),))
     return Trace(meta, (network_noun,), (step,), failure), error
 
 
-def _copied(model: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
-    """A copy of a lazy model, whose first call makes its weights for good, and what to say."""
-    try:
-        return copy.deepcopy(model), ()
-    except Exception:  # torch cannot copy a lazy buffer
-        return model, ("this first forward made the weights of lazy modules; they stay",)
+def _copied(model: nn.Module) -> nn.Module:
+    """A copy of a lazy model, whose first call would make its weights for good."""
+    # torch cannot copy a lazy buffer; one without values is as good as any other.
+    memo = {
+        id(buffer): nn.parameter.UninitializedBuffer(device=buffer.device, dtype=buffer.dtype)  # type: ignore[call-arg]
+        for part in model.modules()
+        for buffer in part._buffers.values()
+        if isinstance(buffer, nn.parameter.UninitializedBuffer)
+    }
+    return copy.deepcopy(model, memo)
 
 
 def _set_up(model: nn.Module, conditions: Conditions) -> None:
@@ -141,7 +144,7 @@ def _warm_up() -> None:
 
 
 def _notes(observer: Observer) -> list[str]:
-    notes = list(observer.faults)
+    notes = [*observer.log.remarks, *observer.faults]
     if observer.elsewhere:
         notes.append(f"{observer.elsewhere} calls on other threads were not seen")
     return notes

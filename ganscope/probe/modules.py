@@ -187,6 +187,14 @@ class Paths:
             parts = [(_without_wrappers(path, parts), part) for path, part in parts]
         self._paths = {id(part): f"{name}.{path}" if path else name for path, part in parts}
 
+    def parameter_name(self, parameter: Tensor) -> str:
+        """The dotted name of a parameter, or ``a weight`` for one from elsewhere."""
+        for path, part in self._parts:
+            for name, own in part._parameters.items():
+                if own is parameter:
+                    return f"{path}.{name}" if path else name
+        return "a weight"
+
     def path_of(self, module: nn.Module) -> str | None:
         """The dotted path, or None for a module that the network does not hold."""
         return self._paths.get(id(module))

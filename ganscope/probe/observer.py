@@ -60,12 +60,21 @@ class Observer:
         self._mode = modes.OperationMode(self)
         self._mode_in = False
 
-    def __enter__(self) -> Observer:
-        if Observer._at_work is not None:
+    @classmethod
+    def refuse_second(cls) -> None:
+        """Refuse to observe while another observer is at work.
+
+        Raises:
+            ObserverError: One is.
+        """
+        if cls._at_work is not None:
             raise ObserverError(
                 "an observer is at work already, and two would count every call twice; "
                 "leave the first before you start another"
             )
+
+    def __enter__(self) -> Observer:
+        self.refuse_second()
         Observer._at_work = self
         self._attach()
         return self
@@ -109,6 +118,19 @@ class Observer:
         if wanted is not self._mode_in:
             (modes.put_in if wanted else modes.take_out)(self._mode)
             self._mode_in = wanted
+
+    @contextmanager
+    def away(self, note: str) -> Iterator[None]:
+        """Take every hook away while the inside of the open call runs; `note` says why."""
+        if self._not_ours() or not self._handles:
+            yield
+            return
+        self.log.note_open(note)
+        self.detach()
+        try:
+            yield
+        finally:
+            self._attach()
 
     @contextmanager
     def around_opaque(

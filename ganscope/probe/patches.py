@@ -7,8 +7,11 @@
 ``module._compiled_call_impl``
     ``module.compile()`` stores its entry there, and a call goes straight to it, around every hook.
 
-Both are recorded as one opaque call, during which the observer's hooks are away; both are put
-back when the observation ends.
+``module.forward``, where it is itself compiled
+    ``module.forward = torch.compile(module.forward)`` would compile the hooks of what it calls.
+
+Each is recorded as one opaque call, during which the observer's hooks are away; all are put back
+when the observation ends.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from typing import Any
 
 from torch import nn
 
-from ganscope.probe.modules import Parts, optimized_module
+from ganscope.probe.modules import Parts, is_compiled, optimized_module
 from ganscope.probe.observer import Observer
 
 _IN_PLACE = "compiled in place: one opaque call, its inside was not seen"
@@ -33,8 +36,16 @@ def patched(parts: Parts, observer: Observer) -> Iterator[None]:
         for _, module in parts
         if vars(module).get("_compiled_call_impl") is not None
     ]
+    forwards = [
+        (module, vars(module)["forward"])
+        for _, module in parts
+        if hasattr(vars(module).get("forward"), "_torchdynamo_orig_callable")
+        and not is_compiled(module)
+    ]
     for module, entry in entries:
         vars(module)["_compiled_call_impl"] = _entry(module, entry, observer)
+    for module, forward in forwards:
+        vars(module)["forward"] = _forward(forward, observer)
     wrapper = optimized_module()
     original = None if wrapper is None else wrapper.__call__
     if wrapper is not None:
@@ -46,12 +57,22 @@ def patched(parts: Parts, observer: Observer) -> Iterator[None]:
             wrapper.__call__ = original
         for module, entry in entries:
             vars(module)["_compiled_call_impl"] = entry
+        for module, forward in forwards:
+            vars(module)["forward"] = forward
 
 
 def _entry(module: nn.Module, entry: Any, observer: Observer) -> Any:
     def call(*args: Any, **kwargs: Any) -> Any:
         with observer.around_opaque(module, args, kwargs, _IN_PLACE) as finish:
             return finish(entry(*args, **kwargs))
+
+    return call
+
+
+def _forward(forward: Any, observer: Observer) -> Any:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with observer.away("its forward is compiled: its inside was not seen"):
+            return forward(*args, **kwargs)
 
     return call
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,7 @@ class ModelState:
         self._parts: list[_PartState] = []
         self._contents: list[tuple[Tensor, Tensor]] = []
         self._versions: list[tuple[str, Tensor, int]] = []
+        self._frozen: list[tuple[Tensor, bool]] = []
         kept: set[int] = set()
         for path, part in parts:
             self._parts.append(_PartState(part))
@@ -66,6 +68,7 @@ class ModelState:
                 if parameter is not None and version is not None:
                     full = f"{path}.{name}" if path else name
                     self._versions.append((full, parameter, version))
+                    self._frozen.append((parameter, parameter.requires_grad))
 
     def _keep(self, values: Iterable[Any], kept: set[int]) -> None:
         """Copy the tensors among `values`, each once.
@@ -77,18 +80,30 @@ class ModelState:
                 kept.add(id(value))
                 self._contents.append((value, value.detach().clone()))
 
-    def restore(self) -> list[str]:
-        """Put all back; returns notes about what was changed for good."""
+    def restore(self) -> tuple[list[str], list[str]]:
+        """Put all back; returns what was lost, and which weights the forward changed for good."""
+        lost: list[str] = []
         for part in self._parts:
-            part.restore()
+            _guarded(part.restore, lost)
         for tensor, content in self._contents:
-            with torch.inference_mode(tensor.is_inference()):
-                _put_back(tensor, content)
-        return [
+            _guarded(partial(_put_back, tensor, content), lost)
+        for parameter, requires_grad in self._frozen:
+            if parameter.requires_grad is not requires_grad:
+                parameter.requires_grad_(requires_grad)
+        changed = [
             f"the forward changed the parameter {name} in place; that change stays"
             for name, parameter, version in self._versions
             if _version(parameter) != version
         ]
+        return lost, changed
+
+
+def _guarded(put_back: Callable[[], object], lost: list[str]) -> None:
+    """Put one thing back; what fails is said, and the others are put back all the same."""
+    try:
+        put_back()
+    except Exception as fault:
+        lost.append(f"something could not be put back: {type(fault).__name__}: {fault}")
 
 
 def _version(parameter: Tensor | None) -> int | None:
@@ -103,11 +118,11 @@ def _version(parameter: Tensor | None) -> int | None:
 
 def _put_back(tensor: Tensor, content: Tensor) -> None:
     # Through `.data`: a graph that was built before must not see a new version.
-    try:
-        tensor.data.copy_(content)
-    except RuntimeError:
-        # One value stands for many (an expanded buffer); the forward cannot write there either.
-        return
+    if tensor.shape != content.shape or tensor.dtype != content.dtype:
+        tensor.data = content  # resized, or given other memory
+    elif 0 not in tensor.stride():  # else one value stands for many, and none can be written
+        with torch.inference_mode(tensor.is_inference()):
+            tensor.data.copy_(content)
 
 
 class _PartState:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 Value = bool | int | float
 """One number out of a tensor."""
@@ -74,7 +74,7 @@ class Samples:
 
     indices: tuple[int, ...]
     shape: tuple[int, ...]
-    data: bytes
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from ganscope.views.rows import Row, warnings_of
 Raw = str | int | float | None
 Cells = Callable[[Sequence[Row]], list[str]]
 
-_LONGEST_TYPE = 44
+_LONGEST_TYPE = 64
 _DEEPEST_INDENT = 8
 
 

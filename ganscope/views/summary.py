@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -135,20 +136,40 @@ def _some(labels: Sequence[str]) -> str:
 
 
 def _chains(rows: Sequence[Row]) -> list[tuple[str, list[tuple[int, ...]]]]:
-    """Label of each outermost module call → the shapes along its innermost calls."""
+    """Label of each outermost module call → the shapes along its main path.
+
+    The path begins at its largest input and goes on with each innermost call that takes the
+    shape it has reached; what runs beside it (labels, noise, weights) is passed over. Where the
+    path does not end in the network's own output it was lost, and nothing is shown.
+    """
     chains: list[tuple[str, list[tuple[int, ...]]]] = []
+    outermost: list[Row] = []
     for row in rows:
-        if row.depth == 0:
-            chains.append((row.full_name, []))
-        if row.parts or not chains:
+        if row.depth == 0 or not chains:
+            chains.append((row.full_name, _start(row.call)))
+            outermost.append(row)
+        if row.parts:
             continue
-        shapes = chains[-1][1]
-        came_in, came_out = row.call.inputs, main_output(row.call)
-        if not shapes and came_in and came_in[0].shape is not None:
-            shapes.append(came_in[0].shape)
-        if came_out and came_out.shape is not None and shapes[-1:] != [came_out.shape]:
+        shapes, came_out = chains[-1][1], main_output(row.call)
+        if not shapes or came_out is None or came_out.shape is None:
+            continue
+        takes = any(record.shape == shapes[-1] for record in row.call.inputs)
+        if takes and came_out.shape != shapes[-1]:
             shapes.append(came_out.shape)
-    return chains
+    return [
+        (label, shapes if _arrives(row.call, shapes) else [])
+        for (label, shapes), row in zip(chains, outermost, strict=True)
+    ]
+
+
+def _start(call: Call) -> list[tuple[int, ...]]:
+    shapes = [record.shape for record in call.inputs if record.shape is not None]
+    return [max(shapes, key=lambda shape: (len(shape), math.prod(shape)))] if shapes else []
+
+
+def _arrives(call: Call, shapes: Sequence[tuple[int, ...]]) -> bool:
+    output = main_output(call)
+    return output is None or output.shape is None or shapes[-1:] == [output.shape]
 
 
 def _without_batch(shapes: Sequence[tuple[int, ...]]) -> list[str]:

@@ -83,7 +83,6 @@ DEEP_PLACES: dict[str, tuple[Any, str]] = {
     "records": (tensors.TensorObserver, "record"),
     "views": (tensors.TensorObserver, "record_view"),
     "leaves": (structure, "leaves"),
-    "traits": (modules, "traits"),
     "paths": (modules.Paths, "path_of"),
     "operation name": (operations, "shown_name"),
     "finish": (calls.CallLog, "finish"),

@@ -73,40 +73,6 @@ def _with_parts(backend: Backend) -> nn.Module:
     return nn.Sequential(torch.compile(inner, backend=backend), nn.Linear(4, 4))
 
 
-@pytest.mark.parametrize("make", [_function, _method, _with_parts])
-def test_compiled_code_is_compiled_to_the_same_graph_once(make: Any) -> None:
-    inputs = torch.randn(3, 4)
-    outputs, graphs = [], []
-    for observed in (False, True):
-        torch._dynamo.reset()
-        torch.manual_seed(0)
-        backend = Backend()
-        holder = Net(lambda self, x: outputs.append(self.inner(x)) or x, inner=make(backend))
-        with torch.no_grad():
-            (run if observed else lambda model, x: model(x))(holder, inputs)
-            holder(inputs)
-            holder(inputs)
-        graphs.append(backend.graphs)
-    torch._dynamo.reset()
-    assert graphs[0] == graphs[1]
-    assert all(torch.equal(outputs[0], output) for output in outputs[1:])
-
-
-def test_code_compiled_before_is_not_compiled_again() -> None:
-    torch._dynamo.reset()
-    backend = Backend()
-    model = nn.Sequential(_function(backend), _method(backend), _with_parts(backend))
-    inputs = torch.randn(3, 4)
-    with torch.no_grad():
-        model(inputs)
-    before = len(backend.graphs)
-    run(model, inputs)
-    with torch.no_grad():
-        model(inputs)
-    torch._dynamo.reset()
-    assert len(backend.graphs) == before
-
-
 # -- dispatch modes, default devices and types ---------------------------------------------------
 
 
@@ -118,22 +84,6 @@ class Dispatches(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.seen.append(str(func))
         return func(*args, **(kwargs or {}))
-
-
-def test_a_dispatch_mode_inside_the_forward_sees_the_models_own_work_alone() -> None:
-    def forward(self: Any, x: Tensor) -> Tensor:
-        with mode:
-            return self.layer(x).relu().view(-1)
-
-    mode = Dispatches()
-    model, inputs = Net(forward, layer=nn.Linear(4, 4)), torch.randn(3, 4)
-    seen = []
-    for observed in (False, True):
-        mode.seen.clear()
-        with torch.no_grad():
-            (run if observed else lambda m, x: m(x))(model, inputs)
-        seen.append(list(mode.seen))
-    assert seen[0] == seen[1]
 
 
 def test_fake_tensors_all_around() -> None:

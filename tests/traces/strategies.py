@@ -55,7 +55,9 @@ NOUNS = (
     Update,
 )
 
-_FLOATS = st.floats() | st.sampled_from([0.0, -0.0, float("nan"), float("inf"), -float("inf")])
+_FLOATS = st.floats() | st.sampled_from(
+    [0.0, -0.0, 5e-324, 1e308, float("nan"), float("inf"), -float("inf")]
+)
 _SCALARS: dict[Any, st.SearchStrategy[Any]] = {
     int: st.integers(-(2**70), 2**70),
     float: _FLOATS,
@@ -81,6 +83,3 @@ def of(annotation: Any) -> st.SearchStrategy[Any]:
     if origin is not None and issubclass(origin, Mapping):
         return st.dictionaries(st.text(max_size=6), of(get_args(annotation)[1]), max_size=2)
     return _SCALARS[annotation]
-
-
-traces = of(Trace)

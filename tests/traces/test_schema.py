@@ -11,7 +11,6 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from ganscope import traces
 from ganscope.errors import TraceFormatError
@@ -38,51 +37,9 @@ from ganscope.traces import (
     Trace,
     Update,
 )
-
-NOUNS = [getattr(traces, name) for name in traces.__all__ if name != "SCHEMA"]
-
+from tests.traces.strategies import NOUNS, of
 
 # -- any trace ---------------------------------------------------------------------------------
-
-TEXT = st.text(max_size=6)
-WHOLE = st.integers(-(2**63), 2**64)
-NUMBER = st.one_of(st.floats(), st.sampled_from([-0.0, math.nan, math.inf, -math.inf, 5e-324]))
-
-
-def _of(annotation: Any) -> st.SearchStrategy[Any]:
-    """Values of an annotation of a noun's field."""
-    if dataclasses.is_dataclass(annotation):
-        return _noun(annotation)
-    known = {
-        int: WHOLE,
-        float: NUMBER,
-        str: TEXT,
-        bytes: st.binary(max_size=12),
-        bool: st.booleans(),
-        type(None): st.none(),
-    }
-    if annotation in known:
-        return known[annotation]
-    origin = getattr(annotation, "__origin__", None)
-    if origin is tuple:
-        return st.lists(_of(get_args(annotation)[0]), max_size=2).map(tuple)
-    if origin is Mapping:
-        return st.dictionaries(TEXT, _of(get_args(annotation)[1]), max_size=2)
-    return st.one_of([_of(choice) for choice in get_args(annotation)])
-
-
-def _noun(noun: Any) -> st.SearchStrategy[Any]:
-    hints = get_type_hints(noun)
-    return st.builds(
-        noun,
-        **{
-            field.name: st.deferred(_later(hints[field.name])) for field in dataclasses.fields(noun)
-        },
-    )
-
-
-def _later(annotation: Any) -> Any:
-    return lambda: _of(annotation)
 
 
 def _alike(left: Any, right: Any) -> bool:
@@ -108,13 +65,13 @@ def _there_and_back(trace: Trace) -> Trace:
 @settings(
     max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
-@given(_noun(Trace))
+@given(of(Trace))
 def test_any_trace_comes_back_as_it_was(trace: Trace) -> None:
     assert _alike(_there_and_back(trace), trace)
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
-@given(_noun(TensorRecord))
+@given(of(TensorRecord))
 def test_any_tensor_record_comes_back_as_it_was(record: TensorRecord) -> None:
     network = Network("net", "Net", "unknown", 0)
     site = CallSite("a.py", 1, "x")
@@ -344,6 +301,14 @@ def test_a_trace_as_json_has_exactly_the_contracts_keys() -> None:
     assert Trace.from_dict(PLAIN).to_dict() == PLAIN
 
 
+def test_the_plain_form_is_plain_to_the_last_leaf() -> None:
+    plain = GOLDEN.to_dict()
+    for way in _places(plain):
+        assert type(_at(plain, way)) in (dict, list, str, int, float, bool, type(None)), way
+        if type(_at(plain, way)) is float:
+            assert math.isfinite(_at(plain, way)), way
+
+
 def test_plain_data_is_made_anew_each_time() -> None:
     first = GOLDEN.to_dict()
     first["steps"][0]["calls"].clear()
@@ -469,6 +434,25 @@ def test_what_is_no_object_is_no_trace(data: Any) -> None:
     assert "a trace is an object" in _refusal(data)
 
 
+@pytest.mark.parametrize("number", [10**400, -(10**400)])
+def test_a_number_beyond_every_float_is_refused_at_its_place(number: int) -> None:
+    data = copy.deepcopy(PLAIN)
+    data["steps"][0]["calls"][0]["seconds"] = number
+    assert _refusal(data).startswith("trace.steps[0].calls[0].seconds")
+
+
+def test_a_refusal_stays_one_line_whatever_a_strangers_key_holds() -> None:
+    data = copy.deepcopy(PLAIN)
+    data["steps"][0]["updates"][0]["backwards"][0]["reached"] = {"a\nb\x1b[2J\r": "2"}
+    text = _refusal(data)
+    assert text.startswith("trace.steps[0].updates[0].backwards[0].reached.")
+    assert text.isprintable()
+
+
+def test_a_schema_of_any_length_is_refused_in_one_line() -> None:
+    assert len(_refusal({**PLAIN, "schema": "\n" * 100_000})) < 500
+
+
 def test_keys_of_a_later_version_are_passed_over() -> None:
     data = copy.deepcopy(PLAIN)
     for way in [(), *_places(PLAIN)]:
@@ -479,6 +463,10 @@ def test_keys_of_a_later_version_are_passed_over() -> None:
 
 
 # -- the nouns ----------------------------------------------------------------------------------
+
+
+def test_every_noun_that_is_offered_is_looked_at() -> None:
+    assert {noun.__name__ for noun in NOUNS} == set(traces.__all__) - {"SCHEMA"}
 
 
 @pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: noun.__name__)
