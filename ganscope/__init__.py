@@ -21,7 +21,7 @@ __all__ = ["GanscopeError", "Trace", "__version__", "trace"]
 
 _HOMES = {
     "trace": "ganscope.api",
-    "Trace": "ganscope.traces",
+    "Trace": "ganscope.records",
     "GanscopeError": "ganscope.errors",
 }
 

@@ -10,11 +10,8 @@ from torch import nn
 from ganscope.errors import InputError
 from ganscope.probe import names
 from ganscope.probe.model import Conditions, Mode, observe
+from ganscope.records import Trace
 from ganscope.subjects.inference import infer
-from ganscope.traces import Trace
-from ganscope.views import TablePresenter
-
-Trace.presenter = TablePresenter()
 
 
 def trace(

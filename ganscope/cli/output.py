@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -89,6 +90,15 @@ def check_output(path: Path | None, *, force: bool) -> None:
         raise OutputError(f"-o {path} cannot be written: no permission; name another place")
 
 
+def _mode_for(path: Path) -> int:
+    """The permissions of the file that is there, or those a new one would get."""
+    if path.exists():
+        return stat.S_IMODE(path.stat().st_mode)
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path`, so that a reader finds all of it or what was there before.
 
@@ -100,13 +110,12 @@ def write_text(path: Path, text: str) -> None:
         if path.exists() and not path.is_file():  # a pipe or a device takes no replacing
             path.write_text(text, encoding="utf-8")
         else:
-            descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+            real = path.resolve()  # through a link, so that the link stays one
+            descriptor, temporary = tempfile.mkstemp(prefix=f".{real.name}.", dir=real.parent)
             with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
                 file.write(text)
-            umask = os.umask(0)
-            os.umask(umask)
-            Path(temporary).chmod(0o666 & ~umask)
-            Path(temporary).replace(path)
+            Path(temporary).chmod(_mode_for(real))
+            Path(temporary).replace(real)
     except OSError as error:
         raise OutputError(f"-o {path} cannot be written: {error.strerror}") from None
     finally:

@@ -84,7 +84,7 @@ def _observe(request: Request, *, grad: bool) -> Trace:
         grad=grad,
         seed=request.seed,
         role=subject.role,
-        command="ganscope " + " ".join(sys.argv[1:]),
+        command=_command(),
         notes=prepared.notes,
     )
     try:
@@ -102,6 +102,12 @@ def _observe(request: Request, *, grad: bool) -> Trace:
             "return or raise an ordinary exception"
         ) from None
     return result
+
+
+def _command() -> str:
+    """The command line; a file name that is no valid text stands in it escaped."""
+    words = " ".join(["ganscope", *sys.argv[1:]])
+    return words.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _failure(trace: Trace) -> str:

@@ -310,9 +310,11 @@ def _final(name: str | None, record: Record) -> TensorRecord:
 def stems_from(error: BaseException, cause: BaseException | None) -> bool:
     """Whether `error` is `cause`, or was raised from it or while it was handled."""
     current: BaseException | None = error
-    while current is not None:
+    met: list[BaseException] = []  # an exception can be its own cause
+    while current is not None and not any(current is earlier for earlier in met):
         if current is cause:
             return True
+        met.append(current)
         current = current.__cause__ or current.__context__
     return False
 

@@ -105,9 +105,9 @@ def _rows(tensor: Tensor) -> tuple[Tensor, Tensor]:
     number = finite.sum()
     low = torch.where(finite, flat, torch.inf).amin()
     high = torch.where(finite, flat, -torch.inf).amax()
-    # Scaled to the largest magnitude, so that no square under- or overflows.
+    # Scaled by a power of two (exact), so that no square under- or overflows.
     largest = torch.maximum(high.abs(), low.abs())
-    largest = torch.where(largest > 0, largest, 1.0)
+    largest = torch.where(largest > 0, torch.exp2(torch.floor(torch.log2(largest))), 1.0)
     clean = torch.where(finite, flat, 0.0) / largest
     mean = clean.sum() / number
     std = (torch.where(finite, clean - mean, 0.0).square().sum() / number).sqrt()

@@ -80,7 +80,7 @@ def observe(
     conditions = conditions or Conditions()
     parts, copied = list(model.named_modules()), False
     if modules.is_lazy(parts):
-        model, copied = _copied(model), True
+        model, copied = _copied(model)
         parts = list(model.named_modules())
     random_state, model_state = RandomState(), ModelState(parts)
     mode = conditions.mode or modules.mode_of(parts)
@@ -106,8 +106,8 @@ def observe(
     return Trace(meta, (network_noun,), (step,), failure), error
 
 
-def _copied(model: nn.Module) -> nn.Module:
-    """A copy of a lazy model, whose first call would make its weights for good."""
+def _copied(model: nn.Module) -> tuple[nn.Module, bool]:
+    """A copy of a lazy model, whose first call makes its weights for good, if it can be copied."""
     # torch cannot copy a lazy buffer; one without values is as good as any other.
     memo = {
         id(buffer): nn.parameter.UninitializedBuffer(device=buffer.device, dtype=buffer.dtype)  # type: ignore[call-arg]
@@ -115,7 +115,10 @@ def _copied(model: nn.Module) -> nn.Module:
         for buffer in part._buffers.values()
         if isinstance(buffer, nn.parameter.UninitializedBuffer)
     }
-    return copy.deepcopy(model, memo)
+    try:
+        return copy.deepcopy(model, memo), True
+    except Exception:  # something beside its tensors that cannot be copied, such as a lock
+        return model, False
 
 
 def _set_up(model: nn.Module, conditions: Conditions) -> None:

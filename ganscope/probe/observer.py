@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import get_ident
 from time import perf_counter
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, TypeVar
 
 import torch
@@ -26,7 +26,7 @@ from torch.utils.hooks import RemovableHandle
 
 from ganscope.errors import ObserverError
 from ganscope.probe import failures, modes
-from ganscope.probe.calls import CallLog
+from ganscope.probe.calls import CallLog, Draft
 from ganscope.probe.operations import Operation
 from ganscope.traces import Call, Failure
 
@@ -180,13 +180,11 @@ class Observer:
         """Whether a call is none to record: while compiling, or on another thread."""
         if _is_compiling():  # first, since a compiler cannot look into what follows
             return True
-        if get_ident() != self._thread:
-            self.elsewhere += 1
-            return True
-        return False
+        return get_ident() != self._thread
 
     def _before(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         if self._not_ours():
+            self.elsewhere += not _is_compiling()
             return
         entered = perf_counter()
         log, draft = self.log, None
@@ -240,8 +238,7 @@ class Observer:
             result = function(*args, **kwargs)
         except Exception as error:
             if draft is not None:
-                frame, failure = sys._getframe(2), error
-                self._guarded(lambda: self.log.fail_operation(draft, operation, failure, frame))
+                self._failed(draft, operation, error, sys._getframe(2))
             raise
         ended = perf_counter()
         if draft is not None:
@@ -249,6 +246,13 @@ class Observer:
             self._guarded(lambda: self.log.end_operation(draft, operation, result, seconds, frame))
         self.log.own_time += perf_counter() - ended
         return result
+
+    def _failed(
+        self, draft: Draft, operation: Operation, error: BaseException, frame: FrameType
+    ) -> None:
+        # A function of its own: the frame of the caller is in the exception's traceback, and
+        # must not hold the exception.
+        self._guarded(lambda: self.log.fail_operation(draft, operation, error, frame))
 
     def _guarded(self, work: Callable[[], T]) -> T | None:
         """Do `work` of our own: torch functions off, a fault noted and not raised."""

@@ -21,19 +21,19 @@ from ganscope.probe.samples import SampleStage
 from ganscope.traces import TensorRecord
 
 _NATIVE = {
-    torch.float32,
-    torch.float64,
-    torch.int64,
-    torch.int32,
-    torch.int16,
-    torch.int8,
-    torch.uint8,
-    torch.uint16,
-    torch.uint32,
-    torch.uint64,
-    torch.bool,
+    torch.float32: "=f4",
+    torch.float64: "=f8",
+    torch.int64: "=i8",
+    torch.int32: "=i4",
+    torch.int16: "=i2",
+    torch.int8: "|i1",
+    torch.uint8: "|u1",
+    torch.uint16: "=u2",
+    torch.uint32: "=u4",
+    torch.uint64: "=u8",
+    torch.bool: "|b1",
 }
-"""Types whose memory numpy reads as it is."""
+"""Types whose memory numpy reads as it is, by numpy's names."""
 
 _WIDENED = {
     torch.float16,
@@ -45,7 +45,7 @@ _WIDENED = {
 }
 """Types read through a float32 copy, which holds each of their values exactly."""
 
-_READABLE = _NATIVE | _WIDENED
+_READABLE = {*_NATIVE, *_WIDENED}
 
 _PLAIN = {Tensor, torch.nn.Parameter}
 
@@ -243,22 +243,41 @@ def _has_memory(tensor: Tensor) -> bool:
     return tensor.untyped_storage().nbytes() >= last * tensor.itemsize
 
 
+class _Memory:
+    """A tensor's memory as numpy can look at it.
+
+    `Tensor.numpy` would do the same, but marks the storage as not resizable for good.
+    """
+
+    __slots__ = ("__array_interface__",)
+
+    def __init__(self, tensor: Tensor, kind: str) -> None:
+        size = tensor.itemsize
+        self.__array_interface__ = {
+            "version": 3,
+            "data": (tensor.data_ptr(), False),
+            "shape": tuple(tensor.shape),
+            "strides": tuple([stride * size for stride in tensor.stride()]),
+            "typestr": kind,
+        }
+
+
 def _as_array(tensor: Tensor) -> np.ndarray[Any, Any] | None:
-    """The values as a numpy array over the same memory where possible, else None."""
-    if not _has_memory(tensor):
+    """The values as a numpy array over the same memory where possible, else None.
+
+    The array is good only as long as `tensor` is.
+    """
+    if not _has_memory(tensor) or tensor.layout is not torch.strided or tensor.is_nested:
         return None
-    if tensor.dtype is torch.float32 and not tensor.requires_grad:
-        try:
-            return tensor.numpy()
-        except (RuntimeError, TypeError):
-            pass  # sparse, nested, a negative view: looked at more closely below
-    if tensor.layout is not torch.strided or tensor.is_nested:
-        return None
-    plain = tensor.detach() if tensor.requires_grad else tensor
-    if plain.dtype in _NATIVE:
-        return (plain.resolve_neg() if plain.is_neg() else plain).numpy()
-    if plain.dtype in _WIDENED:
-        return plain.to(torch.float32).numpy()
+    kind = _NATIVE.get(tensor.dtype)
+    if kind is not None and not tensor.is_neg():
+        if tensor.numel() == 0:
+            return np.empty(tuple(tensor.shape), kind)
+        return np.asarray(_Memory(tensor, kind))
+    if kind is not None:
+        return tensor.detach().resolve_neg().numpy()
+    if tensor.dtype in _WIDENED:
+        return tensor.detach().to(torch.float32).numpy()
     return None
 
 

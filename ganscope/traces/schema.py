@@ -104,7 +104,7 @@ def _read_noun(noun: Any, data: Any, where: str) -> Any:
         if name in data:
             values[name] = _read(annotation, data[name], f"{where}.{name}")
         elif not optional:
-            raise TraceFormatError(f"{where}.{name} is missing")
+            raise TraceFormatError(f"{_one_line(where)}.{name} is missing")
     return noun(**values)
 
 
@@ -122,7 +122,10 @@ def _read_union(choices: tuple[Any, ...], data: Any, where: str) -> Any:
 def _read_float(data: Any, where: str) -> float:
     if isinstance(data, bool) or not (isinstance(data, int | float) or data in _NONFINITE):
         raise _mismatch("a number", data, where)
-    return float(data)
+    try:
+        return float(data)
+    except OverflowError:
+        raise _mismatch("a number that a double holds", data, where) from None
 
 
 def _read_bytes(data: Any, where: str) -> bytes:
@@ -152,4 +155,9 @@ _SCALARS: dict[Any, Callable[[Any, str], Any]] = {
 
 def _mismatch(expected: str, data: Any, where: str) -> TraceFormatError:
     given = "null" if data is None else type(data).__name__
-    return TraceFormatError(f"{where} should be {expected}, and is {given}")
+    return TraceFormatError(f"{_one_line(where)} should be {expected}, and is {given}")
+
+
+def _one_line(where: str) -> str:
+    """A place in the data; a stranger's key may hold anything."""
+    return "".join(sign if sign.isprintable() else "?" for sign in where)

@@ -83,7 +83,8 @@ def _same_bits(one: Tensor, other: Tensor) -> bool:
     """Equal to the bit: NaN is NaN, and -0.0 is not 0.0."""
     if (one.shape, one.dtype) != (other.shape, other.dtype):
         return False
-    return torch.equal(one.reshape(-1).view(torch.uint8), other.reshape(-1).view(torch.uint8))
+    left, right = (t.contiguous().reshape(-1).view(torch.uint8) for t in (one, other))
+    return torch.equal(left, right)
 
 
 def _tensors(output: Any) -> list[Tensor]:

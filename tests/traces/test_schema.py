@@ -11,6 +11,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from tests.traces.strategies import NOUNS, of
 
 from ganscope import traces
 from ganscope.errors import TraceFormatError
@@ -37,7 +38,6 @@ from ganscope.traces import (
     Trace,
     Update,
 )
-from tests.traces.strategies import NOUNS, of
 
 # -- any trace ---------------------------------------------------------------------------------
 
@@ -434,7 +434,7 @@ def test_what_is_no_object_is_no_trace(data: Any) -> None:
     assert "a trace is an object" in _refusal(data)
 
 
-@pytest.mark.parametrize("number", [10**400, -(10**400)])
+@pytest.mark.parametrize("number", [10**400, -(10**400)], ids=["positive", "negative"])
 def test_a_number_beyond_every_float_is_refused_at_its_place(number: int) -> None:
     data = copy.deepcopy(PLAIN)
     data["steps"][0]["calls"][0]["seconds"] = number
@@ -447,10 +447,6 @@ def test_a_refusal_stays_one_line_whatever_a_strangers_key_holds() -> None:
     text = _refusal(data)
     assert text.startswith("trace.steps[0].updates[0].backwards[0].reached.")
     assert text.isprintable()
-
-
-def test_a_schema_of_any_length_is_refused_in_one_line() -> None:
-    assert len(_refusal({**PLAIN, "schema": "\n" * 100_000})) < 500
 
 
 def test_keys_of_a_later_version_are_passed_over() -> None:
