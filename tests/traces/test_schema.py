@@ -11,7 +11,6 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from tests.traces.strategies import NOUNS, of
 
 from ganscope import traces
 from ganscope.errors import TraceFormatError
@@ -38,6 +37,7 @@ from ganscope.traces import (
     Trace,
     Update,
 )
+from tests.traces.strategies import NOUNS, of
 
 # -- any trace ---------------------------------------------------------------------------------
 
