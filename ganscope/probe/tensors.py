@@ -235,6 +235,9 @@ def _has_memory(tensor: Tensor) -> bool:
     """Whether the storage still reaches as far as the tensor (FSDP frees it in between)."""
     if tensor.layout is not torch.strided or tensor.is_nested:
         return True  # another reason is told of it
+    if tensor.is_contiguous():
+        last = tensor.storage_offset() + tensor.numel()
+        return tensor.untyped_storage().nbytes() >= last * tensor.itemsize
     last = tensor.storage_offset() + 1
     for side, stride in zip(tensor.shape, tensor.stride(), strict=True):
         if side == 0:
