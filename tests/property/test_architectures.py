@@ -155,6 +155,8 @@ def architectures(draw: Any) -> Drawn:
         layers.append(layer)
     if draw(st.booleans()):
         layers.append(draw(st.sampled_from(layers)))  # one module, used twice
+    if draw(st.booleans()):
+        _tie(layers)
     shape = draw(st.sampled_from(["tensor", "tuple", "dict"]))
     model: nn.Module = Head(nn.Sequential(*layers), shape, kind == "embedding").to(dtype)
     # Small tensors wait on a stage for their statistics, large ones do not: both kinds.
@@ -175,6 +177,13 @@ def architectures(draw: Any) -> Drawn:
             part.training = draw(st.booleans())
     conditions = Conditions(grad=draw(st.booleans()), samples=draw(st.booleans()))
     return Drawn(model, (inputs,), kwargs, conditions)
+
+
+def _tie(layers: list[nn.Module]) -> None:
+    """Let all plain linear layers share one weight."""
+    linear = [part for layer in layers for part in layer.modules() if type(part) is nn.Linear]
+    for part in linear[1:]:
+        part.weight = linear[0].weight
 
 
 @dataclass(frozen=True)
@@ -198,7 +207,8 @@ def _tensors(value: Any) -> Iterator[Tensor]:
 
 
 def _clones(value: Any) -> list[Tensor]:
-    return [tensor.detach().clone() for tensor in _tensors(value)]
+    """Copies that keep what autograd makes of the tensors, and nothing else of them."""
+    return [t.detach().clone().requires_grad_(t.requires_grad) for t in _tensors(value)]
 
 
 def _oracle(drawn: Drawn, model: nn.Module) -> tuple[list[Seen], Any]:
@@ -264,6 +274,8 @@ def test_trace_of_a_random_architecture(drawn: Drawn) -> None:
     _assert_same(looked_at, untraced)
     _assert_same(outputs[0], untraced)
     _assert_calls(trace, seen)
+    kept = trace.steps[0].calls[0].inputs[0].samples
+    assert (kept is not None) == drawn.conditions.samples
     assert trace.networks[0].parameters == _total(model)
     text = json.dumps(trace.to_dict(), allow_nan=False)
     back = Trace.from_dict(json.loads(text))
@@ -290,19 +302,14 @@ def _assert_same(given: Any, expected: Any) -> None:
 
 
 def _total(model: nn.Module) -> int:
-    """Torchinfo's total of the parts, each of which it is shown once."""
-    unique = nn.ModuleList(dict.fromkeys(part for part in model.modules() if _owns(part)))
-    total = 0
-    for part in unique:
-        whole: int = torchinfo.summary(part, verbose=0, depth=0).total_params
-        inside = sum(p.numel() for child in part.children() for p in child.parameters())
-        total += whole - inside
-    assert total == sum(p.numel() for p in set(model.parameters()))
+    """The number of parameters, each counted once; where none is shared, as torchinfo counts."""
+    own = [p for part in model.modules() for p in part.parameters(recurse=False)]
+    total = sum(p.numel() for p in set(own))
+    modules, places = list(model.modules()), list(model.named_modules(remove_duplicate=False))
+    shared = len(own) != len(set(own)) or len(modules) != len(places)
+    if not shared:
+        assert torchinfo.summary(model, verbose=0, depth=0).total_params == total
     return total
-
-
-def _owns(part: nn.Module) -> bool:
-    return any(True for _ in part.parameters(recurse=False))
 
 
 def _assert_calls(trace: Trace, seen: list[Seen]) -> None:
@@ -324,5 +331,12 @@ def _assert_calls(trace: Trace, seen: list[Seen]) -> None:
 def _assert_record(record: Any, tensor: Tensor) -> None:
     assert_figures(record, tensor)
     assert record.dtype == str(tensor.dtype).removeprefix("torch.")
+    assert record.requires_grad == tensor.requires_grad
     first = tensor.reshape(-1)[:8].tolist()
     assert list(map(repr, record.preview)) == list(map(repr, first))
+    if record.samples is not None:  # whole rows: no tensor here has a side that is thinned out
+        rows = tensor.detach()[:8]
+        assert record.samples.indices == tuple(range(len(rows)))
+        assert record.samples.shape == tuple(rows.shape)
+        halves = np.frombuffer(record.samples.data, dtype="<f2").reshape(rows.shape)
+        assert np.array_equal(halves, rows.to(torch.float16).numpy(), equal_nan=True)
