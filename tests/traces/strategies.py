@@ -9,51 +9,12 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
-from ganscope.traces import (
-    Backward,
-    Call,
-    CallSite,
-    Failure,
-    Finding,
-    Gradient,
-    Histogram,
-    LedgerEntry,
-    Loss,
-    LossPart,
-    Meta,
-    Network,
-    Optimizer,
-    ParameterUpdate,
-    Samples,
-    Step,
-    TensorRecord,
-    TensorStats,
-    Trace,
-    Update,
-)
+from ganscope import traces as room
 
-NOUNS = (
-    Backward,
-    Call,
-    CallSite,
-    Failure,
-    Finding,
-    Gradient,
-    Histogram,
-    LedgerEntry,
-    Loss,
-    LossPart,
-    Meta,
-    Network,
-    Optimizer,
-    ParameterUpdate,
-    Samples,
-    Step,
-    TensorRecord,
-    TensorStats,
-    Trace,
-    Update,
+NOUNS: tuple[type, ...] = tuple(
+    noun for noun in (getattr(room, name) for name in room.__all__) if is_dataclass(noun)
 )
+assert len(NOUNS) >= 20
 
 _FLOATS = st.floats() | st.sampled_from(
     [0.0, -0.0, 5e-324, 1e308, float("nan"), float("inf"), -float("inf")]
