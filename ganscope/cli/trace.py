@@ -71,6 +71,8 @@ def trace(
     )
     output.show(result, name, view_options, output_file)
     if result.failure is not None:
+        if seen and sys.stdout.isatty() and sys.stderr.isatty():
+            raise typer.Exit(1)  # the table on the same screen ends in the same words
         raise GanscopeError(_failure(result))
 
 

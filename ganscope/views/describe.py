@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from ganscope.traces import Call
 from ganscope.views import style
 
+_SAYS_NOTHING = re.compile(r"\w+=None|inplace=False|_stacklevel=\d+")
+"""Arguments of an operation that were filled in for it."""
 _NUMBER = re.compile(r"-?\d+(\.\d+)?(e[-+]?\d+)?")
 
 
@@ -50,22 +52,39 @@ def read_settings(text: str) -> Settings:
     return Settings(tuple(positional), named)
 
 
-def describe_type(call: Call) -> str:
+def describe_type(call: Call, width: int | None = None) -> str:
     """Such as ``Linear(100 → 128)`` or ``BatchNorm1d(256, eps 0.8)``.
 
     Sizes come first, then what differs from torch's defaults. A type that is not known, and
     an operation, keep their settings as they stand.
+
+    Args:
+        call: The call.
+        width: Signs it may take: what is beyond is left out from the end, ``Conv2d(3 → 64, …)``.
     """
     name, text = style.printable(call.type), style.printable(call.settings)
+    words = _words(call, text)
+    whole = f"{name}({', '.join(words)})" if words else name
+    if width is None or len(whole) <= width:
+        return whole
+    kept = [part for word in words for part in _split(word)]
+    while kept and len(f"{name}({', '.join(kept)}, …)") > width:
+        kept.pop()
+    return f"{name}({', '.join([*kept, '…'])})"
+
+
+def _words(call: Call, text: str) -> list[str]:
     known = _KNOWN.get(base_type(call)) if call.kind != "op" else None
+    raw = [text] if text else []
+    if call.kind == "op":
+        return [part for part in _split(text) if not _SAYS_NOTHING.fullmatch(part)]
     if known is None:
-        return f"{name}({text})" if text else name
+        return raw
     settings = read_settings(text)
     try:
-        words = [*known.sizes(settings), *_unusual(settings, known)]
+        return [*known.sizes(settings), *_unusual(settings, known)]
     except (KeyError, IndexError):
-        return f"{name}({text})"
-    return f"{name}({', '.join(words)})" if words else name
+        return raw
 
 
 def base_type(call: Call) -> str:
@@ -139,6 +158,12 @@ def _kernel(settings: Settings) -> list[str]:
     return [f"{channels[0]} → {channels[1]}", size] if channels else [size]
 
 
+def _border(settings: Settings) -> list[str]:
+    widths = settings.get("padding") or settings.positional[0]
+    items = [item.strip() for item in widths.strip("()").split(",")]
+    return [items[0] if len(set(items)) == 1 else ", ".join(items)]
+
+
 def _pool(settings: Settings) -> list[str]:
     return [f"{_compact(settings.named['kernel_size'])}"]
 
@@ -182,6 +207,9 @@ _CONVOLUTION = _Known(
 _CONVOLUTION_1D = _Known(_kernel, {**_CONVOLUTION.defaults, "stride": "(1,)", "dilation": "(1,)"})
 _CONVOLUTION_3D = _Known(_kernel, {**_CONVOLUTION.defaults, "stride": "(1, 1, 1)"})
 _POOL = _Known(_pool, {"stride": "", "padding": "0", "dilation": "1", "ceil_mode": "False"})
+_UPSAMPLE = _Known(_upsample, {})
+_BORDERS = ("Zero", "Reflection", "Replication", "Circular", "Constant")
+_BORDER = _Known(_border, {"value": "0"})
 _IN_PLACE = {"inplace": "False"}
 _DROPOUT = _Known(_one("p"), _IN_PLACE)
 _PLAIN = _Known(_none, _IN_PLACE)
@@ -201,9 +229,6 @@ _KNOWN: dict[str, _Known] = {
     "Softplus": _Known(_none, {"beta": "1.0", "threshold": "20.0"}),
     "Flatten": _Known(_none, {"start_dim": "1", "end_dim": "-1"}),
     "PixelShuffle": _Known(_one("upscale_factor", "×{}"), {}),
-    "Upsample": _Known(_upsample, {}),
-    "UpsamplingNearest2d": _Known(_upsample, {}),
-    "UpsamplingBilinear2d": _Known(_upsample, {}),
     "LayerNorm": _LAYER_NORM,
     "GroupNorm": _LAYER_NORM,
     "RMSNorm": _Known(_positional, {"eps": "None", "elementwise_affine": "True"}),
@@ -219,6 +244,8 @@ _KNOWN: dict[str, _Known] = {
     **dict.fromkeys(("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"), _INSTANCE_NORM),
     **dict.fromkeys(("MaxPool1d", "MaxPool2d", "AvgPool1d", "AvgPool2d"), _POOL),
     **dict.fromkeys(("AdaptiveAvgPool2d", "AdaptiveMaxPool2d"), _ADAPTIVE),
+    **dict.fromkeys(("Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d"), _UPSAMPLE),
+    **{f"{kind}Pad{rank}d": _BORDER for kind in _BORDERS for rank in (1, 2, 3)},
     **dict.fromkeys(("Dropout", "Dropout1d", "Dropout2d", "Dropout3d"), _DROPOUT),
     **dict.fromkeys(("ReLU", "ReLU6", "SiLU", "Mish", "Hardswish"), _PLAIN),
 }

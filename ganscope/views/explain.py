@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ganscope.traces import Call, Step, Trace
 from ganscope.views import style
 from ganscope.views.explanations import shapes, types
+from ganscope.views.explanations.context import Context
 from ganscope.views.rows import Row, main_output
 
 
@@ -24,6 +25,10 @@ def sentences(trace: Trace, index: int, rows: Sequence[Row]) -> dict[int, str]:
     return {identity: sentence for identity, sentence in said.items() if sentence}
 
 
+_OPEN = ("MultiheadAttention",)
+"""Torch's own modules inside which operations are recorded."""
+
+
 class Explainer:
     """Explains the rows of one step.
 
@@ -33,7 +38,8 @@ class Explainer:
     """
 
     def __init__(self, trace: Trace, step: Step) -> None:
-        self._roles = {network.name: network.role for network in trace.networks}
+        roles = {network.name: network.role for network in trace.networks}
+        self._context = Context(trace.meta.mode, roles, step.calls)
         self._parts: dict[int, dict[str, int]] = {}
         for call in step.calls:
             if call.parent is not None:
@@ -45,11 +51,16 @@ class Explainer:
         call = row.call
         if row.failed or not call.outputs:
             return None
-        role = self._roles.get(call.network, "unknown")
-        said: list[str | None] = [self._container(call) or types.sentence(call, role)]
+        said = [self._what(call)]
         if call.parent is None and call.kind == "module":
+            role = self._context.role(call)
             said.extend((_noise(call, role), _verdict(call, role)))
         return ". ".join(_capital(words) for words in said if words) + "."
+
+    def _what(self, call: Call) -> str | None:
+        # A class of one's own may be called as one of torch's; torch's have no parts to run.
+        inside = self._container(call) if call.type not in _OPEN else None
+        return inside or types.describe(call, self._context) or types.describe_unknown(call)
 
     def _container(self, call: Call) -> str | None:
         kinds = self._parts.get(call.id)
@@ -67,20 +78,24 @@ class Explainer:
 def _noise(call: Call, role: str) -> str | None:
     """The first input of a generator, if its figures are those of standard normal noise."""
     shape = shapes.first_input(call)
-    stats = call.inputs[0].stats if call.inputs else None
+    stats = shapes.input_stats(call)
+    made = shapes.first_output(call)
     if role != "generator" or shape is None or len(shape) < 2 or stats is None:
+        return None
+    if made is None or len(made) != 4 or made[0] != shape[0]:
         return None
     if stats.mean is None or stats.std is None or stats.count < 100:
         return None
     if abs(stats.mean) > 0.2 or abs(stats.std - 1) > 0.2:
         return None
-    each = "row" if len(shape) == 2 else "entry"
-    images = style.count_of(shape[0], "image")
+    noun = "row" if len(shape) == 2 else "entry"
+    one = shape[0] == 1
+    becomes = f"{'its one' if one else 'each'} {noun} of {shapes.in_words(shape[1:])}"
+    at_once = "" if one else f", {style.count_of(shape[0], 'image')} at once"
     return (
         f"its input looks like standard normal noise (mean {style.format_number(stats.mean)}, "
         f"standard deviation {style.format_number(stats.std)}); "
-        f"each {each} of {shapes.in_words(shape[1:])} becomes one image, "
-        f"{images} at once"
+        f"{becomes} becomes one image{at_once}"
     )
 
 

@@ -6,15 +6,17 @@ trace is escaped, as it may come from a stranger.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
-from ganscope.traces import Histogram, Step, Trace
+from ganscope.traces import Histogram, Trace
 from ganscope.views import passes, style, summary
-from ganscope.views.columns import COLUMNS, HISTOGRAM, LAYER, NOTE, Column, indentation, notes_of
+from ganscope.views.beside import told
+from ganscope.views.columns import COLUMNS, HISTOGRAM, LAYER, NOTE, Column, notes_of
+from ganscope.views.forms import indentation
 from ganscope.views.options import ViewOptions
 from ganscope.views.registry import view
-from ganscope.views.rows import Row, rows_of
+from ganscope.views.rows import Row, nonfinite_in, step_rows
 
 _FLOW_WIDTH = 160
 _BARS = 16
@@ -27,7 +29,7 @@ _TABLE = (
 _CELL = "padding:1px 8px;border:0;white-space:pre;background:transparent;text-align:"
 _HEAD = "border-bottom:1px solid currentColor;"
 _ROWS = {
-    "failed": "font-weight:bold;color:#d3302f",
+    "loud": "font-weight:bold;color:#d3302f",
     "op": "font-style:italic;opacity:0.75",
     "container": "opacity:0.75",
     "module": "",
@@ -44,28 +46,17 @@ def html(trace: Trace, options: ViewOptions) -> str:
     shown = passes.apply(trace, options)
     blocks = [f"<p><strong>{escape(' · '.join(summary.title(trace)))}</strong></p>"]
     for step in shown.steps:
-        failed = shown.failure
-        rows = rows_of(step.calls, failed.call if failed and failed.step == step.index else None)
+        rows = step_rows(trace, step)
         if len(shown.steps) > 1:
             blocks.append(f"<p><strong>step {step.index}</strong></p>")
-        blocks.append(_table(rows, _explained(trace, step, rows, options)))
+        blocks.append(_table(rows, told(trace, step, rows, options)))
         blocks.append(_lines(summary.flows([row.call for row in rows], _FLOW_WIDTH)))
     blocks.append(_lines([summary.totals(trace, shown), *summary.unseen(trace)]))
-    blocks.append(_lines(summary.failure(trace)))
+    blocks.append(_lines([*summary.nonfinite(trace), *summary.failure(trace)]))
     return '<div class="ganscope">\n' + "\n".join(filter(None, blocks)) + "\n</div>"
 
 
-def _explained(
-    trace: Trace, step: Step, rows: Sequence[Row], options: ViewOptions
-) -> dict[int, str]:
-    if not options.explain:
-        return {}
-    from ganscope.views.explain import sentences
-
-    return sentences(trace, step.index, rows)
-
-
-def _table(rows: Sequence[Row], explained: dict[int, str]) -> str:
+def _table(rows: Sequence[Row], beside: dict[int, list[str]]) -> str:
     if not rows:
         return "<p>no calls</p>"
     columns = [column for column in COLUMNS if column is not NOTE or any(map(notes_of, rows))]
@@ -74,7 +65,7 @@ def _table(rows: Sequence[Row], explained: dict[int, str]) -> str:
         for column in columns
     )
     cells = [_cells(column, rows) for column in columns]
-    body = "\n".join(_rows(rows, list(zip(*cells, strict=True)), explained))
+    body = "\n".join(_rows(rows, list(zip(*cells, strict=True)), beside))
     return (
         f'<table style="{_TABLE}">\n<thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{body}\n</tbody>\n</table>"
@@ -82,20 +73,20 @@ def _table(rows: Sequence[Row], explained: dict[int, str]) -> str:
 
 
 def _rows(
-    rows: Sequence[Row], cells: list[tuple[str, ...]], explained: dict[int, str]
+    rows: Sequence[Row], cells: list[tuple[str, ...]], beside: dict[int, list[str]]
 ) -> Iterator[str]:
     for row, own in zip(rows, cells, strict=True):
         yield f'<tr style="{_ROWS[_kind(row)]}">{"".join(own)}</tr>'
-        if row.call.id in explained:
+        for line in beside[row.call.id]:
             yield (
                 f'<tr><td colspan="{len(own)}" style="padding:0 8px 4px 3em;border:0;'
-                f'text-align:left;white-space:normal">{escape(explained[row.call.id])}</td></tr>'
+                f'text-align:left;white-space:normal">{escape(line)}</td></tr>'
             )
 
 
 def _kind(row: Row) -> str:
-    if row.failed:
-        return "failed"
+    if row.failed or nonfinite_in(row.call.outputs):
+        return "loud"
     if row.is_op:
         return "op"
     return "container" if row.parts and row.depth else "module"
@@ -129,7 +120,7 @@ def _bars(histogram: Histogram | None) -> str:
     )
 
 
-def _lines(lines: Iterator[summary.Line] | list[summary.Line]) -> str:
+def _lines(lines: Iterable[summary.Line]) -> str:
     return "\n".join(
         f'<div style="white-space:normal"><span style="opacity:0.7">{escape(line.label)}</span> '
         f"{escape(line.text)}</div>"

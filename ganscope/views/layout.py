@@ -9,44 +9,52 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 
 from ganscope.views import columns as c
 from ganscope.views import style
+from ganscope.views.cells import pad, shorten
 from ganscope.views.rows import Row
 
 _WISHES: tuple[tuple[c.Column, int], ...] = (
     (c.LAYER, 0),
-    (c.SHAPE, 0),
-    (c.SHAPE, 1),
-    (c.SHAPE, 2),
-    (c.PARAMETERS, 0),
     (c.TYPE, 0),
+    (c.SHAPE, 0),
+    (c.LAYER, 1),
+    (c.TYPE, 1),
+    (c.SHAPE, 1),
+    (c.PARAMETERS, 0),
     (c.MEAN, 0),
     (c.DEVIATION, 0),
-    (c.LAYER, 1),
     (c.LAYER, 2),
     # So far it is worth narrowing the gaps between the columns.
-    (c.PARAMETERS, 1),
     (c.LAYER, 3),
+    (c.PARAMETERS, 1),
+    (c.TYPE, 2),
+    (c.SHAPE, 2),
     (c.MEAN, 1),
     (c.DEVIATION, 1),
-    (c.SHAPE, 3),
     (c.NONPOSITIVE, 0),
-    (c.TYPE, 1),
+    (c.TYPE, 3),
+    (c.SHAPE, 3),
     (c.HISTOGRAM, 0),
     (c.NUMBER, 0),
     (c.LEAST, 0),
     (c.MOST, 0),
     (c.TIME, 0),
+    (c.TYPE, 4),
     (c.LEAST, 1),
     (c.MOST, 1),
     (c.HISTOGRAM, 1),
+    # Whole paths say each beginning over and over: only where nothing else wants the room.
+    (c.LAYER, 4),
 )
 """Column and form, the most wanted first."""
 
-_ESSENTIAL = _WISHES[: _WISHES.index((c.PARAMETERS, 1))]
+_ESSENTIAL = _WISHES[: _WISHES.index((c.LAYER, 3))]
 _GAP = 2
+_WITH_SETTINGS = 2
+"""The first form of the type column that tells settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +78,23 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What is shown, from left to right, and what there was no room for."""
+    """What is shown, from left to right, and what there was no room for.
+
+    Attributes:
+        placed: The columns.
+        missing: Names of what is not shown.
+        indent: By how much a level of the tree is indented.
+    """
 
     placed: tuple[Placed, ...]
     missing: tuple[str, ...]
+    indent: int
+
+    @property
+    def lead(self) -> int:
+        """Cells before the names."""
+        names = next(index for index, one in enumerate(self.placed) if one.column is c.LAYER)
+        return sum(one.width + one.gap for one in self.placed[:names]) + self.placed[names].gap
 
     @property
     def width(self) -> int:
@@ -99,10 +120,17 @@ def lay_out(rows: Sequence[Row], width: int, *, ascii_only: bool = False) -> Lay
         [measured.form(column, chosen[column.key]) for column in c.COLUMNS if column.key in chosen],
         width,
     )
+    return Layout(placed, _missing(measured, chosen), c.LAYER.forms[chosen["layer"]].indent)
+
+
+def _missing(measured: _Measured, chosen: dict[str, int]) -> tuple[str, ...]:
+    """What there was no room for: columns, and what the short forms of others leave out."""
     missing = [column.key for column, form in _WISHES if form == 0 and column.key not in chosen]
-    if chosen.get("type") == 0 and measured.widths(c.TYPE, 1) > measured.widths(c.TYPE, 0):
+    if chosen.get("type", 9) < _WITH_SETTINGS and measured.has_settings:
         missing.insert(0, "settings")
-    return Layout(placed, tuple(missing))
+    if chosen.get("shape") == 0:
+        missing.insert(0, "inputs")
+    return tuple(missing)
 
 
 class _Measured:
@@ -120,6 +148,11 @@ class _Measured:
         if key not in self._forms:
             self._forms[key] = self._write(column, index)
         return self._forms[key]
+
+    @property
+    def has_settings(self) -> bool:
+        """Whether any row has more to tell than its class."""
+        return any(row.call.settings for row in self._rows)
 
     def widths(self, column: c.Column, index: int) -> int:
         """Cells that a form takes."""
@@ -147,11 +180,10 @@ class _Measured:
         texts = [form.header, *form.cells(self._rows)]
         if self._ascii_only:
             texts = [style.to_ascii(text) for text in texts]
-        if column is c.LAYER and index == 0:
-            room = min(self._width, max(20, self._width // 2))
-            texts = [shorten(text, room) for text in texts]
+            if form.room:
+                texts = [shorten(text, form.room, "~") for text in texts]
         width = max(map(cell_len, texts))
-        padded = [_pad(text, width, column.justify) for text in texts]
+        padded = [pad(text, width, column.justify) for text in texts]
         return Placed(column, padded[0], tuple(padded[1:]), width)
 
 
@@ -168,21 +200,3 @@ def _spaced(placed: list[Placed], width: int) -> tuple[Placed, ...]:
         replace(one, gap=0 if index == 0 else _GAP if index <= spare else 1)
         for index, one in enumerate(placed)
     )
-
-
-def shorten(text: str, width: int) -> str:
-    """`text` with its middle left out, where it is wider than `width` cells."""
-    if cell_len(text) <= width:
-        return text
-    mark = "~" if text.isascii() else "…"
-    head, tail = (width - 1) // 2, width - 1 - (width - 1) // 2
-    start = set_cell_size(text, head)
-    end = text
-    while cell_len(end) > tail:
-        end = end[1:]
-    return start + mark + end
-
-
-def _pad(text: str, width: int, justify: str) -> str:
-    space = " " * (width - cell_len(text))
-    return space + text if justify == "right" else text + space

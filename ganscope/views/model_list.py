@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.text import Text
 
 from ganscope.views import style
-from ganscope.views.table import wrap
+from ganscope.views.cells import wrap
 
 _LABELS = 15
 _WIDEST = 100

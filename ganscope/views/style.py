@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from ganscope.traces import Histogram
 
 NOTHING = "–"
+ROUNDING = 1e-6
+"""Share of the standard deviation below which a mean is rounding."""
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 PALETTE = {
@@ -30,6 +32,7 @@ _ASCII = str.maketrans(
     {
         "×": "x", "→": "->", "…": "...", "≤": "<=", "–": "-", "·": "*", "✗": "X", "⚠": "!",
         "─": "-", "µ": "u", "²": "^2", "√": "sqrt", "ᵀ": "^T", "≈": "~", "−": "-",
+        "›": ">", "ˣ": "^x", "∞": "inf", "\xa0": " ",
         **dict(zip(BLOCKS, "_.:-=+*#", strict=True)),
     }
 )  # fmt: skip
@@ -41,7 +44,7 @@ _UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
 def can_encode_glyphs(encoding: str) -> bool:
     """Whether an output of this encoding can show the signs that views are made of."""
     try:
-        f"×→…≤✗⚠─{BLOCKS}".encode(encoding)
+        f"×→…≤≈›∞✗⚠─{BLOCKS}".encode(encoding)
     except (UnicodeEncodeError, LookupError):
         return False
     return True
@@ -89,6 +92,16 @@ def format_number(value: float | None) -> str:
         return f"{mantissa}e{int(exponent)}"
     decimals = 4 if size < 0.1 else 3 if size < 10 else 2 if size < 100 else 1
     return f"{value:,.{decimals if size < 1000 else 0}f}"
+
+
+def format_mean(mean: float | None, deviation: float | None) -> str:
+    """A mean as a number; ``≈0`` where it is no more than rounding beside the deviation.
+
+    After a norm layer a mean is 0 up to rounding: 1.3e-10 would look like a finding.
+    """
+    if mean and deviation and abs(mean) < ROUNDING * deviation:
+        return "≈0"
+    return format_number(mean)
 
 
 def align_on_point(texts: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ganscope.traces import Call, CallSite, Trace
 from ganscope.views import style
 from ganscope.views.describe import describe_type
-from ganscope.views.rows import Row, main_output, rows_of
+from ganscope.views.rows import Row, main_output, nonfinite_in, nonfinite_words, rows_of
 
 _MOST_FLOWS = 6
 _MOST_NAMED = 3
@@ -90,6 +90,47 @@ def unseen(trace: Trace) -> Iterator[Line]:
                 shared.setdefault(note, []).append(call.label or call.type)
     for note, labels in shared.items():
         yield Line("note", style.printable(f"{_some(labels)}: {note}"))
+
+
+def nonfinite(trace: Trace) -> Iterator[Line]:
+    """Which layer was the first with NaN or infinite values: what follows has them from there."""
+    for step in trace.steps:
+        found = _first_nonfinite(step.calls)
+        if found is None:
+            continue
+        lead = f"step {step.index}, " if len(trace.steps) > 1 else ""
+        text = style.printable(f"first non-finite values: {lead}{found}")
+        yield Line("⚠ NaN/∞", text, "warning")
+        return
+
+
+def _first_nonfinite(calls: Sequence[Call]) -> str | None:
+    """The innermost call that brought them out first, or the one into which they came."""
+    given = next((call for call in calls if nonfinite_in(call.inputs)), None)
+    made = _first_that_made_some(calls)
+    if given is not None and (made is None or given.id <= made.id):
+        return f"already in the input of {given.label or given.type}"
+    if made is None:
+        return None
+    sick = next(record.stats for record in made.outputs if nonfinite_in([record]))
+    words = f" ({nonfinite_words(sick)})" if sick else ""
+    return f"{made.label or made.type}{words}"
+
+
+def _first_that_made_some(calls: Sequence[Call]) -> Call | None:
+    """The first call with them in its output and in no call inside it.
+
+    Of two such calls neither encloses the other, so the order of beginnings is that of ends.
+    """
+    sick = [call for call in calls if nonfinite_in(call.outputs)]
+    parents = {call.id: call.parent for call in calls}
+    around: set[int] = set()
+    for call in sick:
+        above = call.parent
+        while above is not None and above not in around:
+            around.add(above)
+            above = parents.get(above)
+    return next((call for call in sick if call.id not in around), None)
 
 
 def failure(trace: Trace) -> Iterator[Line]:

@@ -10,11 +10,14 @@ from rich.text import Text
 
 from ganscope.traces import Step, Trace
 from ganscope.views import passes, style, summary
-from ganscope.views.columns import LAYER, TYPE, indentation
+from ganscope.views.beside import explanations
+from ganscope.views.cells import wrap
+from ganscope.views.columns import LAYER, TYPE
+from ganscope.views.forms import indentation
 from ganscope.views.layout import Layout, lay_out
 from ganscope.views.options import ViewOptions
 from ganscope.views.registry import view
-from ganscope.views.rows import Row, rows_of, warnings_of
+from ganscope.views.rows import Row, nonfinite_in, step_rows, warnings_of
 from ganscope.views.summary import Line
 
 _NARROWEST = 20
@@ -56,43 +59,36 @@ class TableView:
             yield Text("")
         yield from page.lines([summary.totals(self.trace, self.shown)])
         yield from page.lines(summary.unseen(self.trace))
+        yield from page.lines(summary.nonfinite(self.trace))
         if self.trace.failure:
             yield Text("")
             yield from page.lines(summary.failure(self.trace))
 
     def _step(self, step: Step, page: _Page) -> Iterator[Text]:
-        failure = self.trace.failure
-        failed = failure.call if failure and failure.step == step.index else None
-        rows = rows_of(step.calls, failed)
+        rows = step_rows(self.trace, step)
         yield Text("")
         if len(self.shown.steps) > 1:
             yield page.text(f"step {step.index}", "heading")
         if not rows:
             yield from page.wrapped("no calls", "quiet")
             return
-        explained = self._explained(step, rows)
+        explained = explanations(self.trace, step, rows, self.options)
         layout = lay_out(rows, page.width, ascii_only=page.ascii_only)
         yield from page.head(layout)
         for index, row in enumerate(rows):
             yield page.row(layout, index, row)
-            yield from self._below(row, explained.get(row.call.id), page)
+            indent = " " * layout.lead + indentation(row, layout.indent) + "  "
+            yield from self._below(row, explained.get(row.call.id), page, indent)
         yield from page.missing(layout)
         yield Text("")
         yield from page.lines(summary.flows([row.call for row in rows], page.width - _LABELS))
 
-    def _explained(self, step: Step, rows: Sequence[Row]) -> dict[int, str]:
-        if not self.options.explain:
-            return {}
-        from ganscope.views.explain import sentences
-
-        return sentences(self.trace, step.index, rows)
-
-    def _below(self, row: Row, sentence: str | None, page: _Page) -> Iterator[Text]:
+    def _below(self, row: Row, sentence: str | None, page: _Page, indent: str) -> Iterator[Text]:
         """What is said of one row under it."""
-        indent = (indentation(row, 2) + "  ")[: page.width // 4]
+        indent = " " * min(len(indent), page.width // 4)
         for warning in warnings_of(row):
             yield from page.wrapped(warning, "warning", indent)
-        if self.options.values and row.output and row.output.preview:
+        if self.options.values and row.preview:
             yield from page.values(row, indent)
         if sentence:
             yield from page.wrapped(sentence, "explanation", indent)
@@ -139,7 +135,9 @@ class _Page:
                 style.to_ascii(line.text) if self.ascii_only else line.text, self.width - _LABELS
             )
             for text in texts:
-                whole = self.text(f"{label:<{_LABELS}}", "quiet")
+                whole = self.text("")
+                loud = "warning" if line.style == "warning" else "quiet"
+                whole.append(f"{label:<{_LABELS}}", style.PALETTE[loud])
                 whole.append(text, style.PALETTE.get(line.style, ""))
                 yield whole
                 label = ""
@@ -155,7 +153,8 @@ class _Page:
         name = _style_name(row)
         line = self.text("", name)
         for one in layout.placed:
-            own = "" if one.column in (LAYER, TYPE) or row.failed else one.column.style
+            plain = one.column in (LAYER, TYPE) or name == "warning"
+            own = "" if plain else one.column.style
             line.append(" " * one.gap)
             line.append(one.cells[index], style.PALETTE.get(own, ""))
         line.rstrip()
@@ -164,19 +163,15 @@ class _Page:
     def missing(self, layout: Layout) -> Iterator[Text]:
         """Which columns there was no room for."""
         if layout.missing:
-            names = ", ".join(layout.missing)
+            names = ", ".join(name.replace(" ", "\xa0") for name in layout.missing)
             text = f"not shown at this width: {names}; widen or use --format csv"
             yield from self.wrapped(text, "quiet")
 
     def values(self, row: Row, indent: str) -> Iterator[Text]:
         """The first values of a row's output, as many whole ones as fit on one line."""
-        record = row.output
-        if record is None:
-            return
-        line = f"{indent}values"
-        numbers = [style.format_number(value) for value in record.preview]
-        more = record.stats is not None and record.stats.count > len(numbers)
-        for number in numbers:
+        line, numbers = f"{indent}values", row.preview
+        more = numbers[-1:] == ["…"]
+        for number in numbers[: len(numbers) - more]:
             if cell_len(f"{line} {number} ...") > self.width:
                 more = True
                 break
@@ -184,35 +179,8 @@ class _Page:
         yield self.text(line + " …" if more else line, "quiet")
 
 
-def wrap(text: str, width: int) -> list[str]:
-    """`text` in lines of at most `width` cells, at least one of them."""
-    lines = [""]
-    for word in text.split(" "):
-        joined = f"{lines[-1]} {word}" if lines[-1] else word
-        if cell_len(joined) <= width:
-            lines[-1] = joined
-            continue
-        if not lines[-1]:
-            lines.pop()
-        rest = word
-        while cell_len(rest) > width:
-            piece = _fitting(rest, width)
-            lines.append(piece)
-            rest = rest[len(piece) :]
-        lines.append(rest)
-    return lines
-
-
-def _fitting(text: str, width: int) -> str:
-    """The longest start of `text` that fits, one sign at least."""
-    count = min(len(text), width)
-    while count > 1 and cell_len(text[:count]) > width:
-        count -= 1
-    return text[:count]
-
-
 def _style_name(row: Row) -> str:
-    if row.failed:
+    if row.failed or nonfinite_in(row.call.outputs):
         return "warning"
     if row.is_op:
         return "op"

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 
 from ganscope.traces import Step, Trace
 from ganscope.views import passes, summary
+from ganscope.views.beside import explanations, told
 from ganscope.views.columns import COLUMNS, NOTE, Column, Raw, notes_of
 from ganscope.views.options import ViewOptions
 from ganscope.views.registry import view
-from ganscope.views.rows import Row, rows_of
+from ganscope.views.rows import Row, step_rows
 
 _FLOW_WIDTH = 200
 
@@ -22,7 +23,8 @@ def csv(trace: Trace, options: ViewOptions) -> str:
     """One line per call with every figure in full precision.
 
     Shapes are written ``64x1x28x28``, several ones with ``;`` between them; what is not known
-    is empty. The figures are those of the first output that has any.
+    is empty. The figures are those of the first output that has any. What is asked for beside
+    the figures (values, explanations) comes as further columns.
 
     Raises:
         UsageError: The options select nothing.
@@ -31,9 +33,16 @@ def csv(trace: Trace, options: ViewOptions) -> str:
     fields = [field for column in COLUMNS for field in column.fields]
     text = io.StringIO()
     writer = csv_format.writer(text, lineterminator="\n")
-    writer.writerow(["step", *(name for name, _ in fields)])
-    for step, row in _rows(shown):
-        writer.writerow([step.index, *(_exact(value(row)) for _, value in fields)])
+    asked = ["values"] * options.values + ["explanation"] * options.explain
+    writer.writerow(["step", *(name for name, _ in fields), *asked])
+    for step in shown.steps:
+        rows = step_rows(trace, step)
+        said = explanations(trace, step, rows, options)
+        for row in rows:
+            more = {"values": _plain_values(row), "explanation": said.get(row.call.id)}
+            figures = (value(row) for _, value in fields)
+            cells = (*figures, *(more[name] for name in asked))
+            writer.writerow([step.index, *map(_exact, cells)])
     return text.getvalue().rstrip("\n")
 
 
@@ -41,11 +50,19 @@ def csv(trace: Trace, options: ViewOptions) -> str:
 def json(trace: Trace, options: ViewOptions) -> str:
     """The trace as strict JSON, the contract ``ganscope.trace/1``.
 
+    Values are always in it; an explanation, where asked for, is one more key of its call.
+
     Raises:
         UsageError: The options select nothing.
     """
     shown = passes.apply(trace, options)
-    return json_format.dumps(shown.to_dict(), allow_nan=False, indent=2, ensure_ascii=False)
+    data = shown.to_dict()
+    for step, plain in zip(shown.steps, data["steps"], strict=True):
+        said = explanations(trace, step, step_rows(trace, step), options)
+        for call in plain["calls"]:
+            if call["id"] in said:
+                call["explanation"] = said[call["id"]]
+    return json_format.dumps(data, allow_nan=False, indent=2, ensure_ascii=False)
 
 
 @view("markdown")
@@ -58,15 +75,19 @@ def markdown(trace: Trace, options: ViewOptions) -> str:
     shown = passes.apply(trace, options)
     blocks = ["**" + " · ".join(_escape(part) for part in summary.title(trace)) + "**"]
     for step in shown.steps:
-        rows = _step_rows(shown, step)
+        rows = step_rows(trace, step)
         if len(shown.steps) > 1:
             blocks.append(f"### Step {step.index}")
         blocks.append("\n".join(_table(rows)) if rows else "no calls")
-        if options.explain and rows:
-            blocks.append("\n".join(_explained(trace, step, rows)))
+        blocks.extend(filter(None, ("\n".join(_beside(trace, step, rows, options)),)))
         flows = summary.flows([row.call for row in rows], _FLOW_WIDTH)
         blocks.extend(_escape(f"{line.label}: {line.text}") for line in flows)
-    below = [summary.totals(trace, shown), *summary.unseen(trace), *summary.failure(trace)]
+    below = [
+        summary.totals(trace, shown),
+        *summary.unseen(trace),
+        *summary.nonfinite(trace),
+        *summary.failure(trace),
+    ]
     blocks.append("\n".join(f"- {_escape(f'{line.label}: {line.text}')}" for line in below))
     return "\n\n".join(blocks)
 
@@ -78,13 +99,12 @@ def _table(rows: tuple[Row, ...]) -> Iterator[str]:
     yield from map(_line, zip(*(column.texts(rows) for column in columns), strict=True))
 
 
-def _explained(trace: Trace, step: Step, rows: tuple[Row, ...]) -> Iterator[str]:
-    from ganscope.views.explain import sentences
-
-    said = sentences(trace, step.index, rows)
+def _beside(trace: Trace, step: Step, rows: tuple[Row, ...], options: ViewOptions) -> Iterator[str]:
+    """A list of what is told of single rows: first values, explanations."""
+    lines = told(trace, step, rows, options)
     for row in rows:
-        if row.call.id in said:
-            yield f"- **{_escape(row.full_name)}** {_escape(said[row.call.id])}"
+        if lines[row.call.id]:
+            yield f"- **{_escape(row.full_name)}** {_escape(' — '.join(lines[row.call.id]))}"
 
 
 def _rule(column: Column) -> str:
@@ -102,15 +122,8 @@ def _escape(text: str) -> str:
     return text
 
 
-def _rows(trace: Trace) -> Iterator[tuple[Step, Row]]:
-    for step in trace.steps:
-        for row in _step_rows(trace, step):
-            yield step, row
-
-
-def _step_rows(trace: Trace, step: Step) -> tuple[Row, ...]:
-    failed = trace.failure
-    return rows_of(step.calls, failed.call if failed and failed.step == step.index else None)
+def _plain_values(row: Row) -> str:
+    return ";".join(_exact(value) for value in row.output.preview) if row.output else ""
 
 
 def _exact(value: Raw) -> str:

@@ -9,6 +9,7 @@ from ganscope.traces import Call, Network
 from ganscope.views import ViewOptions, to_text
 from ganscope.views.explain import sentences
 from ganscope.views.explanations import registry, types
+from ganscope.views.explanations.context import Context
 from ganscope.views.rows import rows_of
 
 from .builders import call, failing_trace, generator_trace, stats, tensor, trace_of
@@ -22,8 +23,9 @@ def one(kind: str, before: tuple[int, ...], after: tuple[int, ...], **changes: o
     return replace(given, **changes)  # type: ignore[arg-type]
 
 
-def said(call: Call, role: str = "other") -> str:
-    return types.sentence(call, role)
+def said(call: Call, role: str = "other", mode: str | None = None) -> str:
+    context = Context(mode, {"net": role}, [call])
+    return types.describe(call, context) or types.describe_unknown(call)
 
 
 def everything() -> dict[int, str]:
@@ -54,7 +56,8 @@ def test_linear() -> None:
 
 
 def test_a_sum_that_does_not_come_out_is_not_printed() -> None:
-    odd = one("Linear", (4, 2), (4, 3), parameters=7)
+    settings = "in_features=2, out_features=3, bias=True"
+    odd = one("Linear", (4, 2), (4, 3), settings=settings, parameters=7)
     assert "parameters" not in said(odd)
     assert "weight matrix" in said(odd)
 
@@ -80,7 +83,7 @@ def test_batch_norm_points_at_an_unusual_eps() -> None:
     assert "eps is 0.8, far above torch's 0.00001" in everything()[5]
     usual = one("BatchNorm2d", (8, 4, 2, 2), (8, 4, 2, 2), settings="4, eps=1e-05")
     assert "far above" not in said(usual)
-    assert "each of the 4 maps" in said(usual)
+    assert "for each of the 4 maps" in said(usual)
 
 
 def test_activations() -> None:
@@ -92,6 +95,18 @@ def test_activations() -> None:
     assert "pixels" not in said(one("Tanh", (4, 2), (4, 2)))
     zeros = stats(0.4, 0.5, 0.0, 2.0, fraction_zero=0.5)
     assert "50% of the values are now 0" in said(one("ReLU", (4, 2), (4, 2), figures=zeros))
+
+
+def test_an_activation_inside_a_network_is_not_its_last_word() -> None:
+    hidden = tensor(4, 8, figures=stats(0.1, 0.5, -0.9, 0.9))
+    for kind, role in (("Tanh", "generator"), ("Sigmoid", "discriminator")):
+        inside = call(1, "net.0", kind, parent=0, outputs=(hidden,))
+        outer = call(0, "net", "Net", outputs=(tensor(4, 1, 2, 4),))
+        context = Context(None, {"net": role}, [outer, inside])
+        text = types.describe(inside, context)
+        assert text is not None
+        assert "pixels" not in text
+        assert "real" not in text
 
 
 def test_sigmoid_speaks_of_the_verdict_only_in_a_discriminator() -> None:
@@ -178,11 +193,7 @@ def test_against_torch() -> None:
             assert f"= {count:,} parameters" in text, text
 
 
-def test_dropout_embedding_and_joining() -> None:
-    zeros = stats(0.0, 1.0, -1.0, 1.0, fraction_zero=0.26)
-    dropped = one("Dropout", (4, 2), (4, 2), settings="p=0.25, inplace=False", figures=zeros)
-    assert "with probability 0.25" in said(dropped)
-    assert "here 26% of the values are 0" in said(dropped)
+def test_embedding_and_joining() -> None:
     looked_up = one("Embedding", (64,), (64, 16), settings="10, 16", parameters=160)
     assert "table of 10 rows" in said(looked_up)
     assert said(looked_up).endswith("10·16 = 160 parameters")
@@ -200,7 +211,7 @@ def test_no_sentence_needs_more_than_a_bare_record(kind: str) -> None:
     for inputs in ((), (blank,), (tensor(),), (tensor(4),), (tensor(0, 3, 2, 2),)):
         for outputs in (inputs, (blank,), (tensor(4, 4, 4, 4),)):
             for settings in ("", "a, b", "kernel_size=(0, 0)", "groups=0, kernel_size=3"):
-                given = call(0, "n", kind, inputs=inputs, outputs=outputs, settings=settings)
+                given = call(0, "net", kind, inputs=inputs, outputs=outputs, settings=settings)
                 text = said(given, "discriminator")
                 assert text
                 assert "None" not in text
@@ -218,5 +229,5 @@ def test_a_failed_layer_is_not_explained() -> None:
 
 
 def test_an_operation_that_is_not_known_keeps_its_name() -> None:
-    given = replace(one("getitem", (4, 4), (4, 2)), kind="op")
-    assert said(given) == "the operation getitem turns 4×4 into 4×2"
+    given = replace(one("roll", (4, 4), (4, 4)), kind="op")
+    assert said(given) == "the operation roll turns 4×4 into 4×4"

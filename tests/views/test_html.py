@@ -45,6 +45,20 @@ def test_explanations_have_rows_of_their_own() -> None:
     assert outline.seen["tr"] == 33
 
 
+def test_values_have_rows_of_their_own() -> None:
+    outline = Outline(to_text(generator_trace(), ViewOptions(values=True), name="html"))
+    assert outline.seen["tr"] == 33
+    assert "values 0.126 -0.132 0.640 0.105 -0.536 0.362 1.304 0.947 …" in outline.words
+    both = Outline(to_text(generator_trace(), ViewOptions(values=True, explain=True), name="html"))
+    assert both.seen["tr"] == 49
+
+
+def test_a_folded_failure_is_marked() -> None:
+    text = to_text(failing_trace(), ViewOptions(depth=1), name="html")
+    assert "✗ generator</td>" in text
+    assert "✗ failed inside, in generator.model.2" in text
+
+
 def test_names_are_escaped() -> None:
     text = to_text(trace_of(call(0, "<script>x</script>", 'A"&')), ViewOptions(), name="html")
     assert "script" not in Outline(text).seen

@@ -110,6 +110,26 @@ def test_sparkline_tells_empty_from_rare() -> None:
     assert style.sparkline(Histogram(0.0, 1.0, tuple(counts)), 8) == "█▁▁▁▁▁▁▂"
 
 
+@pytest.mark.parametrize(
+    ("mean", "deviation", "text"),
+    [
+        (1.3e-10, 1.0, "≈0"),
+        (-1.3e-10, 1.0, "≈0"),
+        (2e-6, 1.0, "2.0e-6"),
+        (9e-7, 1.0, "≈0"),
+        (1.3e-10, 1e-9, "1.3e-10"),
+        (1.3e-10, 0.0, "1.3e-10"),
+        (1.3e-10, None, "1.3e-10"),
+        (0.0, 1.0, "0"),
+        (None, None, "–"),
+    ],
+)
+def test_a_mean_beside_its_deviation(
+    mean: float | None, deviation: float | None, text: str
+) -> None:
+    assert style.format_mean(mean, deviation) == text
+
+
 def test_sparkline_of_nothing() -> None:
     assert style.sparkline(None, 8) == "–"
     assert style.sparkline(Histogram(0.0, 0.0, (0,) * 32), 8) == "–"

@@ -13,9 +13,9 @@ from rich.console import Console
 from ganscope.errors import UsageError
 from ganscope.traces import Network, Step, Trace
 from ganscope.views import ViewOptions, render, to_text
-from ganscope.views.layout import lay_out, shorten
+from ganscope.views.cells import shorten, wrap
+from ganscope.views.layout import lay_out
 from ganscope.views.rows import rows_of
-from ganscope.views.table import wrap
 
 from .builders import GENERATOR, call, failing_trace, generator_trace, stats, tensor, trace_of
 
@@ -68,12 +68,12 @@ def test_the_walkthrough_is_all_there(width: int) -> None:
     for (name, kind, _, before, after, parameters, *_), row in zip(
         GENERATOR, rows[2:], strict=False
     ):
-        assert f"generator.model.{name} " in row
+        assert re.search(rf"^ ?\d* *    {name}  ", row), row
         assert kind in row
         assert f"64×{before} → 64×{after}" in row
         if parameters:
             assert f"{parameters:,}" in row
-    assert "generator/view" in rows[-1]
+    assert re.search(r"^ ?\d* *  · view ", rows[-1])
     assert "64×784 → 64×1×28×28" in rows[-1]
     assert "1,510,032" in rows[0]
 
@@ -89,13 +89,14 @@ def test_golden(width: int) -> None:
 
 def test_what_is_not_shown_is_said() -> None:
     narrow = " ".join(text_at(80))
-    assert "not shown at this width: settings, ≤ 0, histogram, #, min, max, time;" in narrow
+    assert "not shown at this width: settings, histogram, #, min, max, time;" in narrow
     assert "widen or use --format csv" in narrow
     assert "not shown" not in " ".join(text_at(160))
+    assert "not shown at this width: inputs, settings," in " ".join(text_at(40))
 
 
 def test_the_least_important_goes_first() -> None:
-    order = ["shape", "parameters", "type", "mean", "std", "≤ 0", "histogram", "#", "min"]
+    order = ["type", "shape", "parameters", "mean", "std", "≤ 0", "histogram", "#", "min"]
     for width in range(40, 161):
         missing = set(lay_out(rows_of(CALLS), width).missing)
         lost = [key in missing for key in order]
@@ -120,7 +121,7 @@ def test_failure_ends_the_table_and_says_why() -> None:
     trace = replace(trace, steps=(Step(0, (*trace.steps[0].calls, later)),))
     lines = text_at(100, trace)
     text = "\n".join(lines)
-    row = next(line for line in lines if line.strip().startswith("✗ generator.model.2"))
+    row = next(line for line in lines if "✗ 2 " in line)
     assert "64×100 → ✗" in row
     assert "generator.model.99" not in text
     assert "✗ failed  generator.model.2 · Linear(128 → 256)" in lines
@@ -130,19 +131,41 @@ def test_failure_ends_the_table_and_says_why() -> None:
     assert "error     RuntimeError: mat1 and mat2" in text
 
 
-def test_failure_is_told_even_if_its_layer_is_not_shown() -> None:
-    assert any(
-        "✗ failed  generator.model.2" in line for line in text_at(80, failing_trace(), depth=1)
-    )
+@pytest.mark.parametrize(("depth", "shown"), [(1, "✗ generator "), (2, "  ✗ model ")])
+def test_a_folded_failure_is_marked_at_what_is_shown_around_it(depth: int, shown: str) -> None:
+    lines = text_at(100, failing_trace(), depth=depth)
+    place = next(index for index, line in enumerate(lines) if shown in line)
+    assert "64×100 → ✗" in lines[place]
+    assert lines[place + 1].strip() == "✗ failed inside, in generator.model.2"
+    assert sum("→ ✗" in line for line in lines) == 1
+    assert "✗ failed  generator.model.2 · Linear(128 → 256)" in lines
+
+
+def test_a_failure_outside_of_what_is_selected_is_told_below_the_table() -> None:
+    lines = text_at(100, failing_trace(), only="*.0")
+    assert not any("→ ✗" in line for line in lines)
+    assert "✗ failed  generator.model.2 · Linear(128 → 256)" in lines
 
 
 def test_nonfinite_values_are_glaring() -> None:
     sick = tensor(64, 10, figures=stats(0.0, 1.0, -1.0, 1.0, nonfinite=3))
     trace = trace_of(call(0, "net", outputs=(sick,)))
-    assert "  ⚠ 3 nonfinite of 640 values" in text_at(40, trace)
+    assert "  ⚠ 3 of 640 values are NaN or infinite" in text_at(40, trace)
     console = Console(file=io.StringIO(), force_terminal=True, width=80, color_system="standard")
     console.print(render(trace, "table"))
-    assert "\x1b[1;31m  ⚠ 3 nonfinite" in console.file.getvalue()  # type: ignore[attr-defined]
+    assert "\x1b[1;31m0  ⚠ net" in console.file.getvalue()  # type: ignore[attr-defined]
+    assert "\x1b[1;31mfirst non-finite values: net" in console.file.getvalue()  # type: ignore[attr-defined]
+    assert "\x1b[1;31m     ⚠ 3 of 640" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_a_mean_that_is_rounding_is_no_finding() -> None:
+    made = tensor(64, 10, figures=stats(1.3e-10, 1.0, -1.0, 1.0))
+    trace = trace_of(call(0, "net", outputs=(made,)))
+    for width in (60, 100, 160):
+        assert " ≈0 " in "\n".join(text_at(width, trace))
+    assert "e-10" not in "\n".join(text_at(160, trace))
+    assert "1.3e-10" in to_text(trace, ViewOptions(), name="csv")
+    assert "1.3e-10" in to_text(trace, ViewOptions(), name="json")
 
 
 def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +192,7 @@ def test_repeated_calls_and_several_inputs() -> None:
         call(2, "d.many", "Many", parent=0, inputs=(tensor(4, 2),) * 4),
     )
     text = "\n".join(text_at(120, trace))
-    assert "d.join #2" in text
+    assert "  join #2 " in text
     assert "4×2 + 4×3 → 64×128" in text
     assert "4 tensors → 64×128" in text
 
@@ -258,6 +281,7 @@ def test_wrap(text: str, width: int, lines: list[str]) -> None:
 
 
 def test_shorten_leaves_the_middle_out() -> None:
-    assert shorten("abcdefghij", 5) == "ab~ij"
+    assert shorten("abcdefghij", 5) == "ab…ij"
+    assert shorten("abcdefghij", 5, "~") == "ab~ij"
     assert shorten("abc", 5) == "abc"
     assert cell_len(shorten("図" * 20, 10)) <= 10

@@ -83,3 +83,47 @@ def test_json_is_strict_and_comes_back() -> None:
 def test_json_is_folded_too() -> None:
     data = json.loads(to_text(generator_trace(), ViewOptions(depth=2, ops=False), name="json"))
     assert [one["path"] for one in data["steps"][0]["calls"]] == ["generator", "generator.model"]
+
+
+def test_csv_explains_in_a_column() -> None:
+    plain, explained = read_csv(generator_trace()), read_csv(generator_trace(), explain=True)
+    assert "explanation" not in plain[0]
+    assert explained[2]["explanation"].startswith("Each of the 64 rows: 100 numbers times")
+    assert all(line["explanation"] for line in explained)
+    assert {key: text for key, text in explained[2].items() if key != "explanation"} == plain[2]
+
+
+def test_csv_shows_values_in_full() -> None:
+    line = read_csv(generator_trace(), values=True)[2]
+    shown = [float(text) for text in line["values"].split(";")]
+    assert shown == list(generator_trace().steps[0].calls[2].outputs[0].preview)
+
+
+def test_csv_names_the_layer_that_failed() -> None:
+    assert [line["failed"] for line in read_csv(failing_trace())][-1] == "generator.model.2"
+    assert [line["failed"] for line in read_csv(failing_trace(), depth=2)] == [
+        "",
+        "generator.model.2",
+    ]
+    assert {line["failed"] for line in read_csv(generator_trace())} == {""}
+
+
+def test_json_explains_in_a_key_and_still_comes_back() -> None:
+    data = json.loads(to_text(generator_trace(), ViewOptions(explain=True), name="json"))
+    calls = data["steps"][0]["calls"]
+    assert calls[2]["explanation"].startswith("Each of the 64 rows: 100 numbers times")
+    assert Trace.from_dict(data) == generator_trace()
+
+
+def test_markdown_shows_values() -> None:
+    text = to_text(generator_trace(), ViewOptions(values=True), name="markdown")
+    assert "- **generator.model.0** values 0.126 -0.132 0.640" in text
+    both = to_text(generator_trace(), ViewOptions(values=True, explain=True), name="markdown")
+    assert "0.947 … — Each of the 64 rows" in both
+    assert "values" not in to_text(generator_trace(), ViewOptions(), name="markdown")
+
+
+def test_markdown_marks_a_folded_failure() -> None:
+    text = to_text(failing_trace(), ViewOptions(depth=2), name="markdown")
+    assert "| ✗ generator.model |" in text
+    assert "| ✗ failed inside, in generator.model.2 |" in text

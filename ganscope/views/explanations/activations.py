@@ -6,6 +6,7 @@ from ganscope.traces import Call
 from ganscope.views import style
 from ganscope.views.describe import read_settings
 from ganscope.views.explanations import shapes
+from ganscope.views.explanations.context import Context
 from ganscope.views.explanations.registry import explains
 
 
@@ -30,7 +31,7 @@ def _in_place(call: Call) -> str | None:
 
 
 @explains("LeakyReLU", "leaky_relu", "leaky_relu_")
-def leaky_relu(call: Call, _: str) -> str | None:
+def leaky_relu(call: Call, _: Context) -> str | None:
     """X or a fraction of it."""
     slope = read_settings(call.settings).get("negative_slope")
     below = f"{slope}·x" if slope else "a small fraction of x"
@@ -40,7 +41,7 @@ def leaky_relu(call: Call, _: str) -> str | None:
 
 
 @explains("ReLU", "relu", "relu_")
-def relu(call: Call, _: str) -> str | None:
+def relu(call: Call, _: Context) -> str | None:
     """X or 0."""
     stats = shapes.output_stats(call)
     zeros = stats.fraction_zero if stats else None
@@ -49,7 +50,7 @@ def relu(call: Call, _: str) -> str | None:
 
 
 @explains("ELU", "elu")
-def elu(call: Call, _: str) -> str | None:
+def elu(call: Call, _: Context) -> str | None:
     """An exponential below zero."""
     return shapes.sentence(
         "each number: x if x > 0, else alpha·(eˣ - 1)", _nonpositive(call), _in_place(call)
@@ -57,7 +58,7 @@ def elu(call: Call, _: str) -> str | None:
 
 
 @explains("GELU", "gelu")
-def gelu(call: Call, _: str) -> str | None:
+def gelu(call: Call, _: Context) -> str | None:
     """X weighted by the normal distribution."""
     return shapes.sentence(
         "each number: x times the share of a standard normal distribution that lies below x",
@@ -66,13 +67,13 @@ def gelu(call: Call, _: str) -> str | None:
 
 
 @explains("SiLU", "silu")
-def silu(call: Call, _: str) -> str | None:
+def silu(call: Call, _: Context) -> str | None:
     """X times its sigmoid."""
     return shapes.sentence("each number: x·sigmoid(x)", _nonpositive(call), _in_place(call))
 
 
 @explains("PReLU", "prelu")
-def prelu(call: Call, _: str) -> str | None:
+def prelu(call: Call, _: Context) -> str | None:
     """A leaky ReLU that learns its slope."""
     return shapes.sentence(
         "each number: x if x > 0, else a learned slope times x", _nonpositive(call)
@@ -80,24 +81,25 @@ def prelu(call: Call, _: str) -> str | None:
 
 
 @explains("Softplus", "softplus")
-def softplus(call: Call, _: str) -> str | None:
+def softplus(call: Call, _: Context) -> str | None:
     """A smooth ReLU."""
     return shapes.sentence("each number: log(1 + eˣ), a smooth ReLU, always > 0", _range(call))
 
 
 @explains("Tanh", "tanh", "tanh_")
-def tanh(call: Call, role: str) -> str | None:
+def tanh(call: Call, context: Context) -> str | None:
     """Squeezes into -1..1."""
-    pixels = ", the range that pixels are scaled to" if role == "generator" else ""
+    last = context.role(call) == "generator" and context.ends_network(call)
+    pixels = ", the range that pixels are scaled to" if last else ""
     return shapes.sentence(f"squeezes each number into -1..1{pixels}", _range(call))
 
 
 @explains("Sigmoid", "sigmoid", "sigmoid_")
-def sigmoid(call: Call, role: str) -> str | None:
+def sigmoid(call: Call, context: Context) -> str | None:
     """Squeezes into 0..1."""
     stats = shapes.output_stats(call)
     mean = stats.mean if stats else None
-    if role != "discriminator":
+    if context.role(call) != "discriminator" or not context.ends_network(call):
         return shapes.sentence("squeezes each number into 0..1", _range(call))
     return shapes.sentence(
         "squeezes each number into 0..1: the probability that the image is real",
@@ -106,17 +108,7 @@ def sigmoid(call: Call, role: str) -> str | None:
     )
 
 
-@explains("Softmax", "softmax")
-def softmax(call: Call, _: str) -> str | None:
-    """Positive numbers that add up to one."""
-    along = read_settings(call.settings).get("dim")
-    where = f" along dimension {along}" if along and along != "None" else ""
-    return shapes.sentence(
-        f"eˣ divided by the sum of all eˣ{where}: positive numbers that add up to 1", _range(call)
-    )
-
-
 @explains("Identity")
-def identity(_: Call, __: str) -> str | None:
+def identity(_: Call, __: Context) -> str | None:
     """Nothing."""
     return "passes its input on as it is"

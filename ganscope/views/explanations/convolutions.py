@@ -1,171 +1,137 @@
-"""Convolutions, pooling and upsampling: what changes height and width."""
+"""Convolutions: kernels that slide over maps, as modules and as operations."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ganscope.traces import Call
 from ganscope.views import style
-from ganscope.views.describe import read_settings
+from ganscope.views.describe import base_type, read_settings
 from ganscope.views.explanations import shapes
+from ganscope.views.explanations.context import Context
 from ganscope.views.explanations.registry import explains
+from ganscope.views.explanations.windows import arguments, size_down, size_up, window
+
+_FORWARD = ("stride", "padding", "dilation", "groups")
+_BACKWARD = ("stride", "padding", "output_padding", "groups", "dilation")
 
 
 @dataclass(frozen=True, slots=True)
-class _Window:
-    """A window's settings along one dimension."""
+class _Kernels:
+    """What a convolution consists of.
 
-    kernel: int
-    stride: int
-    padding: int
-    dilation: int
-    output_padding: int
+    Attributes:
+        before: Shape that goes in, with the batch.
+        after: Shape that comes out.
+        size: Height and width of a kernel.
+        groups: Parts of the maps that are kept apart.
+        named: The settings by name.
+    """
+
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    size: tuple[int, ...]
+    groups: int
+    named: Mapping[str, str]
 
     @property
-    def reach(self) -> int:
-        """Cells from the window's first to its last."""
-        return self.dilation * (self.kernel - 1) + 1
+    def is_whole(self) -> bool:
+        """Whether the numbers of maps and groups go together."""
+        ranks = {len(self.before), len(self.after)}
+        return (
+            ranks == {len(self.size) + 2}
+            and self.groups > 0
+            and not self.before[1] % self.groups
+            and not self.after[1] % self.groups
+        )
 
-
-def _window(call: Call) -> _Window | None:
-    """The window, where it is the same along every dimension."""
-    settings = read_settings(call.settings)
-    kernel = settings.numbers("kernel_size", 0)
-    found = []
-    for name, default in (
-        ("kernel_size", 0),
-        ("stride", kernel[0] if kernel and "Pool" in call.type else 1),
-        ("padding", 0),
-        ("dilation", 1),
-        ("output_padding", 0),
-    ):
-        values = set(settings.numbers(name, default))
-        if len(values) != 1:
-            return None
-        found.append(values.pop())
-    return _Window(*found) if found[0] > 0 and found[1] > 0 else None
-
-
-def _same_size(shape: tuple[int, ...]) -> int | None:
-    """Height and width, where they are the same."""
-    sizes = set(shape[2:])
-    return sizes.pop() if len(sizes) == 1 else None
-
-
-def _size_down(call: Call, window: _Window) -> str | None:
-    """(in + 2·padding - kernel) / stride + 1, if it gives the recorded size."""
-    known = shapes.both(call)
-    if known is None:
-        return None
-    before, after = _same_size(known[0]), _same_size(known[1])
-    if before is None or after is None:
-        return None
-    span = before + 2 * window.padding - window.reach
-    if span // window.stride + 1 != after:
-        return None
-    rounded = ", rounded down" if span % window.stride else ""
-    padded = f" + 2·{window.padding}" if window.padding else ""
-    return f"size ({before}{padded} - {window.reach}) / {window.stride} + 1 = {after}{rounded}"
-
-
-def _size_up(call: Call, window: _Window) -> str | None:
-    """(in - 1)·stride - 2·padding + kernel, if it gives the recorded size."""
-    known = shapes.both(call)
-    if known is None:
-        return None
-    before, after = _same_size(known[0]), _same_size(known[1])
-    if before is None or after is None:
-        return None
-    size = (before - 1) * window.stride - 2 * window.padding + window.reach + window.output_padding
-    if size != after:
-        return None
-    padded = f" - 2·{window.padding}" if window.padding else ""
-    extra = f" + {window.output_padding}" if window.output_padding else ""
-    return f"size ({before} - 1)·{window.stride}{padded} + {window.reach}{extra} = {after}"
+    def maps(self) -> str:
+        """``(3×28×28 → 64×14×14)``."""
+        return f"({style.format_shape(self.before[1:])} → {style.format_shape(self.after[1:])})"
 
 
 @explains("Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d")
-def convolution(call: Call, _: str) -> str | None:
+def convolution(call: Call, _: Context) -> str | None:
     """Kernels that slide over maps."""
-    known = shapes.both(call)
-    settings = read_settings(call.settings)
-    kernel = settings.numbers("kernel_size", 0)
+    known, settings = shapes.both(call), read_settings(call.settings)
+    size = settings.numbers("kernel_size", 0)
     groups = (*settings.numbers("groups", 1), 1)[0]
-    if known is None or not kernel or groups < 1:
+    if known is None or not any(size):
         return None
-    if {len(shape) for shape in known} != {len(kernel) + 2}:
+    kernels = _Kernels(*known, size, groups, settings.named)
+    if not kernels.is_whole:
         return None
-    before, after = known[0][1], known[1][1]
-    transposed = call.type.startswith(("ConvTranspose", "ParametrizedConvTranspose"))
-    one = (before, after // groups) if transposed else (after, before // groups)
-    window = _window(call)
-    work = (
-        f"every number of {style.count_of(before, 'map')} is spread over "
-        f"{style.format_shape(kernel)} cells of {style.count_of(after, 'map')}"
-        if transposed
-        else f"{after} kernels of {style.format_shape((before // groups, *kernel))} slide over "
-        f"{style.count_of(before, 'map')}, each makes one map"
-    )
-    resize = (_size_up if transposed else _size_down)(call, window) if window else None
-    biases = after if settings.get("bias", "True") == "True" else 0
+    maps_in, maps_out = known[0][1], known[1][1]
+    biases = maps_out if settings.get("bias", "True") == "True" else 0
+    up = base_type(call).startswith("ConvTranspose")
+    weights = (maps_in, maps_out // groups) if up else (maps_out, maps_in // groups)
     return shapes.sentence(
-        f"{work} ({style.format_shape(known[0][1:])} → {style.format_shape(known[1][1:])})",
-        resize,
-        shapes.parameter_sum(call, (*one, *kernel), biases),
+        _work(call, kernels, up=up), shapes.parameter_sum(call, (*weights, *size), biases)
     )
 
 
-@explains("MaxPool1d", "MaxPool2d", "AvgPool1d", "AvgPool2d")
-def pooling(call: Call, _: str) -> str | None:
-    """The largest or the mean of each window."""
+@explains("conv1d", "conv2d", "conv3d")
+def convolve(call: Call, _: Context) -> str | None:
+    """The same with kernels that are handed in."""
+    return _with_weights(call, _FORWARD, up=False)
+
+
+@explains("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
+def convolve_up(call: Call, _: Context) -> str | None:
+    """The same the other way round."""
+    return _with_weights(call, _BACKWARD, up=True)
+
+
+def _with_weights(call: Call, order: tuple[str, ...], *, up: bool) -> str | None:
     known = shapes.both(call)
-    if known is None:
+    weight = call.inputs[1].shape if len(call.inputs) > 1 else None
+    if known is None or not weight or len(weight) < 3 or len(known[0]) < 3 or not weight[1]:
         return None
-    kept = "the largest number" if "Max" in call.type else "the mean"
-    window = _window(call)
+    groups, rest = divmod(known[1][1] if up else known[0][1], weight[1])
+    kernels = _Kernels(*known, weight[2:], groups, arguments(call, order))
+    if rest or not kernels.is_whole or weight[0] != (known[0][1] if up else known[1][1]):
+        return None
     return shapes.sentence(
-        f"keeps {kept} of each window "
-        f"({style.format_shape(known[0][1:])} → {style.format_shape(known[1][1:])})",
-        _size_down(call, window) if window else None,
+        _work(call, kernels, up=up),
+        "its kernels are its second input, "
+        f"{style.format_shape(weight)} = {style.count_of(shapes.count(weight), 'number')}",
     )
 
 
-@explains("AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d")
-def adaptive_pooling(call: Call, _: str) -> str | None:
-    """Windows that give a wanted size."""
-    known = shapes.both(call)
-    if known is None or len(known[1]) < 3:
+def _work(call: Call, kernels: _Kernels, *, up: bool) -> str:
+    given = window(kernels.named, kernels.size)
+    if given and given.reach == given.stride == 1:
+        given = None  # each pixel by itself: the size stays
+    resize = (size_up if up else size_down)(call, given) if given else None
+    return shapes.sentence(
+        f"{(_spread if up else _slide)(kernels)} {kernels.maps()}", _apart(kernels), resize
+    )
+
+
+def _slide(kernels: _Kernels) -> str:
+    count, each = kernels.after[1], kernels.before[1] // kernels.groups
+    size = style.format_shape((each, *kernels.size))
+    if count == 1:
+        return f"1 kernel of {size} slides over {_maps(each)} and makes one map"
+    if kernels.groups > 1:
+        some = f"{each} of the {kernels.before[1]} maps"
+        return f"{count} kernels of {size}, each slides over {some} and makes one map"
+    return f"{count} kernels of {size} slide over {_maps(each)}, each makes one map"
+
+
+def _spread(kernels: _Kernels) -> str:
+    cells = style.format_shape(kernels.size)
+    each = kernels.after[1] // kernels.groups
+    onto = f"{each} of the {kernels.after[1]} maps" if kernels.groups > 1 else _maps(each)
+    return f"every number of {_maps(kernels.before[1])} is spread over {cells} cells of {onto}"
+
+
+def _maps(count: int) -> str:
+    return style.count_of(count, "map")
+
+
+def _apart(kernels: _Kernels) -> str | None:
+    if kernels.groups == 1:
         return None
-    kept = "the largest number" if "max" in call.type.lower() else "the mean"
-    return (
-        f"keeps {kept} of windows chosen so that {style.format_shape(known[0][2:])} becomes "
-        f"{style.format_shape(known[1][2:])}"
-    )
-
-
-@explains("Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d", "interpolate")
-def upsample(call: Call, _: str) -> str | None:
-    """Larger maps without weights."""
-    known = shapes.both(call)
-    if known is None or len(known[1]) < 3:
-        return None
-    mode = read_settings(call.settings).get("mode")
-    how = {"nearest": "repeating numbers", "bilinear": "interpolating between neighbours"}
-    by = f" by {how[mode]}" if mode in how else ""
-    return (
-        f"resizes each map from {style.format_shape(known[0][2:])} to "
-        f"{style.format_shape(known[1][2:])}{by}; nothing is learned"
-    )
-
-
-@explains("PixelShuffle", "pixel_shuffle")
-def pixel_shuffle(call: Call, _: str) -> str | None:
-    """Maps become pixels."""
-    known = shapes.both(call)
-    if known is None:
-        return None
-    return (
-        "moves numbers from maps into height and width "
-        f"({style.format_shape(known[0][1:])} → {style.format_shape(known[1][1:])}); "
-        "nothing is computed"
-    )
+    return f"in {kernels.groups} groups that do not mix"

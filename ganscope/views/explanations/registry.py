@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ganscope.traces import Call
+from ganscope.views.explanations.context import Context
 
-Sentence = Callable[[Call, str], str | None]
-"""From a call and its network's role; None where the record does not bear it out."""
+Sentence = Callable[[Call, Context], str | None]
+"""From a call and its surroundings; None where the record does not bear it out."""
 
 _sentences: dict[str, Sentence] = {}
 

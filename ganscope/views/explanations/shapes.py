@@ -24,9 +24,19 @@ def first_output(call: Call) -> Shape | None:
 
 
 def output_stats(call: Call) -> TensorStats | None:
-    """Figures of the tensor that the call is shown by."""
+    """Figures of the tensor that the call is shown by, if they are of all its values."""
     output = main_output(call)
-    return output.stats if output else None
+    return _of_all_values(output.stats) if output else None
+
+
+def input_stats(call: Call) -> TensorStats | None:
+    """Figures of the first tensor that went in, if they are of all its values."""
+    return _of_all_values(call.inputs[0].stats) if call.inputs else None
+
+
+def _of_all_values(stats: TensorStats | None) -> TensorStats | None:
+    """Figures beside NaN or infinite values are those of the others: no sentence is made of it."""
+    return stats if stats is not None and not stats.nonfinite else None
 
 
 def both(call: Call) -> tuple[Shape, Shape] | None:
@@ -40,6 +50,36 @@ def in_words(shape: Sequence[int]) -> str:
     if not shape:
         return "1 number"
     return f"{style.format_shape(shape)} number{'' if tuple(shape) == (1,) else 's'}"
+
+
+def article(number: int) -> str:
+    """``a`` or ``an``, as the number is read aloud: an 8, an 11, a 100."""
+    digits = str(number)
+    leading = digits[: (len(digits) - 1) % 3 + 1]
+    return "an" if digits.startswith("8") or leading in ("11", "18") else "a"
+
+
+def count(shape: Sequence[int]) -> int:
+    """How many numbers a tensor of this shape holds."""
+    return math.prod(shape)
+
+
+def amount(shape: Sequence[int]) -> str:
+    """``4×2×2 = 16 numbers``; without the sum for a single dimension."""
+    total = style.count_of(count(shape), "number")
+    return total if len(shape) < 2 else f"{style.format_shape(shape)} = {total}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def axis(dimension: int, rank: int) -> str:
+    """A dimension in words: ``maps`` where they stand, else ``dimension 2``."""
+    if dimension == 1 and rank in (4, 5):
+        return "dimension 1 (the maps)"
+    return f"dimension {dimension}"
 
 
 def product(*factors: int) -> str:

@@ -5,25 +5,55 @@ from __future__ import annotations
 from ganscope.traces import Call
 from ganscope.views import style
 from ganscope.views.describe import base_type
-from ganscope.views.explanations import activations, convolutions, layers, movements
+from ganscope.views.explanations import (
+    activations,
+    arithmetic,
+    attention,
+    convolutions,
+    layers,
+    movements,
+    norms,
+    padding,
+    resizing,
+    sources,
+)
+from ganscope.views.explanations.context import Context
 from ganscope.views.explanations.registry import find
-from ganscope.views.explanations.shapes import first_input, first_output
+from ganscope.views.explanations.shapes import first_input, first_output, sentence
 
-__all__ = ["activations", "convolutions", "layers", "movements", "sentence"]
+__all__ = [
+    "activations",
+    "arithmetic",
+    "attention",
+    "convolutions",
+    "describe",
+    "describe_unknown",
+    "layers",
+    "movements",
+    "norms",
+    "padding",
+    "resizing",
+    "sources",
+]
 
 
-def sentence(call: Call, role: str) -> str:
-    """What a call does, in words that its own record bears out.
+def describe(call: Call, context: Context) -> str | None:
+    """What a call of a known type does, in words that its own record bears out.
 
     Args:
         call: A call with outputs.
-        role: Role of its network.
+        context: Its surroundings.
     """
     written = find(base_type(call))
-    return (written and written(call, role)) or _generic(call)
+    said = written(call, context) if written else None
+    if said is None or base_type(call) == call.type:
+        return said
+    return sentence(said, "its weight is computed anew at each call (a parametrization, "
+                    "such as spectral norm)")  # fmt: skip
 
 
-def _generic(call: Call) -> str:
+def describe_unknown(call: Call) -> str:
+    """What went in and what came out of a call of any type."""
     before, after = first_input(call), first_output(call)
     came_in = "no tensor" if before is None else style.format_shape(before)
     came_out = "no tensor" if after is None else style.format_shape(after)
