@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ganscope.probe import device_statistics
-from ganscope.probe.figures import SMALL, Figures, Stage
+from ganscope.probe.figures import Figures, Stage
 from ganscope.probe.samples import SampleStage
 from ganscope.traces import TensorRecord
 
@@ -201,7 +201,7 @@ class TensorObserver:
             array = _as_array(tensor)
             if array is None:
                 return TensorDraft(tensor, Figures(), explain(tensor))
-            if array.dtype == np.float32 and array.size <= SMALL:
+            if array.dtype == np.float32:
                 figures = self._stage.add(array)
             else:
                 figures = Figures()
