@@ -69,6 +69,17 @@ def _measure(flat: Array) -> TensorStats:
     return _careful(flat)
 
 
+def root(squares: float, flat: Array) -> float:
+    """The L2 norm of `flat` out of the sum of its squares, which may have lost too much."""
+    if _SMALLEST**2 < squares < _LARGEST**2:
+        return math.sqrt(squares)
+    exact = flat.astype(np.float64)
+    largest = float(np.max(np.abs(exact), initial=0.0))
+    if not 0.0 < largest < math.inf:
+        return largest
+    return largest * math.sqrt(float(np.sum(np.square(exact / largest))))
+
+
 def unusual(flat: Array, low: float, high: float) -> TensorStats:
     """The statistics of values for whose range `is_ordinary` does not hold."""
     return constant_zero(flat.size) if low == 0.0 == high else _careful(flat)
@@ -145,6 +156,19 @@ def _sums(part: Array) -> tuple[float, float]:
 
 Numbers = tuple[int, float, float, float, float, float, float, float, int]
 """All of `TensorStats` but the histogram."""
+
+
+def sum_of_squares(part: Array) -> float:
+    """Sum of the squares of float32 or float64 values, as short dot products added up in float64."""
+    rest = part.size % DOT_BLOCK
+    total = 0.0
+    if part.size >= DOT_BLOCK:
+        pieces = part[: part.size - rest].reshape(-1, DOT_BLOCK)
+        total = sum(np.vecdot(pieces, pieces).tolist())
+    if rest:
+        piece = part[part.size - rest :]
+        total += float(piece.dot(piece))
+    return total
 
 
 def numbers(flat: Array, sweep: Sweep) -> Numbers:

@@ -87,9 +87,9 @@ def test_settings_that_fail_are_left_out() -> None:
 
 DEEP_PLACES: dict[str, tuple[Any, str]] = {
     "records": (tensors.TensorObserver, "record"),
-    "views": (tensors.TensorObserver, "record_view"),
+    "views": (tensors.TensorObserver, "record_result"),
     "leaves": (structure, "leaves"),
-    "paths": (modules.Paths, "path_of"),
+    "paths": (modules.Paths, "place_of"),
     "operation name": (operations, "shown_name"),
     "finish": (calls.CallLog, "finish"),
     "settle": (tensors.TensorObserver, "settle"),
