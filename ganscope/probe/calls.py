@@ -7,20 +7,24 @@ records, never tensors.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
 from ganscope.probe import modules, sites, structure
 from ganscope.probe.operations import Operation
 from ganscope.probe.tensors import TensorDraft, TensorObserver
-from ganscope.traces import Call, CallSite, TensorRecord
+from ganscope.traces import Call, CallSite, Gradient, TensorRecord
 
 Record = TensorRecord | TensorDraft
 Named = tuple[str | None, Record]
+Place = tuple[str, str]
+"""Network and path."""
 
 
 class Draft:
@@ -29,6 +33,10 @@ class Draft:
     # On the class: a draft sets only what differs, which halves its cost.
     ident = -1
     nth = 1
+    network = ""
+    """Name of the network it belongs to; empty outside any."""
+    round = 0
+    """Which update, counted over the whole observation, it ran in."""
     key: nn.Module | None = None
     """The module as it was called, perhaps a compiled wrapper."""
     module: nn.Module | None = None
@@ -62,17 +70,39 @@ class Draft:
         self.parent = parent
 
 
+class Places(Protocol):
+    """Who knows what modules and parameters are called."""
+
+    def place_of(self, module: nn.Module) -> Place | None:
+        """Network and path of a module, or None for one that no network holds."""
+
+    def adopt(self, module: nn.Module, inputs: tuple[Any, ...], frame: FrameType) -> Place | None:
+        """The place of an outermost module that was not seen before; None to pass it over."""
+
+    def parameter_name(self, parameter: Tensor) -> str:
+        """The dotted name of a parameter."""
+
+
 class CallLog:
-    """Records the calls of one network.
+    """Records calls.
 
     Args:
-        paths: Names of its modules.
+        places: Names of networks and modules.
         tensors: Makes the records.
+        outside: Whether operations outside modules are recorded too, if they consume what a
+            recorded call made.
     """
 
-    def __init__(self, paths: modules.Paths, tensors: TensorObserver) -> None:
-        self.paths = paths
+    def __init__(self, places: Places, tensors: TensorObserver, *, outside: bool = False) -> None:
+        self.places = places
         self.tensors = tensors
+        self.outside = outside
+        self.suspended = 0
+        """Above 0 while operations are torch's own business (a loader, an optimizer's step)."""
+        self.round = 0
+        """Which update runs now; drafts carry it."""
+        self.recomputes: Callable[[], bool] | None = None
+        """Tells whether the backward engine runs, which then calls modules a second time."""
         self.own_time = 0.0
         """Seconds that the observer itself has taken so far."""
         self.drafts: list[Draft] = []
@@ -81,7 +111,7 @@ class CallLog:
         self.failure: Draft | None = None
         """The innermost call that failed last."""
         self._open: list[Draft] = []
-        self._repeats: dict[str, int] = {}
+        self._begun = 0
 
     # -- modules -----------------------------------------------------------------------------
 
@@ -103,9 +133,17 @@ class CallLog:
         if traits.opaque_note is not None:
             inner, _ = modules.unwrap(module)
             name = type(inner).__name__
-        path = self.paths.path_of(inner) or self._stray_path(name, top)
-        draft = Draft("module", path, name, parent)
-        draft.key, draft.module = module, inner
+        place = self.places.place_of(inner)
+        if place is None:
+            outermost = top is None or not top.network
+            place = self.places.adopt(inner, args, frame) if outermost else _stray(name, top)
+        draft = Draft("module", "" if place is None else place[1], name, parent)
+        draft.key = module
+        if place is None:
+            draft.hidden = draft.opaque = draft.hides = True
+            self._open.append(draft)
+            return draft
+        draft.network, draft.module = place[0], inner
         if traits.opaque_note is not None:
             draft.note, draft.opaque = traits.opaque_note, True
         elif traits.fused and not module.training:
@@ -143,16 +181,12 @@ class CallLog:
         if draft.distrusted:
             self.tensors.forget()
         draft.seconds = max(0.0, ended - draft.started - (self.own_time - draft.own_time_before))
-        draft.outputs = (
-            [(None, self.tensors.record(output))]
-            if isinstance(output, Tensor)
-            else self._named(structure.leaves(output))
-        )
+        if isinstance(output, Tensor):
+            draft.outputs = [(None, self.tensors.record_output(output))]
+        else:
+            leaves = structure.leaves(output)
+            draft.outputs = self._named(leaves, self.tensors.record_output)
         return draft
-
-    def _stray_path(self, name: str, top: Draft | None) -> str:
-        """A path for a module that was made on the fly, inside the one around it."""
-        return f"{top.path if top and top.path else self.paths.name}/{name}"
 
     def _close(self, module: nn.Module) -> Draft | None:
         for depth in range(len(self._open) - 1, -1, -1):
@@ -173,20 +207,34 @@ class CallLog:
     @property
     def wants_operations(self) -> bool:
         """Whether operations now run between modules rather than inside a leaf."""
-        return bool(self._open) and not self._open[-1].opaque
+        if self.suspended:
+            return False
+        return not self._open[-1].opaque if self._open else self.outside
+
+    def passes_over(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        """Whether an operation on these is the user's own business, outside every module."""
+        if self._open:
+            return False
+        return not any(map(self.tensors.made, args)) and not any(
+            map(self.tensors.made, kwargs.values())
+        )
 
     def begin_operation(self, operation: Operation) -> Draft:
         """An operation is about to run."""
-        top = self._open[-1]
         name = operation.name
-        parent = top.ident if top.ident >= 0 else top.parent
-        draft = Draft("op", f"{top.path}/{name}", name, parent)
+        if self._open:
+            top = self._open[-1]
+            parent = top.ident if top.ident >= 0 else top.parent
+            draft = Draft("op", f"{top.path}/{name}", name, parent)
+            draft.network = top.network
+        else:
+            draft = Draft("op", "", name, None)
         if operation.may_change_inputs:
             draft.inputs = self._tensors_in(operation)
         if operation.lends_memory:
             self.tensors.distrust()
             if operation.args and isinstance(operation.args[0], nn.Parameter):
-                name = self.paths.parameter_name(operation.args[0])
+                name = self.places.parameter_name(operation.args[0])
                 self.remarks[f"the forward reaches the memory of {name}; changes there stay"] = None
         return draft
 
@@ -204,7 +252,7 @@ class CallLog:
         if operation.changes_unversioned:
             self.tensors.forget()
         sources = [record for _, record in draft.inputs if isinstance(record, TensorDraft)]
-        draft.outputs = [(name, self.tensors.record_view(leaf, sources)) for name, leaf in made]
+        draft.outputs = [(name, self.tensors.record_result(leaf, sources)) for name, leaf in made]
         draft.seconds = seconds
         self._enlist_operation(draft, operation, frame)
 
@@ -229,8 +277,12 @@ class CallLog:
             return [(None, self.tensors.record(args[0]))]
         return self._named(structure.arguments(args, kwargs))
 
-    def _named(self, leaves: Iterator[tuple[str | None, Any]]) -> Sequence[Named]:
-        record = self.tensors.record
+    def _named(
+        self,
+        leaves: Iterator[tuple[str | None, Any]],
+        record: Callable[[Tensor], TensorDraft] | None = None,
+    ) -> Sequence[Named]:
+        record = record or self.tensors.record
         records: list[Named] = [
             (name, record(leaf) if isinstance(leaf, Tensor) else _no_tensor(leaf))
             for name, leaf in islice(leaves, structure.MOST_LEAVES)
@@ -245,9 +297,12 @@ class CallLog:
         return [(name, record(leaf)) for name, leaf in leaves]
 
     def _enlist(self, draft: Draft) -> None:
-        draft.ident = len(self.drafts)
+        draft.ident = self._begun
+        self._begun += 1
+        draft.round = self.round
+        if self.recomputes is not None and self.recomputes():
+            draft.note = draft.note or "recomputed for the backward pass"
         self.drafts.append(draft)
-        draft.nth = self._repeats[draft.path] = self._repeats.get(draft.path, 0) + 1
 
     def _fail(self, draft: Draft, error: BaseException) -> None:
         # While an exception travels outwards, the first call to report it, or the one that it
@@ -257,49 +312,118 @@ class CallLog:
             draft.error = error
             self.failure = draft
 
+    def take(self, before: int | None = None) -> list[Draft]:
+        """Give away the calls of the rounds before `before`, all by default."""
+        if before is None:
+            self._open, self.failure = [], None
+            taken, self.drafts = self.drafts, []
+            return taken
+        cut = bisect_left(self.drafts, before, key=lambda draft: draft.round)
+        taken, self.drafts = self.drafts[:cut], self.drafts[cut:]
+        return taken
+
     def finish(self) -> tuple[Call, ...]:
         """All calls, immutable; the log holds nothing of them afterwards."""
         self.tensors.settle()
-        facts: dict[int, tuple[int, str]] = {}
-        read: dict[sites.Place, CallSite] = {}
-        calls = tuple([self._finished(draft, facts, read) for draft in self.drafts])
-        self.drafts, self._open, self.failure = [], [], None
-        return calls
+        return finished(self.take())
 
-    def _finished(
-        self,
-        draft: Draft,
-        facts: dict[int, tuple[int, str]],
-        read: dict[sites.Place, CallSite],
-    ) -> Call:
-        parameters, settings = 0, draft.settings
-        module = draft.module
-        if module is not None:
-            # By id within this loop alone; the drafts keep the modules alive.
-            known = facts.get(id(module))
-            if known is None:
-                known = (modules.parameter_count(module), modules.settings(module))
-                facts[id(module)] = known
-            parameters, settings = known
-        return Call(
-            draft.ident,
-            draft.parent,
-            0,
-            "training",
-            draft.kind,
-            self.paths.name,
-            draft.path,
-            draft.type,
-            draft.nth,
-            tuple([_final(name, record) for name, record in draft.inputs]),
-            tuple([_final(name, record) for name, record in draft.outputs]),
-            parameters,
-            draft.seconds,
-            sites.read(draft.place, read),
-            (),
-            settings,
-            draft.note,
-        )
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What is known of a call only when its step has ended.
+
+    Attributes:
+        update: Index of the update in which it ran; None where it fed no loss.
+        purpose: ``training`` or ``evaluation``.
+    """
+
+    update: int | None = 0
+    purpose: str = "training"
+
+
+_PLAIN = Label()
+
+
+def finished(
+    drafts: Sequence[Draft],
+    labels: Mapping[int, Label] | None = None,
+    backwards: Mapping[int, int] | None = None,
+) -> tuple[Call, ...]:
+    """The calls of one step, immutable; the figures have been settled.
+
+    Args:
+        drafts: In the order in which they began.
+        labels: By a draft's own number; what is missing ran in the one update there is.
+        backwards: The engine's runs, by their own number, as they are numbered in the step.
+    """
+    if not drafts:
+        return ()
+    first = drafts[0].ident
+    facts: dict[int, tuple[int, str]] = {}
+    read: dict[sites.Place, CallSite] = {}
+    repeats: dict[str, int] = {}
+    labels, backwards = labels or {}, backwards or {}
+    calls = []
+    for draft in drafts:
+        draft.nth = repeats[draft.path] = repeats.get(draft.path, 0) + 1
+        label = labels.get(draft.ident, _PLAIN)
+        calls.append(_finished(draft, first, label, backwards, facts, read))
+    return tuple(calls)
+
+
+def _finished(
+    draft: Draft,
+    first: int,
+    label: Label,
+    backwards: Mapping[int, int],
+    facts: dict[int, tuple[int, str]],
+    read: dict[sites.Place, CallSite],
+) -> Call:
+    parameters, settings = 0, draft.settings
+    module = draft.module
+    if module is not None:
+        # By id within this loop alone; the drafts keep the modules alive.
+        known = facts.get(id(module))
+        if known is None:
+            known = (modules.parameter_count(module), modules.settings(module))
+            facts[id(module)] = known
+        parameters, settings = known
+    parent = draft.parent
+    return Call(
+        draft.ident - first,
+        parent - first if parent is not None and parent >= first else None,
+        label.update,
+        label.purpose,
+        draft.kind,
+        draft.network,
+        draft.path,
+        draft.type,
+        draft.nth,
+        tuple([_final(name, record) for name, record in draft.inputs]),
+        tuple([_final(name, record) for name, record in draft.outputs]),
+        parameters,
+        draft.seconds,
+        sites.read(draft.place, read),
+        _gradients(draft, backwards),
+        settings,
+        draft.note,
+    )
+
+
+def _gradients(draft: Draft, backwards: Mapping[int, int]) -> tuple[Gradient, ...]:
+    """What arrived at the call's outputs, in the order of its arrival."""
+    arrived: list[Gradient] = []
+    for output, (_, record) in enumerate(draft.outputs):
+        if isinstance(record, TensorDraft) and record.gradients:
+            for run, figures in record.gradients:
+                if run in backwards:
+                    arrived.append(Gradient(backwards[run], output, figures.stats))
+    return tuple(arrived)
+
+
+def _stray(name: str, top: Draft | None) -> Place:
+    """The place of a module that was made on the fly, inside the one around it."""
+    return ("", name) if top is None else (top.network, f"{top.path}/{name}")
 
 
 def _final(name: str | None, record: Record) -> TensorRecord:

@@ -17,18 +17,20 @@ _Shape = tuple[int, ...]
 _Expectation = Callable[[Any, _Shape], str | None]
 
 
-def describe(log: CallLog, error: BaseException) -> Failure:
-    """The failure behind `error`, which has just ended the forward."""
+def describe(
+    log: CallLog, error: BaseException, *, step: int = 0, update: int | None = 0
+) -> Failure:
+    """The failure behind `error`, which has just ended the forward, or the training loop."""
     draft = log.failure
     if draft is not None and not stems_from(error, draft.error):
         draft = None
     message = _message(error)
     if draft is None:
-        return Failure(0, 0, None, message, None, None, sites.read(_place_of(error)))
+        return Failure(step, update, None, message, None, None, sites.read(_place_of(error)))
     return Failure(
-        step=0,
-        update=0,
-        call=draft.ident,
+        step=step,
+        update=update,
+        call=draft.ident - log.drafts[0].ident if log.drafts else None,
         message=message,
         expected=_expected(draft),
         got=_got(draft),

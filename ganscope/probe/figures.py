@@ -2,25 +2,26 @@
 
 A small tensor costs more in calls than in arithmetic, and most of that is the processor
 finding its way back into code that a layer has just driven out of its caches. So the values
-of small tensors are copied, inside the hook, onto a stage of fixed size, and worked off in a
-row when it is full or the step ends. The stage is overwritten, never grown.
+of small tensors, and those from which a large one's histogram is taken, are copied inside the
+hook onto a stage of fixed size, and worked off together when it is full or the step ends. The
+stage is overwritten, never grown.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ganscope.probe import statistics
+from ganscope.probe.batches import STAGE, measure_many
 from ganscope.probe.samples import SampleStage, reshaped
+from ganscope.probe.statistics import Numbers
 from ganscope.traces import Samples, TensorStats
 from ganscope.traces.tensor import Value
 
 PREVIEW = 8
-STAGE = 1 << 20
-"""Float32 values that the stage holds: 4 MB."""
 SMALL = 16_384
 """Most values of a tensor that goes over the stage."""
 
@@ -71,22 +72,47 @@ class Figures:
 
 
 class Stage:
-    """Values of small tensors, waiting for their turn.
+    """Float32 values, waiting for their turn: small tensors whole, of large ones a sample.
 
     Args:
         samples: Where their samples go; None keeps none.
     """
 
-    # One for the process, since only one observer is at work: 4 MB each time would be slow.
+    # One for the process, since only one observer is at work: a new one each time would be slow.
     _memory: Array | None = None
 
     def __init__(self, samples: SampleStage | None) -> None:
         self._samples = samples
         self._filled = 0
-        self._waiting: list[tuple[Figures, int, tuple[int, ...]]] = []
+        self._waiting: list[Figures] = []
+        self._sizes: list[int] = []
+        self._known: list[Numbers | None] = []
 
     def add(self, values: Array) -> Figures:
-        """Copy float32 `values`, at most `SMALL` of them."""
+        """Take float32 `values`: copied if there are at most `SMALL`, else looked at here."""
+        figures = Figures()
+        figures.preview = tuple(values.flat[:PREVIEW].tolist())
+        if self._samples is not None:
+            self._samples.add(values, figures)
+        flat = values.reshape(-1) if values.flags.c_contiguous else values.ravel(order="K")
+        if flat.size == 0:
+            figures.stats = statistics.EMPTY
+        elif flat.size <= SMALL:
+            self._put(figures, flat, None)
+        else:
+            self._add_large(figures, flat)
+        return figures
+
+    def _add_large(self, figures: Figures, flat: Array) -> None:
+        with np.errstate(all="ignore"):  # whatever the user's own settings are
+            sweep = statistics.sweep_of(flat)
+            if statistics.is_ordinary(sweep[0], sweep[1]):
+                sample = flat[:: statistics.sample_stride(flat.size)]
+                self._put(figures, sample, statistics.numbers(flat, sweep))
+            else:
+                figures.stats = statistics.unusual(flat, sweep[0], sweep[1])
+
+    def _put(self, figures: Figures, values: Array, known: Numbers | None) -> None:
         memory = Stage._memory
         if memory is None:
             memory = Stage._memory = np.empty(STAGE, dtype=np.float32)
@@ -94,16 +120,38 @@ class Stage:
             self.flush()
         start = self._filled
         self._filled += values.size
-        memory[start : self._filled] = values.reshape(-1)
-        figures = Figures()
-        self._waiting.append((figures, start, values.shape))
-        return figures
+        memory[start : self._filled] = values
+        self._waiting.append(figures)
+        self._sizes.append(values.size)
+        self._known.append(known)
 
     def flush(self) -> None:
-        """Work off all that waits, and begin anew."""
-        memory, waiting = Stage._memory, self._waiting
-        self._waiting, self._filled = [], 0
-        for figures, start, shape in waiting:
-            assert memory is not None
-            values = memory[start : start + math.prod(shape)].reshape(shape)
-            figures.take(values, self._samples)
+        """Work off all that waits, and begin anew; a fault of ours is kept, never raised."""
+        waiting, sizes, known, filled = self._waiting, self._sizes, self._known, self._filled
+        self._waiting, self._sizes, self._known, self._filled = [], [], [], 0
+        if not waiting or Stage._memory is None:
+            return
+        values = Stage._memory[:filled]
+        found: Sequence[TensorStats | None]
+        try:
+            found = measure_many(values, sizes, known)
+        except Exception:
+            found = _one_by_one(values, sizes, known, waiting)
+        for figures, stats in zip(waiting, found, strict=True):
+            figures.stats = stats
+
+
+def _one_by_one(
+    values: Array, sizes: list[int], known: list[Numbers | None], waiting: list[Figures]
+) -> list[TensorStats | None]:
+    """What can be had when all together failed: one that cannot be measured costs no other."""
+    found: list[TensorStats | None] = []
+    end = 0
+    for size, numbers, figures in zip(sizes, known, waiting, strict=True):
+        start, end = end, end + size
+        try:
+            found += measure_many(values[start:end], [size], [numbers])
+        except Exception as error:
+            figures.fault = f"no figures: {type(error).__name__} while reading it"
+            found.append(None)
+    return found

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import gc
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -90,10 +92,15 @@ def observe(
     observer = Observer(log)
     try:
         _set_up(model, conditions)
-        with patches.patched(parts, observer), torch.set_grad_enabled(conditions.grad), observer:
-            error = _forward(model, args, kwargs or {})
-        failure = None if error is None else observer.describe(error)
-        calls = observer.finish()
+        with _without_collections():
+            with (
+                patches.patched(parts, observer),
+                torch.set_grad_enabled(conditions.grad),
+                observer,
+            ):
+                error = _forward(model, args, kwargs or {})
+            failure = None if error is None else observer.describe(error)
+            calls = observer.finish()
         size = calls[0].parameters if calls else 0
         network_noun = Network(name, type(network).__name__, conditions.role, size, wrapper)
     finally:
@@ -127,6 +134,18 @@ def _set_up(model: nn.Module, conditions: Conditions) -> None:
     if conditions.seed is not None:
         torch.manual_seed(conditions.seed)
     _warm_up()
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Put Python's collector off: it would look through every draft, only to keep it."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _forward(

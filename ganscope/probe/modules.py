@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
 
+_TORCH = str(Path(torch.__file__).parent)
 _FUSED = (nn.TransformerEncoderLayer, nn.TransformerEncoder, nn.MultiheadAttention)
 _WITH_STATISTICS = (nn.modules.batchnorm._NormBase,)
 _WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
@@ -39,6 +42,20 @@ def unwrap(module: nn.Module) -> tuple[nn.Module, str | None]:
             wrapper, module = wrapper or type(module).__name__, module.module
         else:
             return module, wrapper
+
+
+def wrapper_around(frame: FrameType, module: nn.Module) -> str | None:
+    """The name of the wrapper whose forward is on its way to call `module`, if there is one."""
+    current: FrameType | None = frame
+    while current is not None and current.f_code.co_filename.startswith(_TORCH):
+        # torch's own frames, which end with the call: reading their locals keeps nothing.
+        around = current.f_locals.get("self")
+        if isinstance(around, nn.Module) and around is not module:
+            inner, wrapper = unwrap(around)
+            if inner is module:
+                return wrapper
+        current = current.f_back
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +212,11 @@ class Paths:
                     return f"{path}.{name}" if path else name
         return "a weight"
 
-    def path_of(self, module: nn.Module) -> str | None:
-        """The dotted path, or None for a module that the network does not hold."""
-        return self._paths.get(id(module))
+    def place_of(self, module: nn.Module) -> tuple[str, str] | None:
+        """Network and path, or None for a module that the network does not hold."""
+        path = self._paths.get(id(module))
+        return None if path is None else (self.name, path)
+
+    def adopt(self, module: nn.Module, _inputs: object, _frame: object) -> tuple[str, str]:
+        """A place for a module that was made on the fly."""
+        return self.name, f"{self.name}/{type(module).__name__}"

@@ -5,7 +5,14 @@ from __future__ import annotations
 import ast
 import linecache
 import re
-from types import FrameType
+import textwrap
+from collections.abc import Container
+from functools import lru_cache
+from types import CodeType, FrameType
+
+import torch
+
+from ganscope.probe import sites
 
 
 def snake_case(name: str) -> str:
@@ -31,6 +38,158 @@ def argument_name(frame: FrameType, value: object) -> str | None:
     return name
 
 
+def called_name(frame: FrameType, value: object, taken: Container[str] = frozenset()) -> str | None:
+    """The variable whose call is running: ``generator`` in ``fake = self.generator(z)``.
+
+    Args:
+        frame: Anywhere at or below the call; frames of torch are passed over.
+        value: What is called.
+        taken: Names that others have. One of these, or a name that says nothing (``model``,
+            ``self``), gives way to a global variable of any caller that holds `value`.
+    """
+    users = sites.user_frame(frame)
+    if users is None:
+        return None
+    call = _call_of(users)
+    name = None if call is None else _name_of(call.func)
+    if name is None or name in _VAGUE or name in taken:
+        return _global_name(users, value) or name
+    return name
+
+
+def loss_name(frame: FrameType | None) -> str | None:
+    """What the user's code runs the backward pass on.
+
+    ``g_loss.backward()`` → ``g_loss``; ``scaler.scale(loss).backward()`` → ``loss``;
+    ``torch.autograd.grad(outputs=d_out, …)`` → ``d_out``; ``(a + b).backward()`` → ``a + b``.
+    """
+    users = sites.user_frame(frame)
+    call = None if users is None else _call_of(users)
+    if call is None:
+        return None
+    if _called_on_tensor(frame, users) and isinstance(call.func, ast.Attribute):
+        return _text_of(_unscaled(call.func.value))
+    return _text_of(_about(call))
+
+
+def _called_on_tensor(frame: FrameType | None, users: FrameType | None) -> bool:
+    """Whether `users` itself calls ``Tensor.backward``."""
+    while frame is not None and frame.f_back is not users:
+        frame = frame.f_back
+    return frame is not None and frame.f_code is torch.Tensor.backward.__code__
+
+
+def optimizer_name(frame: FrameType | None, optimizer: object) -> str | None:
+    """The variable of the optimizer whose step is running."""
+    users = sites.user_frame(frame)
+    if users is None:
+        return None
+    call = _call_of(users)
+    name = None if call is None else _text_of(_about(call))
+    if name is None or not name.isidentifier() or name in _VAGUE:
+        return _global_name(users, optimizer) or (name if name and name.isidentifier() else None)
+    return name
+
+
+@lru_cache(maxsize=1024)
+def assigned_name(file: str, line: int) -> str | None:
+    """The variable to which the statement at `line` assigns its value, if it is a single one."""
+    tree = _tree(file)
+    if tree is None:
+        return None
+    best: ast.stmt | None = None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+            end = node.end_lineno or node.lineno
+            if node.lineno <= line <= end and (best is None or node.lineno >= best.lineno):
+                best = node
+    if isinstance(best, ast.Assign):
+        return _name_of(best.targets[0]) if len(best.targets) == 1 else None
+    return _name_of(best.target) if isinstance(best, ast.AnnAssign | ast.AugAssign) else None
+
+
+@lru_cache(maxsize=32)
+def _tree(file: str) -> ast.Module | None:
+    try:
+        return ast.parse("".join(linecache.getlines(file)))
+    except (SyntaxError, ValueError):
+        return None
+
+
+_VAGUE = frozenset({"self", "model", "module", "net", "network", "m", "f", "fn", "func", "opt"})
+_SCALERS = frozenset({"scale", "sum", "mean", "unsqueeze", "squeeze"})
+_SUBJECTS = frozenset({"outputs", "tensors", "loss", "optimizer"})
+_LONGEST = 40
+
+
+def _about(call: ast.Call) -> ast.expr | None:
+    """The argument that a call is about, or what its method is called on."""
+    for keyword in call.keywords:
+        if keyword.arg in _SUBJECTS:
+            return keyword.value
+    if call.args:
+        return call.args[0]
+    return call.func.value if isinstance(call.func, ast.Attribute) else None
+
+
+def _unscaled(expression: ast.expr) -> ast.expr:
+    """``scaler.scale(loss)`` → ``loss``, ``loss.mean()`` → ``loss``."""
+    if isinstance(expression, ast.Call) and isinstance(expression.func, ast.Attribute):
+        if expression.func.attr in _SCALERS:
+            return expression.args[0] if expression.args else expression.func.value
+    return expression
+
+
+def _text_of(expression: ast.expr | None) -> str | None:
+    if isinstance(expression, ast.List | ast.Tuple) and len(expression.elts) == 1:
+        expression = expression.elts[0]
+    if expression is None:
+        return None
+    return _name_of(expression) or ast.unparse(expression)[:_LONGEST]
+
+
+def _global_name(frame: FrameType, value: object) -> str | None:
+    """A global variable, of the innermost module on the stack that has one, that holds `value`."""
+    current: FrameType | None = frame
+    looked: set[int] = set()
+    while current is not None:
+        variables = current.f_globals
+        if id(variables) not in looked:
+            looked.add(id(variables))
+            for key, held in list(variables.items()):
+                if held is value and not key.startswith("_") and key not in _VAGUE:
+                    return key
+        current = current.f_back
+    return None
+
+
+def _call_of(frame: FrameType) -> ast.Call | None:
+    """The call that `frame` is at, as an expression; read once per instruction."""
+    key = (frame.f_code, frame.f_lasti)
+    if key not in _calls:
+        if len(_calls) > _MOST_CALLS:
+            _calls.clear()
+        expression = _parsed(_call_source(frame))
+        _calls[key] = expression if isinstance(expression, ast.Call) else None
+    return _calls[key]
+
+
+_MOST_CALLS = 4096
+_calls: dict[tuple[CodeType, int], ast.Call | None] = {}
+
+
+def _parsed(source: str | None) -> ast.expr | None:
+    if source is None:
+        return None
+    try:
+        return ast.parse(textwrap.dedent(source).strip(), mode="eval").body
+    except SyntaxError:
+        try:  # a call over several lines, each with its own indentation
+            return ast.parse(f"({source.strip()})", mode="eval").body
+        except SyntaxError:
+            return None
+
+
 def _call_source(frame: FrameType) -> str | None:
     """The source text of the instruction that `frame` is at."""
     position = list(frame.f_code.co_positions())[frame.f_lasti // 2]
@@ -51,12 +210,7 @@ def _call_source(frame: FrameType) -> str | None:
 
 
 def _first_argument(source: str | None) -> ast.expr | None:
-    if source is None:
-        return None
-    try:
-        call = ast.parse(source.strip(), mode="eval").body
-    except SyntaxError:
-        return None
+    call = _parsed(source)
     return call.args[0] if isinstance(call, ast.Call) and call.args else None
 
 

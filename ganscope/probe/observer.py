@@ -55,6 +55,8 @@ class Observer:
         self.faults: list[str] = []
         self.elsewhere = 0
         """Calls seen on other threads, which are not recorded."""
+        self.muted = 0
+        """Above 0 while modules are called that are nobody's network (a loader's)."""
         self._thread = get_ident()
         self._handles: list[RemovableHandle] = []
         self._mode = modes.OperationMode(self)
@@ -91,11 +93,11 @@ class Observer:
 
     def finish(self) -> tuple[Call, ...]:
         """All calls, immutable; a fault of ours costs the calls, never the program."""
-        return self._guarded(self.log.finish) or ()
+        return self.guarded(self.log.finish) or ()
 
     def describe(self, error: BaseException) -> Failure:
         """The failure behind the exception that has just ended the forward."""
-        described = self._guarded(lambda: failures.describe(self.log, error))
+        described = self.guarded(lambda: failures.describe(self.log, error))
         return described or Failure(0, 0, None, type(error).__name__, None, None, None)
 
     # -- attaching ---------------------------------------------------------------------------
@@ -118,6 +120,28 @@ class Observer:
         if wanted is not self._mode_in:
             (modes.put_in if wanted else modes.take_out)(self._mode)
             self._mode_in = wanted
+
+    def attach(self) -> None:
+        """Put the hooks back after `detach`."""
+        if not self._handles:
+            self._attach()
+        self._want_mode(self.log.wants_operations)
+
+    def suspend(self, *, modules: bool = False) -> None:
+        """See no operations until `resume`; with `modules`, no calls of modules either."""
+        self.log.suspended += 1
+        self.muted += modules
+        self._want_mode(False)
+
+    def resume(self, *, modules: bool = False) -> None:
+        """Undo one `suspend`."""
+        self.log.suspended -= 1
+        self.muted -= modules
+        self._want_mode(bool(self._handles) and self.log.wants_operations)
+
+    def is_here(self) -> bool:
+        """Whether this is the thread that is observed."""
+        return get_ident() == self._thread
 
     @contextmanager
     def away(self, note: str) -> Iterator[None]:
@@ -152,7 +176,7 @@ class Observer:
             return
         outputs: list[Any] = [None]
         entered = perf_counter()
-        draft = self._guarded(lambda: self.log.begin(module, args, kwargs, sys._getframe(4)))
+        draft = self.guarded(lambda: self.log.begin(module, args, kwargs, sys._getframe(4)))
         self.detach()
         now = perf_counter()
         self.log.own_time += now - entered
@@ -180,11 +204,11 @@ class Observer:
         """Whether a call is none to record: while compiling, or on another thread."""
         if _is_compiling():  # first, since a compiler cannot look into what follows
             return True
-        return get_ident() != self._thread
+        return get_ident() != self._thread or self.muted > 0
 
     def _before(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         if self._not_ours():
-            self.elsewhere += not _is_compiling()
+            self.elsewhere += not _is_compiling() and not self.is_here()
             return
         entered = perf_counter()
         log, draft = self.log, None
@@ -197,7 +221,7 @@ class Observer:
             if draft.opaque is self._mode_in:
                 self._want_mode(log.wants_operations)
         except Exception as fault:
-            self._note(fault)
+            self.note(fault)
         now = perf_counter()
         log.own_time += now - entered
         if draft is not None:
@@ -218,7 +242,7 @@ class Observer:
             if log.wants_operations is not self._mode_in:
                 self._want_mode(log.wants_operations)
         except Exception as fault:
-            self._note(fault)
+            self.note(fault)
         log.own_time += perf_counter() - entered
 
     # -- operations --------------------------------------------------------------------------
@@ -227,11 +251,11 @@ class Observer:
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """Run a torch function and record it; its result and its exception come through."""
-        if _is_compiling():
+        if _is_compiling() or self._passes_over(args, kwargs):
             return function(*args, **kwargs)
         entered = perf_counter()
         operation = Operation(function, args, kwargs)
-        draft = self._guarded(lambda: self.log.begin_operation(operation))
+        draft = self.guarded(lambda: self.log.begin_operation(operation))
         started = perf_counter()
         self.log.own_time += started - entered
         try:
@@ -243,27 +267,31 @@ class Observer:
         ended = perf_counter()
         if draft is not None:
             seconds, frame = ended - started, sys._getframe(2)
-            self._guarded(lambda: self.log.end_operation(draft, operation, result, seconds, frame))
+            self.guarded(lambda: self.log.end_operation(draft, operation, result, seconds, frame))
         self.log.own_time += perf_counter() - ended
         return result
+
+    def _passes_over(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        with _Quiet():
+            return self.log.passes_over(args, kwargs)
 
     def _failed(
         self, draft: Draft, operation: Operation, error: BaseException, frame: FrameType
     ) -> None:
         # A function of its own: the frame of the caller is in the exception's traceback, and
         # must not hold the exception.
-        self._guarded(lambda: self.log.fail_operation(draft, operation, error, frame))
+        self.guarded(lambda: self.log.fail_operation(draft, operation, error, frame))
 
-    def _guarded(self, work: Callable[[], T]) -> T | None:
+    def guarded(self, work: Callable[[], T]) -> T | None:
         """Do `work` of our own: torch functions off, a fault noted and not raised."""
         try:
             with _Quiet():
                 return work()
         except Exception as fault:
-            self._note(fault)
+            self.note(fault)
             return None
 
-    def _note(self, fault: Exception) -> None:
+    def note(self, fault: Exception) -> None:
         if len(self.faults) < _MOST_FAULTS:
             self.faults.append(f"the observer failed: {type(fault).__name__}: {fault}")
 

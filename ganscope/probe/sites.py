@@ -22,13 +22,19 @@ Place = tuple[str, int]
 
 def find(frame: FrameType | None) -> Place | None:
     """The innermost place at or above `frame` that is neither torch's nor the observer's."""
+    users = user_frame(frame)
+    return None if users is None else (users.f_code.co_filename, users.f_lineno)
+
+
+def user_frame(frame: FrameType | None) -> FrameType | None:
+    """The innermost frame at or above `frame` that is neither torch's nor the observer's."""
     while frame is not None:
         file = frame.f_code.co_filename
         verdict = _verdicts.get(file)
         if verdict is None:
             verdict = _verdicts[file] = _judge(file)
         if verdict == _USER:
-            return file, frame.f_lineno
+            return frame
         if verdict == _STOP:
             return None
         frame = frame.f_back

@@ -54,8 +54,7 @@ class ModelState:
     def __init__(self, parts: Parts) -> None:
         self._parts: list[_PartState] = []
         self._contents: list[tuple[Tensor, Tensor]] = []
-        self._versions: list[tuple[str, Tensor, int]] = []
-        self._frozen: list[tuple[Tensor, bool]] = []
+        self._parameters: list[tuple[str, str, Tensor, int, bool]] = []
         kept: set[int] = set()
         for path, part in parts:
             self._parts.append(_PartState(part))
@@ -66,9 +65,8 @@ class ModelState:
             for name, parameter in part._parameters.items():
                 version = _version(parameter)
                 if parameter is not None and version is not None:
-                    full = f"{path}.{name}" if path else name
-                    self._versions.append((full, parameter, version))
-                    self._frozen.append((parameter, parameter.requires_grad))
+                    follows = parameter.requires_grad
+                    self._parameters.append((path, name, parameter, version, follows))
 
     def _keep(self, values: Iterable[Any], kept: set[int]) -> None:
         """Copy the tensors among `values`, each once.
@@ -87,14 +85,15 @@ class ModelState:
             _guarded(part.restore, lost)
         for tensor, content in self._contents:
             _guarded(partial(_put_back, tensor, content), lost)
-        for parameter, requires_grad in self._frozen:
-            if parameter.requires_grad is not requires_grad:
-                parameter.requires_grad_(requires_grad)
-        changed = [
-            f"the forward changed the parameter {name} in place; that change stays"
-            for name, parameter, version in self._versions
-            if _version(parameter) != version
-        ]
+        changed: list[str] = []
+        for path, name, parameter, version, follows in self._parameters:
+            if parameter.requires_grad is not follows:
+                parameter.requires_grad_(follows)
+            if _version(parameter) != version:
+                full = f"{path}.{name}" if path else name
+                changed.append(
+                    f"the forward changed the parameter {full} in place; that change stays"
+                )
         return lost, changed
 
 
@@ -125,15 +124,24 @@ def _put_back(tensor: Tensor, content: Tensor) -> None:
             tensor.data.copy_(content)
 
 
+_Registry = dict[str, Any]
+
+
 class _PartState:
     """Attributes, registries and what they hold that can change in place, of one module."""
 
+    __slots__ = ("_attributes", "_kept", "_others", "_registries")
+
     def __init__(self, module: nn.Module) -> None:
-        attributes = vars(module)
-        self._dicts = [(attributes, dict(attributes))]
-        for registry in (module._buffers, module._parameters, module._modules):
-            if isinstance(registry, dict):
-                self._dicts.append((registry, dict(registry)))
+        attributes = module.__dict__
+        self._attributes = attributes
+        self._kept = attributes.copy()
+        # An empty registry is most common, and needs no copy.
+        self._registries: list[tuple[_Registry, _Registry | None]] = [
+            (registry, registry.copy() if registry else None)
+            for registry in (module._buffers, module._parameters, module._modules)
+            if isinstance(registry, dict)  # a scripted module's are something else
+        ]
         self._others: list[Callable[[], object]] = []
         if not traits(module).from_torch:
             for value in attributes.values():
@@ -142,12 +150,18 @@ class _PartState:
                     self._others.append(keep(value))
 
     def restore(self) -> None:
-        for live, kept in self._dicts:
-            if not _same(live, kept):
-                live.clear()
-                live.update(kept)
+        _restore(self._attributes, self._kept)
+        for live, kept in self._registries:
+            if live or kept:
+                _restore(live, kept or {})
         for put_back in self._others:
             put_back()
+
+
+def _restore(live: _Registry, kept: _Registry) -> None:
+    if not _same(live, kept):
+        live.clear()
+        live.update(kept)
 
 
 def _same(live: dict[str, Any], kept: dict[str, Any]) -> bool:

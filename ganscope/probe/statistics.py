@@ -61,15 +61,36 @@ def measure(values: Array) -> TensorStats:
 
 def _measure(flat: Array) -> TensorStats:
     if flat.dtype in _FLOATS:
-        sweep = _sweep(flat) if flat.size <= BLOCK else _sweep_blocks(flat)
-        if _SMALLEST < max(sweep[1], -sweep[0]) < _LARGEST:
-            return _figures(flat, sweep, _histogram(flat, sweep[0], sweep[1]))
-        if sweep[0] == 0.0 == sweep[1]:
-            return _constant_zero(flat.size)
+        sweep = sweep_of(flat)
+        if is_ordinary(sweep[0], sweep[1]):
+            histogram = _histogram(flat, sweep[0], sweep[1])
+            return TensorStats(*numbers(flat, sweep), histogram)
+        return unusual(flat, sweep[0], sweep[1])
     return _careful(flat)
 
 
-_Sweep = tuple[float, float, float, float, int, int]
+def root(squares: float, flat: Array) -> float:
+    """The L2 norm of `flat` out of the sum of its squares, which may have lost too much."""
+    if _SMALLEST**2 < squares < _LARGEST**2:
+        return math.sqrt(squares)
+    exact = flat.astype(np.float64)
+    largest = float(np.max(np.abs(exact), initial=0.0))
+    if not 0.0 < largest < math.inf:
+        return largest
+    return largest * math.sqrt(float(np.sum(np.square(exact / largest))))
+
+
+def unusual(flat: Array, low: float, high: float) -> TensorStats:
+    """The statistics of values for whose range `is_ordinary` does not hold."""
+    return constant_zero(flat.size) if low == 0.0 == high else _careful(flat)
+
+
+def is_ordinary(low: float, high: float) -> bool:
+    """Whether float32 arithmetic holds for values between the two; NaN does not pass."""
+    return _SMALLEST < max(high, -low) < _LARGEST
+
+
+Sweep = tuple[float, float, float, float, int, int]
 """Smallest, largest, sum, sum of squares, count ≤ 0 and count == 0."""
 
 BINS_BELOW = HISTOGRAM_BINS * (1 - 2.0**-21)
@@ -77,7 +98,8 @@ BINS_BELOW = HISTOGRAM_BINS * (1 - 2.0**-21)
 
 # Scratch memory: allocating anew costs more than the arithmetic.
 _mask = np.empty(BLOCK, dtype=np.bool_)
-_bins = np.empty(HISTOGRAM_SAMPLE, dtype=np.intp)
+_bins = np.empty(HISTOGRAM_SAMPLE, dtype=np.int32)
+_wide_bins = np.empty(HISTOGRAM_SAMPLE, dtype=np.intp)
 _scratch: dict[Any, Array] = {kind: np.empty(BLOCK, dtype=kind) for kind in ("f4", "f8")}
 _ones: dict[Any, Array] = {kind: np.ones(DOT_BLOCK, dtype=kind) for kind in ("f4", "f8")}
 _minimum, _maximum, _count = np.minimum.reduce, np.maximum.reduce, np.count_nonzero
@@ -87,7 +109,12 @@ def _kind(values: Array) -> str:
     return "f4" if values.dtype == np.float32 else "f8"
 
 
-def _sweep(part: Array) -> _Sweep:
+def sweep_of(flat: Array) -> Sweep:
+    """Everything that one pass over float32 or float64 values tells."""
+    return _sweep(flat) if flat.size <= BLOCK else _sweep_blocks(flat)
+
+
+def _sweep(part: Array) -> Sweep:
     low, high = float(_minimum(part)), float(_maximum(part))
     if not max(high, -low) < _LARGEST:
         return low, high, 0.0, 0.0, 0, 0  # squares would overflow; NaN fails the comparison
@@ -100,7 +127,7 @@ def _sweep(part: Array) -> _Sweep:
     return low, high, total, squares, nonpositive, zero
 
 
-def _sweep_blocks(flat: Array) -> _Sweep:
+def _sweep_blocks(flat: Array) -> Sweep:
     low, high, total, squares, nonpositive, zero = _sweep(flat[:BLOCK])
     for start in range(BLOCK, flat.size, BLOCK):
         part = _sweep(flat[start : start + BLOCK])
@@ -127,14 +154,32 @@ def _sums(part: Array) -> tuple[float, float]:
     return total, squares
 
 
-def _figures(flat: Array, sweep: _Sweep, histogram: Histogram) -> TensorStats:
+Numbers = tuple[int, float, float, float, float, float, float, float, int]
+"""All of `TensorStats` but the histogram."""
+
+
+def sum_of_squares(part: Array) -> float:
+    """Sum of the squares of float32 or float64 values, as short dot products added up in float64."""
+    rest = part.size % DOT_BLOCK
+    total = 0.0
+    if part.size >= DOT_BLOCK:
+        pieces = part[: part.size - rest].reshape(-1, DOT_BLOCK)
+        total = sum(np.vecdot(pieces, pieces).tolist())
+    if rest:
+        piece = part[part.size - rest :]
+        total += float(piece.dot(piece))
+    return total
+
+
+def numbers(flat: Array, sweep: Sweep) -> Numbers:
+    """The figures of ordinary values out of the sweep over them."""
     count = flat.size
     low, high, total, squares, nonpositive, zero = sweep
     mean, mean_square = total / count, squares / count
     variance = mean_square - mean * mean
     if variance < _CANCELLATION * mean_square:
         mean, variance = _centred(flat, mean)
-    return TensorStats(
+    return (
         count,
         mean,
         math.sqrt(variance) if variance > 0.0 else 0.0,
@@ -144,7 +189,6 @@ def _figures(flat: Array, sweep: _Sweep, histogram: Histogram) -> TensorStats:
         nonpositive / count,
         zero / count,
         0,
-        histogram,
     )
 
 
@@ -162,7 +206,8 @@ def _centred(flat: Array, mean: float) -> tuple[float, float]:
     return float(guess) + offset, squares / flat.size - offset * offset
 
 
-def _constant_zero(count: int) -> TensorStats:
+def constant_zero(count: int) -> TensorStats:
+    """The statistics of zeros alone."""
     sampled = len(range(0, count, sample_stride(count))) if count > HISTOGRAM_SAMPLE else None
     counts = (count if sampled is None else sampled, *([0] * (HISTOGRAM_BINS - 1)))
     histogram = Histogram(0.0, 0.0, counts, sampled)
@@ -218,8 +263,10 @@ def _histogram(flat: Array, low: float, high: float) -> Histogram:
     place, bins = _scratch[_kind(flat)][: flat.size], _bins[: flat.size]
     np.subtract(flat, low, out=place)
     np.multiply(place, BINS_BELOW / (high - low) if high > low else 0.0, out=place)
-    np.copyto(bins, place, casting="unsafe")
-    counts = np.bincount(bins, minlength=HISTOGRAM_BINS).tolist()
+    np.copyto(bins, place, casting="unsafe")  # many times faster than to int64 at once
+    wide = _wide_bins[: flat.size]
+    np.copyto(wide, bins)
+    counts = np.bincount(wide, minlength=HISTOGRAM_BINS).tolist()
     return Histogram(low, high, tuple(counts), sampled)
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ganscope.probe import device_statistics
-from ganscope.probe.figures import SMALL, Figures, Stage
+from ganscope.probe.figures import Figures, Stage
 from ganscope.probe.samples import SampleStage
 from ganscope.traces import TensorRecord
 
@@ -65,6 +65,8 @@ class TensorDraft:
         "device",
         "dtype",
         "figures",
+        "gradients",
+        "made",
         "note",
         "place",
         "requires_grad",
@@ -79,6 +81,10 @@ class TensorDraft:
         self.requires_grad = tensor.requires_grad
         self.figures = figures
         self.note = note
+        self.made = False
+        """Whether a recorded call made it."""
+        self.gradients: list[tuple[int, Figures]] | None = None
+        """What arrived in the backward pass, with the engine's run; None while not watched."""
         self.place = 0
         """Address of the values; 0 where unknown."""
         self.version = -1
@@ -110,17 +116,22 @@ class TensorDraft:
         return self._final
 
 
+Watch = Callable[[Tensor, TensorDraft], None]
+
+
 class TensorObserver:
     """Makes records of tensors within one step.
 
     Args:
         keep_samples: Whether to keep real values for the pictures.
+        watch: Told of every output that autograd follows, once.
     """
 
-    def __init__(self, *, keep_samples: bool = False) -> None:
+    def __init__(self, *, keep_samples: bool = False, watch: Watch | None = None) -> None:
         # By id, which is given to another tensor once this one is gone: the reference tells.
         self._seen: dict[int, tuple[weakref.ref[Tensor], TensorDraft]] = {}
         self._trusting = True
+        self._watch = watch
         self._samples = SampleStage() if keep_samples else None
         self._stage = Stage(self._samples)
         self._batch = device_statistics.Batch()
@@ -149,8 +160,33 @@ class TensorObserver:
         self._remember(tensor, draft)
         return draft
 
-    def record_view(self, tensor: Tensor, sources: Iterable[TensorDraft]) -> TensorDraft:
-        """Like `record`, for the result of an operation that may only re-read a source."""
+    def record_output(self, tensor: Tensor) -> TensorDraft:
+        """Like `record`, for what a call has made."""
+        return self._made(tensor, self.record(tensor))
+
+    def record_result(self, tensor: Tensor, sources: Iterable[TensorDraft]) -> TensorDraft:
+        """Like `record_output`, for an operation that may only re-read a source."""
+        return self._made(tensor, self._record_view(tensor, sources))
+
+    def made(self, value: object) -> bool:
+        """Whether `value` is, or directly holds, what a call of this step has made."""
+        if isinstance(value, list | tuple):
+            return any(map(self.made, value))
+        seen = self._seen.get(id(value))
+        return seen is not None and seen[1].made and seen[0]() is value
+
+    def figures_of(self, tensor: Tensor) -> Figures:
+        """The figures of a tensor that is no input or output of a call; nothing is cached."""
+        return self._observe(tensor).figures
+
+    def _made(self, tensor: Tensor, draft: TensorDraft) -> TensorDraft:
+        draft.made = True
+        if draft.requires_grad and draft.gradients is None and self._watch is not None:
+            draft.gradients = []
+            self._watch(tensor, draft)
+        return draft
+
+    def _record_view(self, tensor: Tensor, sources: Iterable[TensorDraft]) -> TensorDraft:
         if self._trusting and id(tensor) not in self._seen:
             try:
                 source = _same_values(tensor, sources)
@@ -176,10 +212,15 @@ class TensorObserver:
         """Look at every tensor anew: some may have changed without a version to tell."""
         self._seen.clear()
 
-    def settle(self) -> None:
-        """The step has ended: work out what still waits, in one transfer per device."""
-        self._seen.clear()
-        self._trusting = True
+    def settle(self, *, ended: bool = True) -> None:
+        """Work out what still waits, in one transfer per device.
+
+        Args:
+            ended: Whether the step has ended, so that tensors seen in it are known no longer.
+        """
+        if ended:
+            self._seen.clear()
+            self._trusting = True
         self._stage.flush()
         self._batch.flush()
         if self._samples is not None:
@@ -198,10 +239,10 @@ class TensorObserver:
             if not tensor.is_cpu:
                 figures = self._batch.add(tensor, samples=self._samples is not None)
                 return TensorDraft(tensor, figures)
-            array = _as_array(tensor)
+            array = as_array(tensor)
             if array is None:
                 return TensorDraft(tensor, Figures(), explain(tensor))
-            if array.dtype == np.float32 and array.size <= SMALL:
+            if array.dtype == np.float32:
                 figures = self._stage.add(array)
             else:
                 figures = Figures()
@@ -265,7 +306,7 @@ class _Memory:
         }
 
 
-def _as_array(tensor: Tensor) -> np.ndarray[Any, Any] | None:
+def as_array(tensor: Tensor) -> np.ndarray[Any, Any] | None:
     """The values as a numpy array over the same memory where possible, else None.
 
     The array is good only as long as `tensor` is.

@@ -57,9 +57,15 @@ def test_the_forward_goes_on(place: str, monkeypatch: pytest.MonkeyPatch) -> Non
     assert torch._C._len_torch_function_stack() == 0
 
 
-def test_a_tensor_that_cannot_be_measured_gets_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(statistics, "measure", _raise)
-    trace, error = observe(nn.Linear(3, 3), (torch.randn(2, 3),))
+@pytest.mark.parametrize(
+    ("place", "dtype"), [((figures, "measure_many"), "f4"), ((statistics, "measure"), "f8")]
+)
+def test_a_tensor_that_cannot_be_measured_gets_a_note(
+    monkeypatch: pytest.MonkeyPatch, place: tuple[Any, str], dtype: str
+) -> None:
+    monkeypatch.setattr(*place, _raise)
+    wide = torch.float64 if dtype == "f8" else torch.float32
+    trace, error = observe(nn.Linear(3, 3, dtype=wide), (torch.randn(2, 3, dtype=wide),))
     assert error is None
     record = trace.steps[0].calls[0].outputs[0]
     assert record.stats is None
@@ -81,9 +87,9 @@ def test_settings_that_fail_are_left_out() -> None:
 
 DEEP_PLACES: dict[str, tuple[Any, str]] = {
     "records": (tensors.TensorObserver, "record"),
-    "views": (tensors.TensorObserver, "record_view"),
+    "views": (tensors.TensorObserver, "record_result"),
     "leaves": (structure, "leaves"),
-    "paths": (modules.Paths, "path_of"),
+    "paths": (modules.Paths, "place_of"),
     "operation name": (operations, "shown_name"),
     "finish": (calls.CallLog, "finish"),
     "settle": (tensors.TensorObserver, "settle"),
@@ -133,14 +139,14 @@ def test_a_fault_while_a_failure_is_described_leaves_the_users_exception(
 
 
 def test_faults_in_one_layer_leave_the_others_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    measure = statistics.measure
+    measure_many = figures.measure_many
 
-    def choosy(values: Any) -> Any:
-        if values.size == 10:
+    def choosy(values: Any, sizes: Any, known: Any) -> Any:
+        if 10 in sizes:
             raise MemoryError
-        return measure(values)
+        return measure_many(values, sizes, known)
 
-    monkeypatch.setattr(statistics, "measure", choosy)
+    monkeypatch.setattr(figures, "measure_many", choosy)
     model = nn.Sequential(nn.Linear(3, 5), nn.Linear(5, 4))
     trace, error = observe(model, (torch.randn(2, 3),), name="net")
     assert error is None

@@ -1,0 +1,172 @@
+"""The flow of data within one step: what fed a loss, which parts a loss has, who feeds whom.
+
+Read from the records themselves: a tensor that one call made and another took has one record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ganscope.probe import names
+from ganscope.probe.calls import Draft
+from ganscope.probe.gradients import Run
+from ganscope.probe.tensors import TensorDraft
+from ganscope.traces import LossPart
+
+
+class Flow:
+    """The calls of one step as a graph.
+
+    Args:
+        drafts: Its calls, in the order in which they began.
+    """
+
+    def __init__(self, drafts: Sequence[Draft]) -> None:
+        self._by_ident = {draft.ident: draft for draft in drafts}
+        self._outermost = {draft.ident: self._outermost_of(draft) for draft in drafts}
+        # By id: the drafts keep every record in here alive.
+        self._makers: dict[int, Draft] = {}
+        for draft in drafts:
+            if self._outermost[draft.ident] is draft:
+                for record in _records(draft.outputs):
+                    # A loss of one part, or an alias, came out of the first that made it.
+                    self._makers.setdefault(id(record), draft)
+        self._sources: dict[int, tuple[set[str], bool]] = {}
+
+    def maker_of(self, record: TensorDraft) -> Draft | None:
+        """The outermost call that made a tensor."""
+        return self._makers.get(id(record))
+
+    def fed(self, runs: Iterable[Run]) -> set[int]:
+        """The numbers of all calls from which the engine's runs started, directly or not."""
+        waiting = [root for run in runs for root in run.roots]
+        fed: set[int] = set()
+        while waiting:
+            maker = self.maker_of(waiting.pop())
+            if maker is not None and maker.ident not in fed:
+                fed.add(maker.ident)
+                waiting += _records(maker.inputs)
+        for ident, outermost in self._outermost.items():
+            if outermost.ident in fed or _has_gradients(self._by_ident[ident]):
+                fed.add(ident)
+                fed.add(outermost.ident)
+        return {ident for ident, outermost in self._outermost.items() if outermost.ident in fed}
+
+    def parts_of(self, loss: TensorDraft, name: str) -> tuple[LossPart, ...]:
+        """The scalars that fed a loss through arithmetic, named as in the user's code."""
+        found: list[tuple[Draft, TensorDraft]] = []
+        self._collect_parts(loss, found, set())
+        if len(found) < 2:
+            return ()
+        parts, taken = [], {name}
+        for maker, record in found:
+            wanted = _assigned(maker)
+            if wanted is None or wanted in taken:
+                wanted = maker.path or maker.type
+            unique, count = wanted, 1
+            while unique in taken:
+                count += 1
+                unique = f"{wanted} #{count}"
+            taken.add(unique)
+            value = value_of(record)
+            if value is not None:
+                parts.append(LossPart(unique, value))
+        return tuple(parts)
+
+    def edges(self) -> tuple[set[tuple[str, str]], set[str]]:
+        """Which network's output reaches which other network, and who takes what no network made."""
+        edges: set[tuple[str, str]] = set()
+        outside: set[str] = set()
+        for ident, outermost in self._outermost.items():
+            if outermost.ident != ident or not outermost.network:
+                continue
+            sources, free = self._sources_of(outermost)
+            edges |= {(source, outermost.network) for source in sources}
+            if free:
+                outside.add(outermost.network)
+        return edges, outside
+
+    def _sources_of(self, draft: Draft) -> tuple[set[str], bool]:
+        """Networks from which a call's inputs come, and whether one comes from none."""
+        known = self._sources.get(draft.ident)
+        if known is not None:
+            return known
+        self._sources[draft.ident] = (set(), False)  # in case the flow runs in a circle
+        sources: set[str] = set()
+        free = False
+        for record in _records(draft.inputs):
+            maker = self.maker_of(record)
+            if maker is None:
+                free = True
+            elif maker.network:
+                sources.add(maker.network)
+            else:
+                more, also_free = self._sources_of(maker)
+                sources |= more
+                free = free or also_free
+        # What is mixed of a network's output and something else (an interpolation) is no real.
+        self._sources[draft.ident] = (sources, free and not sources)
+        return self._sources[draft.ident]
+
+    def _collect_parts(
+        self, record: TensorDraft, found: list[tuple[Draft, TensorDraft]], met: set[int]
+    ) -> None:
+        maker = self.maker_of(record)
+        if maker is None or id(record) in met:
+            return
+        met.add(id(record))
+        inputs = _records(maker.inputs)
+        if maker.kind == "op" and inputs and all(_is_scalar(each) for each in inputs):
+            for each in inputs:
+                self._collect_parts(each, found, met)
+        else:
+            found.append((maker, record))
+
+    def _outermost_of(self, draft: Draft) -> Draft:
+        while draft.parent is not None and draft.parent in self._by_ident:
+            draft = self._by_ident[draft.parent]
+        return draft
+
+
+def roles_of(edges: set[tuple[str, str]], outside: set[str], moved: set[str]) -> dict[str, str]:
+    """Roles by what the networks do.
+
+    A discriminator judges what another network made and what none made, is trained, and feeds no
+    other network; who feeds it is a generator.
+
+    Args:
+        edges: (source, target) for every network's output that reaches another network.
+        outside: Networks that were also called on what no network made.
+        moved: Networks that an optimizer has moved.
+    """
+    feeding = {source for source, target in edges if source != target}
+    roles: dict[str, str] = {}
+    for source, target in edges:
+        if target in outside and target in moved and target not in feeding and source in moved:
+            roles[target] = "discriminator"
+    for source, target in edges:
+        if roles.get(target) == "discriminator" and source not in roles:
+            roles[source] = "generator"
+    return roles
+
+
+def value_of(record: TensorDraft) -> float | None:
+    """The one value of a scalar; its figures have been settled."""
+    preview = record.finish().preview
+    return float(preview[0]) if preview else None
+
+
+def _records(named: Iterable[tuple[str | None, object]]) -> list[TensorDraft]:
+    return [record for _, record in named if isinstance(record, TensorDraft)]
+
+
+def _is_scalar(record: TensorDraft) -> bool:
+    return record.shape is not None and record.shape.numel() == 1
+
+
+def _has_gradients(draft: Draft) -> bool:
+    return any(record.gradients for record in _records(draft.outputs))
+
+
+def _assigned(draft: Draft) -> str | None:
+    return None if draft.place is None else names.assigned_name(*draft.place)

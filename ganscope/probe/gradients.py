@@ -1,0 +1,138 @@
+"""The backward pass: gradients at the outputs of calls, the engine's runs, and whom they reached.
+
+A gradient is caught by a hook on the node of the graph that made the tensor, not on the tensor:
+nothing is left on what belongs to the user, in-place layers do no harm, and a tensor that is
+saved or copied takes nothing with it. The hook holds the draft of a record, never a tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from threading import Lock
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganscope.probe import names, sites
+from ganscope.probe.networks import Networks
+from ganscope.probe.tensors import TensorDraft, TensorObserver
+
+_Quiet = torch._C.DisableTorchFunction
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of the backward engine, while its step goes on.
+
+    Attributes:
+        ident: Counted over the whole observation.
+        kind: ``backward``, or ``grad`` for ``torch.autograd.grad``.
+        name: What it ran on, in the user's code.
+        roots: Records of what it ran on.
+        round: Which update it belongs to.
+        site: Where the user's code started it.
+        reached: Parameters that received a gradient, by network.
+    """
+
+    ident: int
+    kind: str
+    name: str | None
+    roots: tuple[TensorDraft, ...]
+    round: int
+    site: sites.Place | None
+    reached: dict[str, list[Tensor]] = field(default_factory=dict)
+
+
+_Mark = tuple[int, int] | None
+"""Identity and version of a parameter's gradient, by which a change of it is noticed."""
+
+
+class GradientLog:
+    """Catches gradients, and keeps account of the engine's runs.
+
+    Args:
+        networks: Who owns which parameter.
+        note: Told of a fault of ours.
+    """
+
+    def __init__(self, networks: Networks, note: Callable[[Exception], None]) -> None:
+        self.tensors: TensorObserver | None = None
+        self.runs: list[Run] = []
+        self._networks = networks
+        self._note = note
+        self._running: list[tuple[Run, list[tuple[Tensor, str, _Mark]]]] = []
+        self._begun = 0
+        self._lock = Lock()  # the engine calls hooks on a thread of its own for each device
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the engine is at work."""
+        return bool(self._running)
+
+    def watch(self, tensor: Tensor, draft: TensorDraft) -> None:
+        """Catch every gradient that will arrive at `tensor`."""
+        node = tensor.grad_fn
+        if node is not None:
+            node.register_prehook(partial(self._arrived, draft, tensor.output_nr))
+
+    def _arrived(self, draft: TensorDraft, output: int, gradients: Sequence[Tensor | None]) -> None:
+        try:
+            gradient = gradients[output]
+            if gradient is None or not self._running or draft.gradients is None:
+                return
+            with self._lock, _Quiet():
+                if self.tensors is not None:
+                    run = self._running[-1][0]
+                    draft.gradients.append((run.ident, self.tensors.figures_of(gradient)))
+        except Exception as fault:
+            self._note(fault)
+
+    def begin(
+        self, roots: Sequence[Any], kind: str, inputs: Sequence[Any], round: int, frame: FrameType
+    ) -> Run:
+        """The engine is about to run from `roots`."""
+        assert self.tensors is not None
+        record = self.tensors.record
+        drafts = tuple([record(root) for root in roots if isinstance(root, Tensor)])
+        name, site = names.loss_name(frame), sites.find(frame)
+        run = Run(self._begun, kind, name, drafts, round, site)
+        self._begun += 1
+        if kind == "grad":
+            for tensor in inputs:
+                owner = self._networks.owner_of(tensor) if isinstance(tensor, Tensor) else None
+                if owner is not None:
+                    run.reached.setdefault(owner[0], []).append(tensor)
+            marks = []
+        else:
+            marks = [
+                (parameter, owner[0], _mark(parameter))
+                for parameter, owner in self._networks.parameters()
+            ]
+        self._running.append((run, marks))
+        return run
+
+    def end(self, run: Run) -> None:
+        """The engine has run, or failed."""
+        while self._running:
+            ended, marks = self._running.pop()
+            for parameter, network, mark in marks:
+                if _mark(parameter) != mark:
+                    ended.reached.setdefault(network, []).append(parameter)
+            self.runs.append(ended)
+            if ended is run:
+                return
+
+    def take(self, before: int | None = None) -> list[Run]:
+        """Give away the runs of the rounds before `before`, all by default."""
+        taken = [run for run in self.runs if before is None or run.round < before]
+        self.runs = [run for run in self.runs if before is not None and run.round >= before]
+        return taken
+
+
+def _mark(parameter: Tensor) -> _Mark:
+    gradient = parameter.grad
+    return None if gradient is None else (id(gradient), gradient._version)

@@ -1,0 +1,472 @@
+"""The recorder: watches a training loop that anybody wrote, and cuts it into steps.
+
+It owns every hook that a training step needs. Whatever goes wrong in here becomes a note; the
+loop goes on as if nobody watched. Between recorded steps only the two hooks on optimizers stay.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from types import FrameType, TracebackType
+from typing import Any, Protocol
+
+from torch.optim import Optimizer
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
+from torch.utils.hooks import RemovableHandle
+
+from ganscope.probe import failures, flow, training_patches
+from ganscope.probe.calls import CallLog
+from ganscope.probe.gradients import GradientLog, Run
+from ganscope.probe.ledger import Ledger
+from ganscope.probe.networks import Networks, with_roles
+from ganscope.probe.observer import Observer
+from ganscope.probe.rounds import Rounds
+from ganscope.probe.steps import StepDraft, joined
+from ganscope.probe.tensors import TensorObserver
+from ganscope.probe.updates import Stepped, UpdateLog
+from ganscope.traces import Failure, Network, Step
+
+
+class Sink(Protocol):
+    """Where finished steps go."""
+
+    def append(self, step: Step, networks: Sequence[Network]) -> None:
+        """Keep one more step."""
+
+    def replace_last(self, count: int, steps: Sequence[Step], networks: Sequence[Network]) -> None:
+        """Put `steps` where the last `count` were."""
+
+
+class Recorder:
+    """Records the training steps that run inside it.
+
+    Args:
+        sink: Where finished steps go.
+        every: Record every so many-th step.
+        steps: Stop after so many recorded steps; None goes on.
+        samples: Whether to keep real values of each tensor for the pictures.
+    """
+
+    def __init__(
+        self, sink: Sink, *, every: int = 1, steps: int | None = None, samples: bool = False
+    ) -> None:
+        self.failure: Failure | None = None
+        self.lost: str | None = None
+        """Why steps are missing that were to be recorded."""
+        self._every, self._most = every, steps
+        self._networks = Networks()
+        self._gradients = GradientLog(self._networks, self._note)
+        self._updates = UpdateLog(self._networks)
+        self._tensors = TensorObserver(keep_samples=samples, watch=self._gradients.watch)
+        self._gradients.tensors = self._updates.tensors = self._tensors
+        log = CallLog(self._networks, self._tensors, outside=True)
+        log.recomputes = self._is_running
+        self._log = log
+        self._observer = Observer(log)
+        self._ledger, self._rounds = Ledger(), Rounds()
+        self._store = _Store(sink, every, steps)
+        self._stepped: dict[int, list[Stepped]] = {}
+        self._stepping: list[tuple[Optimizer, Stepped | None]] = []
+        self._edges: set[tuple[str, str]] = set()
+        self._outside: set[str] = set()
+        self._moved: set[str] = set()
+        self._manual = False
+        self._reopened = False
+        self._handles: list[RemovableHandle] = []
+        self._patches = training_patches.TrainingPatches(self)
+        self._recording = False
+
+    # -- from outside ------------------------------------------------------------------------
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """The networks seen so far, with the roles that the flow of data shows."""
+        return with_roles(
+            self._networks.nouns, flow.roles_of(self._edges, self._outside, self._moved)
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What could not be seen, or was seen beside the steps."""
+        notes = [*self._log.remarks, *self._observer.faults]
+        if self._observer.elsewhere:
+            notes.append(f"{self._observer.elsewhere} calls on other threads were not seen")
+        notes += [
+            f"weights of {name} changed between two steps of their optimizer (clipping?)"
+            for name in sorted(self._updates.moved_unseen)
+        ]
+        if self.lost is not None:
+            notes.append(self.lost)
+        return tuple(notes)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything that was to be recorded was seen and kept."""
+        return not (self._observer.faults or self._observer.elsewhere or self.lost)
+
+    @property
+    def device(self) -> str:
+        """Where the first network lives."""
+        for parameter, _ in self._networks.parameters():
+            return "cpu" if parameter.is_cpu else str(parameter.device)
+        return "cpu"
+
+    def start(self) -> None:
+        """Attach every hook.
+
+        Raises:
+            ObserverError: Another observer is at work.
+        """
+        self._observer.__enter__()
+        self._handles = [
+            register_optimizer_step_pre_hook(self._before_step),
+            register_optimizer_step_post_hook(self._after_step),
+        ]
+        self._resume()
+
+    def stop(self, error: BaseException | None = None) -> None:
+        """Take every hook away; `error` is what ended the loop, if something did."""
+        if not self._handles:
+            return
+        if self._recording:
+            self._guard(lambda: self._close_last(error))
+        self._pause()
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+        self._observer.__exit__(None, None, None)
+
+    def next_step(self) -> None:
+        """The step ends here, because the user says so; from now on only the user does."""
+        self._manual = True
+        if self._recording:
+            self._guard(self._end_step)
+        else:
+            self._store.skip()
+        self._turn()
+
+    # -- the engine, called by the patches ---------------------------------------------------
+
+    def begin_backward(
+        self, roots: Sequence[Any], kind: str, inputs: Sequence[Any], frame: FrameType
+    ) -> Run | None:
+        """The backward engine is about to run."""
+        if not self._recording or not self._observer.is_here():
+            return None
+        self._observer.suspend()
+
+        def begin() -> Run:
+            self._ledger.look(self._log.round)
+            return self._gradients.begin(roots, kind, inputs, self._log.round, frame)
+
+        run = self._observer.guarded(begin)
+        if run is None:
+            self._observer.resume()
+        return run
+
+    def end_backward(self, run: Run) -> None:
+        """It has run, or failed."""
+
+        def end() -> None:
+            self._gradients.end(run)
+            self._ledger.received(run)
+
+        self._observer.guarded(end)
+        self._observer.resume()
+
+    def begin_loading(self) -> bool:
+        """A loader is about to give its next batch; returns whether `end_loading` is due."""
+        if not self._recording or not self._observer.is_here():
+            return False
+        self._observer.suspend(modules=True)
+        return True
+
+    def end_loading(self) -> None:
+        """The batch is there."""
+        self._observer.resume(modules=True)
+
+    def scaled(self, optimizer: Optimizer, scale: Any, *, stepped: bool, frame: FrameType) -> None:
+        """A GradScaler has stepped an optimizer, or left the step out on an overflow."""
+        if not self._recording or not self._observer.is_here():
+            return
+        if stepped:
+            for group in self._stepped.values():
+                for each in group:
+                    if each.key == self._updates.key_of(optimizer, None) and each.scale == 1.0:
+                        each.scale = scale
+            return
+
+        def skip() -> None:
+            draft = self._begin_step(optimizer, frame)
+            draft.scale, draft.skipped = scale, True
+            self._updates.end(optimizer, draft)
+            self._finish_step(draft)
+
+        self._guard(skip)
+
+    # -- optimizers --------------------------------------------------------------------------
+
+    def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if not self._observer.is_here():
+            return
+        if any(each is optimizer for each, _ in self._stepping):
+            self._stepping.clear()  # its last step raised, and was never ended
+        draft = None
+        if not self._stepping and self._recording:
+            self._observer.suspend()
+            frame = sys._getframe(1)
+            draft = self._observer.guarded(lambda: self._begin_step(optimizer, frame))
+            if draft is None:
+                self._observer.resume()
+        self._stepping.append((optimizer, draft))
+
+    def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if not self._observer.is_here() or not self._stepping:
+            return
+        while self._stepping:
+            stepping, draft = self._stepping.pop()
+            if stepping is optimizer:
+                break
+        if self._stepping:
+            return  # an inner optimizer: the one around it counts
+        if draft is None:
+            if not self._recording and not self._manual:
+                self._pass(optimizer)
+            return
+        done = draft
+        closure = len(args) > 1 or "closure" in kwargs
+
+        def end() -> None:
+            if closure:
+                self._updates.look_again(optimizer, done)
+            self._updates.end(optimizer, done)
+            self._finish_step(done)
+
+        self._guard(end)
+        self._observer.resume()
+        self._turn()
+
+    def _begin_step(self, optimizer: Optimizer, frame: FrameType) -> Stepped:
+        round = self._round_of_step()
+        self._ledger.look(round)
+        draft = self._updates.begin(optimizer, frame)
+        parameters = (each for group in optimizer.param_groups for each in group["params"])
+        self._ledger.used(parameters, round)
+        return draft
+
+    def _finish_step(self, stepped: Stepped) -> None:
+        """The optimizer has stepped: end the update, and the step where it ends here."""
+        round = self._round_of_step()
+        self._moved.update(stepped.networks)
+        if self._manual:
+            self._stepped.setdefault(round, []).append(stepped)
+            self._log.round = round + 1
+            return
+        decision = self._rounds.update(stepped.key)
+        if decision.closes:
+            self._close(round)
+        if decision.joins:
+            self._store.join(decision.joins, self.networks)
+        self._reopened = self._reopened or decision.reopens
+        self._stepped.setdefault(round, []).append(stepped)
+        self._log.round = round + 1
+        if decision.ends:
+            self._end_step()
+
+    def _round_of_step(self) -> int:
+        """The update of an optimizer that steps now: that of the one before if nothing ran since."""
+        round = self._log.round
+        if self._stepped and not self._happened_since(round):
+            return max(self._stepped)
+        return round
+
+    def _happened_since(self, round: int) -> bool:
+        """Whether a module was called, or the engine ran, in the update that runs now."""
+        if any(run.round >= round for run in self._gradients.runs):
+            return True
+        for draft in reversed(self._log.drafts):
+            if draft.round < round:
+                return False
+            if draft.kind == "module":
+                return True
+        return False
+
+    def _pass(self, optimizer: Optimizer) -> None:
+        """An optimizer has stepped while nothing is recorded."""
+        decision = self._rounds.update(self._updates.key_of(optimizer, sys._getframe(2)))
+        if decision.closes:
+            self._store.skip()
+        if decision.ends and not decision.reopens:
+            self._store.skip()
+        self._turn()
+
+    # -- steps -------------------------------------------------------------------------------
+
+    def _end_step(self) -> None:
+        self._close(None)
+
+    def _close(self, before: int | None) -> None:
+        """End the step with the rounds before `before`, all by default."""
+        drafts = self._log.take(before)
+        runs = self._gradients.take(before)
+        self._tensors.settle(ended=not self._log.drafts and self._is_sure)
+        keys = [round for round in self._stepped if before is None or round < before]
+        stepped = {round: self._stepped.pop(round) for round in keys}
+        draft = StepDraft(drafts, runs, stepped, math.inf if before is None else before - 1)
+        edges, outside = draft.flow.edges()
+        self._edges |= edges
+        self._outside |= outside
+        step = draft.finish(self._store.index, self._ledger)
+        reopened, self._reopened = self._reopened, False
+        self._store.add(step, self.networks, reopened=reopened)
+
+    def _close_last(self, error: BaseException | None) -> None:
+        """The loop has ended, perhaps in the middle of a step."""
+        if error is not None:
+            update = len(self._stepped)
+            self.failure = failures.describe(
+                self._log, error, step=self._store.index, update=update
+            )
+        if self._stepped or error is not None:
+            self._end_step()
+        elif self._log.drafts and self._store.has_last:
+            self._reopened = True  # what came after the last update belongs to its step
+            self._end_step()
+
+    def _turn(self) -> None:
+        """A step may have ended: record the next one, or look away?"""
+        if self._stepped or self._log.drafts or not self._handles:
+            return
+        self.lost = self.lost or self._store.lost
+        if not self._is_sure:
+            return
+        self._guard(lambda: self._store.settle(self.networks))
+        if self._store.is_full:
+            self.stop()
+        elif self._store.wants_next and not self._recording:
+            self._resume()
+        elif not self._store.wants_next and self._recording:
+            self._pause()
+
+    def _resume(self) -> None:
+        self._recording = True
+        self._observer.attach()
+        self._patches.put_on()
+
+    def _pause(self) -> None:
+        self._recording = False
+        self._patches.take_off()
+        self._observer.detach()
+        self._log.take()
+        self._gradients.take()
+        self._tensors.settle()
+        self._updates.forget()
+        self._ledger.forget()
+
+    @property
+    def _is_sure(self) -> bool:
+        """Whether it is known where steps end."""
+        return self._manual or self._rounds.is_settled
+
+    def _is_running(self) -> bool:
+        return self._gradients.is_running
+
+    def _guard(self, work: Any) -> None:
+        self._observer.guarded(work)
+
+    def _note(self, fault: Exception) -> None:
+        self._observer.note(fault)
+
+
+class _Store:
+    """Finished steps on their way to the sink, until it is known which of them are one.
+
+    Args:
+        sink: Where they go at once.
+        every: Keep every so many-th.
+        most: Keep so many at most.
+    """
+
+    def __init__(self, sink: Sink, every: int, most: int | None) -> None:
+        self.index = 0
+        """Of the step that runs now."""
+        self.lost: str | None = None
+        self._sink, self._every, self._most = sink, every, most
+        self._recent: list[Step] = []
+        """The last steps of the sink, as many as may have to be joined."""
+        self._kept = 0
+        self._settled = False
+
+    @property
+    def has_last(self) -> bool:
+        """Whether the step before this one can still be added to."""
+        return bool(self._recent) and self._recent[-1].index == self.index - 1
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further step is wanted."""
+        return self._settled and self._most is not None and self._kept >= self._most
+
+    @property
+    def wants_next(self) -> bool:
+        """Whether the step that begins now is to be kept."""
+        return not self.is_full and self.index % self._every == 0
+
+    def add(self, step: Step, networks: Sequence[Network], *, reopened: bool) -> None:
+        """A step has ended; `reopened`: it is the rest of the one before."""
+        if reopened and self._recent:
+            whole = joined([self._recent[-1], step])
+            self._recent[-1] = whole
+            self._replace(1, [whole], networks)
+            return
+        self.index += 1
+        self._recent.append(step)
+        self._kept += 1
+        try:
+            self._sink.append(step, networks)
+        except Exception as error:
+            self._lose(error)
+        if self._settled:
+            del self._recent[:-1]
+
+    def skip(self) -> None:
+        """A step has ended that was not recorded."""
+        self.index += 1
+        self._recent.clear()
+
+    def join(self, count: int, networks: Sequence[Network]) -> None:
+        """The last `count` steps are one."""
+        if count > len(self._recent):
+            return
+        whole = joined(self._recent[-count:])
+        self._recent[-count:] = [whole]
+        self.index -= count - 1
+        self._kept -= count - 1
+        self._replace(count, [whole], networks)
+
+    def settle(self, networks: Sequence[Network]) -> None:
+        """It is known where steps end: keep of the first ones what was asked for."""
+        if self._settled:
+            return
+        self._settled = True
+        kept = [step for step in self._recent if step.index % self._every == 0][: self._most]
+        if len(kept) < len(self._recent):
+            self._replace(len(self._recent), kept, networks)
+        self._kept = len(kept)
+        last = self._recent[-1:]
+        self._recent = last if last and kept and last[0] is kept[-1] else []
+
+    def _replace(self, count: int, steps: Sequence[Step], networks: Sequence[Network]) -> None:
+        try:
+            self._sink.replace_last(count, steps, networks)
+        except Exception as error:
+            self._lose(error)
+
+    def _lose(self, error: Exception) -> None:
+        if self.lost is None:
+            self.lost = f"from step {self.index - 1} on nothing could be kept: {error}"

@@ -1,0 +1,117 @@
+"""Where a training step ends, told from the order in which optimizers step.
+
+A step is a round of optimizers: it ends before the first update whose optimizer has already
+stepped in it, with another optimizer's step since. An optimizer that runs alone ends a step each
+time; what was cut so before a first round was known is put together again. Names and kinds of
+optimizers play no part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Key = int
+"""Stands for an optimizer, or for several that share an update."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What an update means for the steps, in the order in which it is to be done.
+
+    Attributes:
+        closes: The open step ended before this update.
+        joins: So many of the last ended steps are one step.
+        reopens: The last ended step goes on with this update.
+        ends: The step ends with this update.
+    """
+
+    closes: bool = False
+    joins: int = 0
+    reopens: bool = False
+    ends: bool = False
+
+
+class Rounds:
+    """Decides where steps end; fed with one optimizer after the other."""
+
+    def __init__(self) -> None:
+        self._known: set[Key] = set()
+        self._open: list[Key] = []
+        self._last: list[Key] = []
+        """The step that ended last."""
+        self._alone = 0
+        """Steps cut because only one optimizer was known."""
+        self._tail: tuple[Key, int] | None = None
+        """Which optimizer ends a round, and how often it steps there."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether a whole round has been seen, or one optimizer alone for long."""
+        return self._tail is not None and self._alone == 0 or self._alone > _LONG_ALONE
+
+    def update(self, key: Key) -> Decision:
+        """An optimizer has stepped."""
+        first_time = key not in self._known
+        self._known.add(key)
+        if len(self._known) == 1:
+            self._alone += 1
+            self._last = [key]
+            return Decision(ends=True)
+        if first_time and len(self._known) == 2 and self._alone:
+            # The last step of the first optimizer was the beginning of a round.
+            self._open = [*self._last, key]
+            return Decision(reopens=True)
+        if self._tail is not None and not self._open and self._last[-1:] == [key]:
+            # The round was longer than expected.
+            self._last = [*self._last, key]
+            self._tail = _tail(self._last)
+            return Decision(reopens=True, ends=True)
+        closes = key in self._open and self._open[-1] != key
+        joins = 0
+        if closes:
+            joins = self._close()
+        self._open.append(key)
+        if self._at_end():
+            more = self._close()
+            return Decision(closes=closes, joins=joins or more, ends=True)
+        return Decision(closes=closes, joins=joins)
+
+    def end(self) -> None:
+        """The step has ended, as the user says."""
+        if self._open:
+            self._close()
+
+    def _at_end(self) -> bool:
+        return self._tail is not None and _tail(self._open) == self._tail
+
+    def _close(self) -> int:
+        """End the open step; returns how many ended steps turn out to be one."""
+        first_round = self._tail is None
+        ended, self._last, self._open = self._open, self._open, []
+        self._tail = _tail(ended)
+        if first_round or not self._alone:
+            return 0
+        # The second round tells how many updates belong before the first one's last.
+        leading = _leading(ended)
+        held, self._alone = self._alone - 1, 0
+        more = min(held, leading - 1)
+        return more + 1 if more > 0 else 0
+
+
+_LONG_ALONE = 12
+
+
+def _tail(keys: list[Key]) -> tuple[Key, int]:
+    """The last optimizer, and how often it stepped in a row."""
+    last, count = keys[-1], 0
+    while count < len(keys) and keys[-1 - count] == last:
+        count += 1
+    return last, count
+
+
+def _leading(keys: list[Key]) -> int:
+    """How often the first optimizer stepped in a row."""
+    count = 0
+    while count < len(keys) and keys[count] == keys[0]:
+        count += 1
+    return count

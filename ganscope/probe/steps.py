@@ -1,0 +1,178 @@
+"""From drafts to one finished step, and several steps joined into one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from ganscope.probe.calls import Draft, Label, finished
+from ganscope.probe.flow import Flow, value_of
+from ganscope.probe.gradients import Run
+from ganscope.probe.ledger import Ledger
+from ganscope.probe.updates import Stepped, fetch
+from ganscope.traces import Backward, Call, LedgerEntry, Loss, Step, Update
+
+
+@dataclass(slots=True)
+class StepDraft:
+    """Everything of a step that has ended.
+
+    Attributes:
+        drafts: Its calls.
+        runs: The engine's runs.
+        stepped: What optimizers did, by round.
+        last: Its last round.
+        flow: How the data flowed between the calls.
+    """
+
+    drafts: Sequence[Draft]
+    runs: Sequence[Run]
+    stepped: Mapping[int, Sequence[Stepped]]
+    last: float
+    flow: Flow = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.flow = Flow(self.drafts)
+
+    def finish(self, index: int, ledger: Ledger) -> Step:
+        """The step, immutable; the figures have been settled."""
+        every = [stepped for group in self.stepped.values() for stepped in group]
+        fetch(every, ("scale",))
+        fetch([each for stepped in every for each in stepped.parameters], _NUMBERS)
+        rounds = {round: place for place, round in enumerate(sorted(self.stepped))}
+        runs = {run.ident: place for place, run in enumerate(self.runs)}
+        calls = finished(self.drafts, self._labels(rounds), runs)
+        updates = tuple(
+            self._update(place, round, self.stepped[round], runs)
+            for round, place in rounds.items()
+        )
+        return Step(index, calls, updates, ledger.take(runs, rounds, self.last))
+
+    def _labels(self, rounds: Mapping[int, int]) -> dict[int, Label]:
+        fed = self.flow.fed(self.runs)
+        return {
+            draft.ident: Label(rounds.get(draft.round))
+            if draft.ident in fed
+            else Label(None, "evaluation")
+            for draft in self.drafts
+        }
+
+    def _update(
+        self, place: int, round: int, stepped: Sequence[Stepped], runs: Mapping[int, int]
+    ) -> Update:
+        own = [run for run in self.runs if run.round == round]
+        networks = dict.fromkeys(network for each in stepped for network in each.networks)
+        scales = [float(each.scale) for each in stepped if each.scale is not None]
+        return Update(
+            index=place,
+            optimizers=tuple(each.optimizer for each in stepped),
+            networks=tuple(networks),
+            losses=tuple(
+                loss for run in own if run.kind == "backward" for loss in self._losses(run)
+            ),
+            backwards=tuple(
+                Backward(
+                    runs[run.ident],
+                    run.name,
+                    run.kind,
+                    {network: len(tensors) for network, tensors in run.reached.items()},
+                )
+                for run in own
+            ),
+            gradient_scale=next((scale for scale in scales if scale != 1.0), 1.0),
+            parameters=tuple(each.finish() for every in stepped for each in every.parameters),
+        )
+
+    def _losses(self, run: Run) -> list[Loss]:
+        losses = []
+        for root in run.roots:
+            value = value_of(root)
+            if value is None or root.shape is None or root.shape.numel() != 1:
+                continue
+            maker = self.flow.maker_of(root)
+            call = None if maker is None else maker.ident - self.drafts[0].ident
+            name = run.name or "loss"
+            losses.append(Loss(name, value, call, self.flow.parts_of(root, name)))
+        return losses
+
+
+_NUMBERS = ("weight_norm", "update_norm")
+
+
+def joined(steps: Sequence[Step]) -> Step:
+    """Several steps as one: the first one's index, everything numbered anew."""
+    calls: list[Call] = []
+    updates: list[Update] = []
+    ledger: list[LedgerEntry] = []
+    repeats: dict[str, int] = {}
+    backwards = 0
+    for step in steps:
+        calls += _shifted_calls(step, len(calls), len(updates), backwards, repeats)
+        _settle_left(ledger, own := _shifted_ledger(step, len(updates), backwards))
+        ledger += own
+        runs = sum(len(update.backwards) for update in step.updates)
+        updates += _shifted_updates(step, len(calls) - len(step.calls), len(updates), backwards)
+        backwards += runs
+    return Step(steps[0].index, tuple(calls), tuple(updates), tuple(ledger))
+
+
+def _settle_left(ledger: list[LedgerEntry], following: list[LedgerEntry]) -> None:
+    """What one step left and the next one tells the fate of is a single entry."""
+    for fate in [entry for entry in following if entry.backward < 0]:
+        for place, entry in enumerate(ledger):
+            if entry.fate == "left" and (entry.network, entry.tensors) == (
+                fate.network,
+                fate.tensors,
+            ):
+                ledger[place] = replace(fate, backward=entry.backward)
+                following.remove(fate)
+                break
+
+
+def _shifted_calls(
+    step: Step, first: int, first_update: int, first_run: int, repeats: dict[str, int]
+) -> list[Call]:
+    shifted = []
+    for call in step.calls:
+        nth = repeats[call.path] = repeats.get(call.path, 0) + 1
+        shifted.append(
+            replace(
+                call,
+                id=call.id + first,
+                parent=None if call.parent is None else call.parent + first,
+                update=None if call.update is None else call.update + first_update,
+                nth=nth,
+                gradients=tuple(
+                    replace(each, backward=each.backward + first_run) for each in call.gradients
+                ),
+            )
+        )
+    return shifted
+
+
+def _shifted_updates(
+    step: Step, first_call: int, first_update: int, first_run: int
+) -> list[Update]:
+    return [
+        replace(
+            update,
+            index=update.index + first_update,
+            losses=tuple(
+                replace(loss, call=None if loss.call is None else loss.call + first_call)
+                for loss in update.losses
+            ),
+            backwards=tuple(replace(each, id=each.id + first_run) for each in update.backwards),
+        )
+        for update in step.updates
+    ]
+
+
+def _shifted_ledger(step: Step, first_update: int, first_run: int) -> list[LedgerEntry]:
+    return [
+        replace(
+            entry,
+            backward=entry.backward + first_run if entry.backward >= 0 else entry.backward,
+            update=None if entry.update is None else entry.update + first_update,
+        )
+        for entry in step.ledger
+    ]

@@ -1,0 +1,125 @@
+"""What torch gives no hook for in a training loop, patched for the time of a recorded step.
+
+``torch.autograd._engine_run_backward``
+    Every run of the backward engine goes through it: ``loss.backward()``,
+    ``torch.autograd.backward`` and ``torch.autograd.grad``, however they were imported.
+
+``torch.amp.GradScaler.step``
+    On an overflow it steps no optimizer, and the update ends all the same.
+
+``_BaseDataLoaderIter.__next__``
+    A batch is thousands of operations, and transforms are modules: none of them is a network's.
+
+Each passes its arguments, result and exception through, and is put back when the step has ended.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Protocol
+
+import torch
+from torch.amp import grad_scaler
+from torch.utils.data import dataloader
+
+
+class Listener(Protocol):
+    """Who is told."""
+
+    def begin_backward(self, roots: Any, kind: str, inputs: Any, frame: FrameType) -> Any:
+        """The engine is about to run; returns what `end_backward` is to be given, or None."""
+
+    def end_backward(self, run: Any) -> None:
+        """It has run."""
+
+    def begin_loading(self) -> bool:
+        """A loader is about to give a batch; returns whether to call `end_loading`."""
+
+    def end_loading(self) -> None:
+        """The batch is there."""
+
+    def scaled(self, optimizer: Any, scale: Any, *, stepped: bool, frame: FrameType) -> None:
+        """A GradScaler has stepped an optimizer, or left the step out."""
+
+
+class TrainingPatches:
+    """The patches, on or off.
+
+    Args:
+        listener: Who is told.
+    """
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._originals: list[tuple[Any, str, Any]] = []
+
+    def put_on(self) -> None:
+        """Patch."""
+        if self._originals:
+            return
+        self._patch(torch.autograd, "_engine_run_backward", self._engine)
+        self._patch(grad_scaler.GradScaler, "step", self._scaler_step)
+        self._patch(dataloader._BaseDataLoaderIter, "__next__", self._next_batch)
+
+    def take_off(self) -> None:
+        """Put everything back as it was."""
+        originals, self._originals = self._originals, []
+        for owner, name, original in originals:
+            setattr(owner, name, original)
+
+    def _patch(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
+        original = getattr(owner, name, None)
+        if original is not None:
+            self._originals.append((owner, name, original))
+            setattr(owner, name, make(original))
+
+    def _engine(self, original: Any) -> Any:
+        listener = self._listener
+
+        def _engine_run_backward(t_outputs: Any, *args: Any, **kwargs: Any) -> Any:
+            kind = "backward" if kwargs.get("accumulate_grad") else "grad"
+            inputs = args[3] if len(args) > 3 else ()
+            run = listener.begin_backward(t_outputs, kind, inputs, sys._getframe(1))
+            if run is None:
+                return original(t_outputs, *args, **kwargs)
+            try:
+                return original(t_outputs, *args, **kwargs)
+            finally:
+                listener.end_backward(run)
+
+        return _engine_run_backward
+
+    def _scaler_step(self, original: Any) -> Any:
+        listener = self._listener
+
+        def step(self: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
+            if not self.is_enabled():
+                return original(self, optimizer, *args, **kwargs)
+            scale = self._scale
+            if isinstance(scale, torch.Tensor):
+                scale = float(scale) if scale.is_cpu else scale.detach().clone()
+            steps = []
+            handle = optimizer.register_step_pre_hook(lambda *_: steps.append(1))
+            try:
+                result = original(self, optimizer, *args, **kwargs)
+            finally:
+                handle.remove()
+            listener.scaled(optimizer, scale, stepped=bool(steps), frame=sys._getframe(1))
+            return result
+
+        return step
+
+    def _next_batch(self, original: Any) -> Any:
+        listener = self._listener
+
+        def __next__(self: Any) -> Any:  # noqa: N807
+            if not listener.begin_loading():
+                return original(self)
+            try:
+                return original(self)
+            finally:
+                listener.end_loading()
+
+        return __next__
