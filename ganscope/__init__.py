@@ -13,15 +13,17 @@ from ganscope.version import VERSION
 if TYPE_CHECKING:
     from ganscope.api import trace
     from ganscope.errors import GanscopeError
+    from ganscope.records import load
     from ganscope.traces import Trace
 
 __version__ = VERSION
 
-__all__ = ["GanscopeError", "Trace", "__version__", "trace"]
+__all__ = ["GanscopeError", "Trace", "__version__", "load", "trace"]
 
 _HOMES = {
     "trace": "ganscope.api",
     "Trace": "ganscope.records",
+    "load": "ganscope.records",
     "GanscopeError": "ganscope.errors",
 }
 

@@ -6,7 +6,8 @@ GanscopeError                      exit code 1
 │   ├── InputError                               an input specification, a batch size, a device
 │   ├── DataError                                real images that are missing or unreadable
 │   ├── WeightsError                             weights that are missing, unsafe or do not fit
-│   └── OutputError                              a file that cannot or must not be written
+│   ├── OutputError                              a file that cannot or must not be written
+│   └── TraceFileError                           a file that is no trace, damaged or too new
 ├── TraceFormatError                             data that is no trace of ours
 └── ObserverError                                two observers at once
 
@@ -49,6 +50,10 @@ class WeightsError(UsageError):
 
 class OutputError(UsageError):
     """A file that cannot be written, or that must not be overwritten."""
+
+
+class TraceFileError(UsageError):
+    """A file that holds no trace, is damaged or was recorded by a newer ganscope."""
 
 
 class TraceFormatError(GanscopeError):

@@ -10,7 +10,7 @@ import base64
 import binascii
 import math
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -29,12 +29,12 @@ def to_plain(value: Any) -> Any:
         return value if math.isfinite(value) else repr(value)
     if value is None or kind in (int, str, bool):
         return value
-    if kind is tuple:
-        return [to_plain(item) for item in value]
     if kind is bytes:
         return base64.b64encode(value).decode("ascii")
     if isinstance(value, Mapping):
         return {str(key): to_plain(item) for key, item in value.items()}
+    if kind is tuple or isinstance(value, Sequence):
+        return [to_plain(item) for item in value]
     noun: Any = kind
     return {name: to_plain(getattr(value, name)) for name in _readers(noun)}
 
@@ -46,6 +46,20 @@ def from_plain(noun: type[T], data: Any) -> T:
         TraceFormatError: A key is missing or a value has the wrong type.
     """
     return _read(noun, data, noun.__name__.lower())  # type: ignore[no-any-return]
+
+
+def read(annotation: Any, data: Any, where: str) -> Any:
+    """What `annotation` says, from its plain form.
+
+    Args:
+        annotation: A noun, a scalar, a union of them, or a tuple, sequence or mapping of those.
+        data: The plain form.
+        where: What the data is called in the message.
+
+    Raises:
+        TraceFormatError: A key is missing or a value has the wrong type.
+    """
+    return _read(annotation, data, where)
 
 
 def require(data: Any, schema: str) -> None:
@@ -83,17 +97,29 @@ def _read(annotation: Any, data: Any, where: str) -> Any:
     origin = get_origin(annotation)
     if origin in (Union, types.UnionType):
         return _read_union(get_args(annotation), data, where)
-    if origin is tuple:
+    if origin in (tuple, Sequence):
         if not isinstance(data, list | tuple):
             raise _mismatch("a list", data, where)
-        item = get_args(annotation)[0]
-        return tuple(_read(item, value, f"{where}[{i}]") for i, value in enumerate(data))
+        return _read_items(get_args(annotation), data, where)
     if origin is not None and issubclass(origin, Mapping):
         if not isinstance(data, Mapping):
             raise _mismatch("an object", data, where)
         item = get_args(annotation)[1]
         return {key: _read(item, value, f"{where}.{key}") for key, value in data.items()}
     return _SCALARS[annotation](data, where)
+
+
+def _read_items(items: tuple[Any, ...], data: Sequence[Any], where: str) -> tuple[Any, ...]:
+    if len(items) == 1 or items[-1] is Ellipsis:
+        items = items[:1] * len(data)
+    elif len(items) != len(data):
+        raise TraceFormatError(
+            f"{_one_line(where)} should have {len(items)} entries, and has {len(data)}"
+        )
+    return tuple(
+        _read(item, value, f"{where}[{i}]")
+        for i, (item, value) in enumerate(zip(items, data, strict=True))
+    )
 
 
 def _read_noun(noun: Any, data: Any, where: str) -> Any:

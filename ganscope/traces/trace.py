@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -116,14 +116,15 @@ class Trace:
     Attributes:
         meta: Versions, seed, device, how complete it is.
         networks: The networks seen.
-        steps: The steps seen; a standalone forward is one step.
+        steps: The steps seen; a standalone forward is one step. Those of a file are read one
+            by one when they are asked for; see `RecordedSteps`.
         failure: Where the forward failed, if it did.
         findings: What checks said of it.
     """
 
     meta: Meta
     networks: tuple[Network, ...]
-    steps: tuple[Step, ...]
+    steps: Sequence[Step]
     failure: Failure | None = None
     findings: tuple[Finding, ...] = ()
 
@@ -148,9 +149,11 @@ class Trace:
 
     def __repr__(self) -> str:
         names = ", ".join(network.name for network in self.networks) or "nothing"
-        calls = sum(len(step.calls) for step in self.steps)
         failed = ", failed" if self.failure else ""
-        return f"<Trace of {names}: {calls} calls in {len(self.steps)} step(s){failed}>"
+        steps = f"{len(self.steps)} step(s)"
+        if isinstance(self.steps, tuple):  # those of a file may be many, and are not all read
+            steps = f"{sum(len(step.calls) for step in self.steps)} calls in {steps}"
+        return f"<Trace of {names}: {steps}{failed}>"
 
     def _repr_html_(self) -> str | None:
         return self.presenter.html(self) if self.presenter else None

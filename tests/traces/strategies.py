@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -39,8 +39,24 @@ def of(annotation: Any) -> st.SearchStrategy[Any]:
     origin = get_origin(annotation)
     if origin in (Union, types.UnionType):
         return st.one_of([of(choice) for choice in get_args(annotation)])
-    if origin is tuple:
+    if origin in (tuple, Sequence):
         return st.lists(of(get_args(annotation)[0]), max_size=2).map(tuple)
     if origin is not None and issubclass(origin, Mapping):
         return st.dictionaries(st.text(max_size=6), of(get_args(annotation)[1]), max_size=2)
     return _SCALARS[annotation]
+
+
+def alike(left: Any, right: Any) -> bool:
+    """Equal in type and value, where NaN is NaN and -0.0 is not 0.0."""
+    if isinstance(left, Mapping):
+        return left.keys() == right.keys() and all(alike(left[key], right[key]) for key in left)
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, float):
+        return repr(left) == repr(right)  # tells -0.0 from 0.0, and NaN from numbers alone
+    if isinstance(left, tuple):
+        return len(left) == len(right) and all(map(alike, left, right))
+    if is_dataclass(left):
+        names = [field.name for field in fields(left)]
+        return all(alike(getattr(left, name), getattr(right, name)) for name in names)
+    return bool(left == right)

@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, get_args, get_type_hints
 
 import pytest
@@ -37,25 +37,9 @@ from ganscope.traces import (
     Trace,
     Update,
 )
-from tests.traces.strategies import NOUNS, of
+from tests.traces.strategies import NOUNS, alike, of
 
 # -- any trace ---------------------------------------------------------------------------------
-
-
-def _alike(left: Any, right: Any) -> bool:
-    """Equal in type and value, where NaN is NaN and -0.0 is not 0.0."""
-    if isinstance(left, Mapping):
-        return left.keys() == right.keys() and all(_alike(left[key], right[key]) for key in left)
-    if type(left) is not type(right):
-        return False
-    if isinstance(left, float):
-        return repr(left) == repr(right)  # tells -0.0 from 0.0, and NaN from numbers alone
-    if isinstance(left, tuple):
-        return len(left) == len(right) and all(map(_alike, left, right))
-    if dataclasses.is_dataclass(left):
-        names = [field.name for field in dataclasses.fields(left)]
-        return all(_alike(getattr(left, name), getattr(right, name)) for name in names)
-    return bool(left == right)
 
 
 def _there_and_back(trace: Trace) -> Trace:
@@ -67,7 +51,7 @@ def _there_and_back(trace: Trace) -> Trace:
 )
 @given(of(Trace))
 def test_any_trace_comes_back_as_it_was(trace: Trace) -> None:
-    assert _alike(_there_and_back(trace), trace)
+    assert alike(_there_and_back(trace), trace)
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
@@ -79,7 +63,7 @@ def test_any_tensor_record_comes_back_as_it_was(record: TensorRecord) -> None:
         0, None, None, "training", "op", "net", "net/x", "x", 1, (record,), (record,), 0, None, site
     )
     trace = Trace(META, (network,), (Step(0, (around,)),))
-    assert _alike(_there_and_back(trace), trace)
+    assert alike(_there_and_back(trace), trace)
 
 
 def test_odd_values_come_back() -> None:
@@ -90,7 +74,7 @@ def test_odd_values_come_back() -> None:
         steps=(dataclasses.replace(STEP, calls=(dataclasses.replace(CALL, inputs=(record,)),)),),
     )
     back = _there_and_back(trace).steps[0].calls[0].inputs[0]
-    assert _alike(back.preview, odd)
+    assert alike(back.preview, odd)
     assert back.name == record.name
 
 
@@ -455,7 +439,7 @@ def test_keys_of_a_later_version_are_passed_over() -> None:
         inside = _at(data, way)
         if isinstance(inside, dict) and way[-1:] not in (("reached",), ("evidence",)):
             inside["of_a_later_version"] = {"any": ["thing"]}
-    assert _alike(Trace.from_dict(data), Trace.from_dict(PLAIN))
+    assert alike(Trace.from_dict(data), Trace.from_dict(PLAIN))
 
 
 # -- the nouns ----------------------------------------------------------------------------------

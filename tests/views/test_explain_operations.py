@@ -225,12 +225,14 @@ def test_batch_norm_says_whose_mean_it_takes() -> None:
 
 
 def test_dropout_tells_what_it_zeroed_from_what_was_zero_before() -> None:
+    torch.manual_seed(0)
     both = Does(lambda self, x: self.drop(self.relu(x)), relu=nn.ReLU(), drop=nn.Dropout(0.25))
     x = numbers(200, 500)
     text = explained(both, x)["drop"]
     assert "Sets values to 0 at random with probability 0.25 and scales the others up" in text
     assert "(times 1.33) (train mode; in eval mode it passes everything on)" in text
-    assert "50% of the values were 0 before; of the others it set 25% to 0, so 62% are 0" in text
+    told = "50% of the values were 0 before; of the others it set 25% to 0, so 6[23]% are 0"
+    assert re.search(told, text)
     assert explained(both.eval(), x)["drop"] == "Passes everything on as it is (eval mode)."
     alone = explained(Does(lambda self, x: self.drop(x), drop=nn.Dropout2d(0.5)), MAPS)["drop"]
     assert "Sets whole maps to 0" in alone
