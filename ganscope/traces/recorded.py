@@ -70,12 +70,7 @@ class RecordedSteps(Sequence[Step]):
         Raises:
             UsageError: It was not recorded.
         """
-        numbers = self.indices
-        try:
-            place = numbers.index(index)
-        except ValueError:
-            raise UsageError(no_such_step(index, numbers)) from None
-        return self[place]
+        return step_by_index(self, index)
 
     def __len__(self) -> int:
         return len(self._numbers) if self._places is None else len(self._places)
@@ -171,6 +166,25 @@ class RecordedSteps(Sequence[Step]):
             expected += 1
         if closed and steps != expected:
             raise ValueError(f"it had {steps} steps and has {expected}")
+
+
+def indices_of(steps: Sequence[Step]) -> Sequence[int]:
+    """The `index` of every step, without reading those of a file."""
+    return steps.indices if isinstance(steps, RecordedSteps) else [step.index for step in steps]
+
+
+def step_by_index(steps: Sequence[Step], index: int) -> Step:
+    """The step with this `index`, among those of a file or any others.
+
+    Raises:
+        UsageError: There is none; the message names those there are.
+    """
+    numbers = indices_of(steps)
+    try:
+        place = numbers.index(index)
+    except ValueError:
+        raise UsageError(no_such_step(index, numbers)) from None
+    return steps[place]
 
 
 def no_such_step(index: int, numbers: Sequence[int]) -> str:
