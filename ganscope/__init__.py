@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any
 from ganscope.version import VERSION
 
 if TYPE_CHECKING:
-    from ganscope.api import trace
+    from ganscope.api import record, trace
     from ganscope.errors import GanscopeError
     from ganscope.records import load
     from ganscope.traces import Trace
 
 __version__ = VERSION
 
-__all__ = ["GanscopeError", "Trace", "__version__", "load", "trace"]
+__all__ = ["GanscopeError", "Trace", "__version__", "load", "record", "trace"]
 
 _HOMES = {
     "trace": "ganscope.api",
+    "record": "ganscope.api",
     "Trace": "ganscope.records",
     "load": "ganscope.records",
     "GanscopeError": "ganscope.errors",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -10,6 +11,7 @@ from torch import nn
 from ganscope.errors import InputError
 from ganscope.probe import names
 from ganscope.probe.model import Conditions, Mode, observe
+from ganscope.probe.recording import Recording
 from ganscope.records import Trace
 from ganscope.subjects.inference import infer
 
@@ -59,3 +61,36 @@ def trace(
     conditions = Conditions(mode=mode, grad=grad, seed=seed, samples=samples, notes=notes)
     result, _ = observe(model, inputs, keyword_inputs, name=name, conditions=conditions)
     return result
+
+
+def record(
+    path: str | Path | None = None,
+    *,
+    every: int = 1,
+    steps: int | None = None,
+    samples: bool = False,
+    force: bool = False,
+) -> Recording:
+    """Record the training loop that runs inside ``with ganscope.record("run.gscope"):``.
+
+    Any loop: networks, optimizers and losses are called what they are called there, and steps
+    are told from the order in which optimizers step.
+
+    Args:
+        path: The file to write; None keeps the recording in a temporary file.
+        every: Record every so many-th step, the first one included. Between recorded steps
+            nothing stays hooked that costs time.
+        steps: Stop after so many recorded steps; the loop goes on unobserved.
+        samples: Whether to keep some real values of each tensor for the pictures.
+        force: Whether to replace a file that is there.
+
+    Returns:
+        A context manager. Its `trace` holds what was recorded so far; its `next_step()` says
+        where a step ends, for loops in which that cannot be told from outside.
+
+    Raises:
+        InputError: `every` or `steps` is no positive number.
+        OutputError: The file exists and `force` is not given, or it cannot be written.
+        ObserverError: On entry, if another observer is at work.
+    """
+    return Recording(path, every=every, steps=steps, samples=samples, force=force)

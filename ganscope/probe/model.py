@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import copy
 import gc
-import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Literal
 
@@ -17,13 +15,11 @@ from torch import nn
 
 from ganscope.probe import modules, patches
 from ganscope.probe.calls import CallLog
+from ganscope.probe.circumstances import meta
 from ganscope.probe.observer import Observer
 from ganscope.probe.state import ModelState, RandomState
 from ganscope.probe.tensors import TensorObserver
-from ganscope.traces import Meta, Network, Step, Trace, Update
-from ganscope.version import VERSION
-
-_PYTHON = platform.python_version()
+from ganscope.traces import Network, Step, Trace, Update
 
 Mode = Literal["train", "eval"]
 
@@ -108,9 +104,16 @@ def observe(
         lost, changed = model_state.restore()
     notes = (*conditions.notes, *_notes(observer), *lost, *(() if copied else changed))
     complete = not (observer.faults or observer.elsewhere or lost)
-    meta = _meta(_device_of(inner), conditions, notes, mode, complete=complete)
+    head = meta(
+        conditions.command,
+        device=_device_of(inner),
+        seed=conditions.seed,
+        mode=mode,
+        notes=notes,
+        complete=complete,
+    )
     step = Step(0, calls, (Update(0),))
-    return Trace(meta, (network_noun,), (step,), failure), error
+    return Trace(head, (network_noun,), (step,), failure), error
 
 
 def _copied(model: nn.Module) -> tuple[nn.Module, bool]:
@@ -179,26 +182,3 @@ def _device_of(parts: modules.Parts) -> str:
             if tensor is not None:
                 return "cpu" if tensor.is_cpu else str(tensor.device)
     return "cpu"
-
-
-def _meta(
-    device: str,
-    conditions: Conditions,
-    notes: tuple[str, ...],
-    mode: str,
-    *,
-    complete: bool,
-) -> Meta:
-    return Meta(
-        ganscope=VERSION,
-        torch=str(torch.__version__),
-        python=_PYTHON,
-        seed=conditions.seed,
-        device=device,
-        threads=torch.get_num_threads(),
-        command=conditions.command,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        completeness="complete" if complete else "partial",
-        notes=notes,
-        mode=mode,
-    )

@@ -43,8 +43,7 @@ class StepDraft:
         runs = {run.ident: place for place, run in enumerate(self.runs)}
         calls = finished(self.drafts, self._labels(rounds), runs)
         updates = tuple(
-            self._update(place, round, self.stepped[round], runs)
-            for round, place in rounds.items()
+            self._update(place, round, self.stepped[round], runs) for round, place in rounds.items()
         )
         return Step(index, calls, updates, ledger.take(runs, rounds, self.last))
 

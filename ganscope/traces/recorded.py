@@ -72,6 +72,10 @@ class RecordedSteps(Sequence[Step]):
         """
         return step_by_index(self, index)
 
+    def keep(self, owner: object) -> None:
+        """Keep `owner` (a temporary folder) alive for as long as a step can be read."""
+        self._source.owner = owner
+
     def __len__(self) -> int:
         return len(self._numbers) if self._places is None else len(self._places)
 

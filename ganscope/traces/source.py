@@ -46,6 +46,8 @@ class Source:
         self.path = path.absolute()
         self.token: bytes | None = None
         """Which recording this is; another may take its place on disk."""
+        self.owner: object = None
+        """Kept alive with this: a temporary folder that holds the file."""
         self._kept: sqlite3.Connection | None = None
 
     @contextmanager

@@ -1,0 +1,132 @@
+"""A recording of a training loop: the recorder, and the file that it writes."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from types import TracebackType
+
+from ganscope.errors import InputError, UsageError
+from ganscope.probe.circumstances import meta
+from ganscope.probe.recorder import Recorder
+from ganscope.traces import Meta, Trace
+from ganscope.traces.file import TraceWriter, open_trace
+
+
+class Recording:
+    """Watches everything that runs inside its ``with`` block, whoever wrote the loop.
+
+    The loop is not changed by it: weights, losses, buffers and random state are bit for bit what
+    they would be without. A fault of the recording's own, a full disk included, becomes a
+    warning and a note; the loop goes on.
+
+    Args:
+        path: Where to write; None keeps it in a temporary file that goes when nothing refers to
+            the recording or its trace any more.
+        every: Record every so many-th step, the first one included.
+        steps: Stop after so many recorded steps; None records until the block ends.
+        samples: Whether to keep some real values of each tensor for the pictures.
+        force: Whether to replace a file that is there.
+        command: What takes the recording.
+        seed: The seed that the loop was given, where that is known.
+
+    Raises:
+        InputError: `every` or `steps` is no positive number.
+        OutputError: The file exists and `force` is not given, or it cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: str | Path | None = None,
+        *,
+        every: int = 1,
+        steps: int | None = None,
+        samples: bool = False,
+        force: bool = False,
+        command: str = "ganscope.record",
+        seed: int | None = None,
+    ) -> None:
+        for name, number in (("every", every), ("steps", steps)):
+            if number is not None and (not isinstance(number, int) or number < 1):
+                raise InputError(f"{name} is a number of steps, at least 1, not {number!r}")
+        self._folder = tempfile.TemporaryDirectory(prefix="ganscope-") if path is None else None
+        self.path = Path(path) if path is not None else Path(self._temporary, "run.gscope")
+        self._command, self._seed = command, seed
+        self._writer = TraceWriter(self.path, meta(command, seed=seed), force=force)
+        self._created: str | None = None
+        self._recorder = Recorder(self._writer, every=every, steps=steps, samples=samples)
+        self._trace: Trace | None = None
+        self._state = "new"
+
+    def __enter__(self) -> Recording:
+        if self._state != "new":
+            raise UsageError("a recording runs once; call ganscope.record() again for another")
+        self._recorder.start()
+        self._state = "running"
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._recorder.stop(error)
+        self._state = "ended"
+        try:
+            self._writer.close(self._meta(), self._recorder.networks, self._recorder.failure)
+        except Exception as fault:
+            self._recorder.lost = self._recorder.lost or f"the recording was not closed: {fault}"
+        _warn(self._recorder.notes if not self._recorder.is_complete else ())
+
+    @property
+    def trace(self) -> Trace:
+        """What was recorded so far; each step is read when it is asked for."""
+        if self._trace is None or self._state == "running":
+            trace = open_trace(self.path)
+            if self._folder is not None:
+                trace.steps.keep(self._folder)  # type: ignore[attr-defined]
+            if self._state != "ended":
+                return trace
+            self._trace = trace
+        return self._trace
+
+    def next_step(self) -> None:
+        """Say that a step ends here; once said, only this ends steps."""
+        if self._state == "running":
+            self._recorder.next_step()
+
+    @property
+    def _temporary(self) -> str:
+        assert self._folder is not None
+        return self._folder.name
+
+    def _meta(self) -> Meta:
+        recorder = self._recorder
+        return meta(
+            self._command,
+            device=recorder.device,
+            seed=self._seed,
+            notes=recorder.notes,
+            complete=recorder.is_complete,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Recording {self._state}: {self.path.name}>"
+
+    def _repr_html_(self) -> str | None:
+        """The last step, as a notebook shows it."""
+        return self.trace._repr_html_() if self._state == "ended" else None
+
+
+def _warn(notes: tuple[str, ...]) -> None:
+    """One warning of what was lost; never an exception into the user's loop."""
+    if not notes:
+        return
+    text = "the recording is not complete: " + "; ".join(notes)
+    try:
+        warnings.warn(text, RuntimeWarning, stacklevel=3)
+    except Exception:  # warnings are errors here
+        print(f"ganscope: {text}", file=sys.stderr)
