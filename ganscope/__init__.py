@@ -13,18 +13,19 @@ from ganscope.version import VERSION
 if TYPE_CHECKING:
     from ganscope.api import record, trace
     from ganscope.errors import GanscopeError
-    from ganscope.records import load
+    from ganscope.records import diff, load
     from ganscope.traces import Trace
 
 __version__ = VERSION
 
-__all__ = ["GanscopeError", "Trace", "__version__", "load", "record", "trace"]
+__all__ = ["GanscopeError", "Trace", "__version__", "diff", "load", "record", "trace"]
 
 _HOMES = {
     "trace": "ganscope.api",
     "record": "ganscope.api",
     "Trace": "ganscope.records",
     "load": "ganscope.records",
+    "diff": "ganscope.records",
     "GanscopeError": "ganscope.errors",
 }
 

@@ -13,6 +13,7 @@ from typing import Any
 import typer
 
 from ganscope.cli.command import Command, Verbs
+from ganscope.cli.diff import diff
 from ganscope.cli.models import models
 from ganscope.cli.summary import summary
 from ganscope.cli.trace import trace
@@ -32,7 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-VERBS = (trace, summary, models)
+VERBS = (trace, diff, summary, models)
 
 for _verb in VERBS:
     app.command(_verb.__name__, cls=Command)(_verb)

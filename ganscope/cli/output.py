@@ -28,7 +28,7 @@ _BY_ENDING = {
     ".txt": "table",
     "": "table",
 }
-_FILE_WIDTH = 180
+FILE_WIDTH = 180
 """A file has no edge: every column fits into this."""
 
 
@@ -131,7 +131,7 @@ def show(trace: Trace, name: str, options: ViewOptions, output: Path | None) -> 
     from ganscope import views
 
     if output is not None:
-        options = replace(options, width=options.width or _FILE_WIDTH)
+        options = replace(options, width=options.width or FILE_WIDTH)
         text = views.to_text(trace, options, name=name)
         write_text(output, text if text.endswith("\n") else text + "\n")
         return
@@ -139,7 +139,7 @@ def show(trace: Trace, name: str, options: ViewOptions, output: Path | None) -> 
     if isinstance(shown, str):
         write_to_screen(shown, name)
         return
-    print_rich(shown, options.width or (None if _has_width() else _FILE_WIDTH))
+    print_rich(shown, options.width or screen_width())
 
 
 def print_rich(shown: RenderableType, width: int | None) -> None:
@@ -149,8 +149,9 @@ def print_rich(shown: RenderableType, width: int | None) -> None:
     Console(width=width, highlight=False).print(shown, soft_wrap=True)
 
 
-def _has_width() -> bool:
-    return sys.stdout.isatty() or "COLUMNS" in os.environ
+def screen_width() -> int | None:
+    """None where the terminal knows its own width, else that of a file."""
+    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else FILE_WIDTH
 
 
 def write_to_screen(text: str, name: str) -> None:

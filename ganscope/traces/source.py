@@ -43,6 +43,8 @@ class Source:
     """
 
     def __init__(self, path: Path) -> None:
+        self.name = path
+        """As it was given, for messages."""
         self.path = path.absolute()
         self.token: bytes | None = None
         """Which recording this is; another may take its place on disk."""
@@ -77,7 +79,7 @@ class Source:
 
     def refuse(self, text: str) -> TraceFileError:
         """An error about this file."""
-        return TraceFileError(f"{self.path} {text}")
+        return TraceFileError(f"{self.name} {text}")
 
     def _damaged(self, what: str, error: BaseException) -> TraceFileError:
         detail = " ".join(str(error).split())[:120] or type(error).__name__
@@ -95,26 +97,34 @@ class Source:
     def _open(self) -> sqlite3.Connection:
         self._require_file()
         log = self.path.with_name(self.path.name + "-wal")
-        logged = _size(log) > 0
-        # Without a log nothing changes under way, and so nothing need be locked or made beside it.
-        connection = None
+        logged = log.exists()
         try:
-            connection = database.open_to_read(self.path, immutable=not logged)
+            # Without a log nothing changes under way, and nothing need be locked. With one there
+            # may be a writer, perhaps in this very process, whose own locks would go with ours
+            # if we opened the file past SQLite's bookkeeping.
+            return self._connect(immutable=not logged)
+        except sqlite3.DatabaseError as error:
+            if not (logged and _is_unopened(error)):
+                raise self._unopened(error) from None
+        if _size(log) == 0:  # a log that was folded in, in a folder that cannot be written
+            return self._connect(immutable=True)
+        raise self.refuse(
+            f"was not closed, and the log {log.name} beside it can only be read where its folder "
+            "can be written; copy both to a folder of yours"
+        )
+
+    def _connect(self, *, immutable: bool) -> sqlite3.Connection:
+        connection = database.open_to_read(self.path, immutable=immutable)
+        try:
             self._require_recording(connection)
             closed, token = self._identity(connection)
-        except sqlite3.DatabaseError as error:
-            if connection is not None:
-                connection.close()
-            raise self._unopened(error, logged=logged) from None
+            if self.token not in (None, token):
+                raise self.refuse("has been replaced by another recording; open it again")
         except BaseException:
-            if connection is not None:
-                connection.close()
-            raise
-        if self.token not in (None, token):
             connection.close()
-            raise self.refuse("has been replaced by another recording; open it again")
+            raise
         self.token = token
-        if closed and not logged:
+        if closed and immutable:
             self._kept = connection
             weakref.finalize(self, connection.close)
         return connection
@@ -157,16 +167,14 @@ class Source:
             raise self.refuse("is damaged (no head); copy it again, or record anew")
         return bool(row[0]), row[1]
 
-    def _unopened(self, error: sqlite3.DatabaseError, *, logged: bool) -> TraceFileError:
-        text = str(error)
-        if "not a database" in text:
+    def _unopened(self, error: sqlite3.DatabaseError) -> TraceFileError:
+        if "not a database" in str(error):
             return self.refuse(f"is no recording of ganscope: it is {describe(self.path)}")
-        if logged and ("unable to open" in text or "readonly" in text):
-            return self.refuse(
-                f"was not closed, and the log {self.path.name}-wal beside it can only be read "
-                "where its folder can be written; copy both to a folder of yours"
-            )
         return self._damaged("", error)
+
+
+def _is_unopened(error: sqlite3.DatabaseError) -> bool:
+    return "unable to open" in str(error) or "readonly" in str(error)
 
 
 def _size(path: Path) -> int:

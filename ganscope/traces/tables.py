@@ -69,25 +69,41 @@ def _name(column: str) -> str:
     return f"(SELECT text FROM names WHERE names.id = l.{column}) AS {column}"
 
 
-_VIEWS = (
-    """CREATE VIEW steps AS
-SELECT s.step, l.calls, l.updates FROM step_list AS s JOIN layouts AS l ON l.id = s.layout""",
-    f"""CREATE VIEW calls AS
-SELECT s.step, l.id, l.parent, l.update_index, {_name("purpose")}, {_name("kind")},
+VIEWS = {
+    "steps": """SELECT s.step, l.calls, l.updates
+FROM step_list AS s JOIN layouts AS l ON l.id = s.layout""",
+    "calls": f"""SELECT s.step, l.id, l.parent, l.update_index, {_name("purpose")}, {_name("kind")},
 {_name("network")}, {_name("path")}, {_name("type")}, l.nth, l.parameters,
 {_name("output_shape")}, f.output_mean, f.output_std, f.gradient_norm
 {_JOIN.format(figures="call_figures", layout="layout_calls")}""",
-    f"""CREATE VIEW parameter_updates AS
-SELECT s.step, l.update_index, {_name("name")}, {_name("optimizer")}, {_name("shape")},
-f.gradient_norm, f.weight_norm, f.update_norm,
+    "parameter_updates": f"""SELECT s.step, l.update_index, {_name("name")}, {_name("optimizer")},
+{_name("shape")}, f.gradient_norm, f.weight_norm, f.update_norm,
 coalesce(f.update_ratio, f.update_norm / f.weight_norm) AS update_ratio
 {_JOIN.format(figures="parameter_figures", layout="layout_parameters")}""",
-    f"""CREATE VIEW losses AS
-SELECT s.step, l.update_index, {_name("name")}, f.value
+    "losses": f"""SELECT s.step, l.update_index, {_name("name")}, f.value
 {_JOIN.format(figures="loss_figures", layout="layout_losses")}""",
-)
+}
+"""What each view selects, from tables alone."""
 
-SCHEMA = (*_TABLES, *_VIEWS)
+COLUMNS = {
+    "steps": ("step", "calls", "updates"),
+    "calls": (
+        "step", "id", "parent", "update_index", "purpose", "kind", "network", "path", "type",
+        "nth", "parameters", "output_shape", "output_mean", "output_std", "gradient_norm",
+    ),
+    "parameter_updates": (
+        "step", "update_index", "name", "optimizer", "shape", "gradient_norm", "weight_norm",
+        "update_norm", "update_ratio",
+    ),
+    "losses": ("step", "update_index", "name", "value"),
+}  # fmt: skip
+"""The columns of each view."""
+TEXTS = frozenset(
+    ("purpose", "kind", "network", "path", "type", "output_shape", "name", "optimizer", "shape")
+)
+"""Columns that hold text; all others hold numbers."""
+
+SCHEMA = (*_TABLES, *(f"CREATE VIEW {name} AS\n{select}" for name, select in VIEWS.items()))
 """Every statement that makes a recording, in order."""
 
 OF_STEPS = ("step_list", "step_data")

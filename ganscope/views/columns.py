@@ -6,44 +6,16 @@ takes the last. What machines get is named in `fields` and keeps full precision.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterable
 
 from ganscope.traces import TensorRecord, TensorStats
 from ganscope.views import forms, style
-from ganscope.views.forms import Cells, Form, each
+from ganscope.views.fitting import Column as AnyColumn
+from ganscope.views.fitting import Raw, each
+from ganscope.views.forms import Cells, Form
 from ganscope.views.rows import Row, warnings_of
 
-Raw = str | int | float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column.
-
-    Attributes:
-        key: Its name, also in what is said to be missing.
-        justify: On which side its cells stand.
-        style: Name in the palette.
-        forms: The ways to write it, the shortest first.
-        fields: Name → value for machines.
-    """
-
-    key: str
-    justify: Literal["left", "right"]
-    style: str
-    forms: tuple[Form, ...]
-    fields: tuple[tuple[str, Callable[[Row], Raw]], ...]
-
-    def texts(self, rows: Sequence[Row]) -> list[str]:
-        """The cells in their fullest form, without padding."""
-        return [text.strip() for text in self.forms[-1].cells(rows)]
-
-    @property
-    def header(self) -> str:
-        """The header of the fullest form."""
-        return self.forms[-1].header
+Column = AnyColumn[Row]
 
 
 def _stat(name: str) -> tuple[str, Callable[[Row], Raw]]:

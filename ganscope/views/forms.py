@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from ganscope.traces import TensorRecord
 from ganscope.views import style
 from ganscope.views.describe import describe_type
+from ganscope.views.fitting import Form as AnyForm
+from ganscope.views.fitting import each
 from ganscope.views.rows import Row, nonfinite_in
 
 Cells = Callable[[Sequence[Row]], list[str]]
+Form = AnyForm[Row]
 
 _SHORTEST_NAME = 10
 """Cells that a name keeps for itself, however deep it stands and however narrow its column."""
 _DEEPEST = 24
 """Levels that are drawn as indentation where the width is no matter."""
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """One way to write a column.
-
-    Attributes:
-        header: Its header.
-        cells: Its cells, one per row.
-        room: Cells that it takes at most; None where it takes what it needs.
-        indent: By how much a level is indented, where it draws the tree.
-    """
-
-    header: str
-    cells: Cells
-    room: int | None = None
-    indent: int = 0
 
 
 def _fit(name: str, room: int | None) -> str:
@@ -42,11 +27,6 @@ def _fit(name: str, room: int | None) -> str:
     from ganscope.views.cells import shorten  # brings rich, which data alone can do without
 
     return shorten(name, room)
-
-
-def each(text: Callable[[Row], str]) -> Cells:
-    """Cells that need to know one row only."""
-    return lambda rows: [text(row) for row in rows]
 
 
 def _mark(row: Row) -> str:

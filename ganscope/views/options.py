@@ -14,8 +14,11 @@ class ViewOptions:
         depth: How many levels of the tree to show; 1 shows the networks only.
         ops: Whether functional operations are shown beside modules.
         values: Whether the first values of each output are shown.
-        explain: Whether each layer is explained in a sentence with its own numbers.
+        explain: Whether each layer, or each update, is explained with its own numbers.
         width: Width in terminal cells; None takes the console's.
+        show_grads: Whether a training step shows the gradients at every layer.
+        show_updates: Whether it shows what was done to every single parameter.
+        show_calls: Whether it shows every call, losses and operations between networks too.
     """
 
     only: str | None = None
@@ -24,3 +27,6 @@ class ViewOptions:
     values: bool = False
     explain: bool = False
     width: int | None = None
+    show_grads: bool = False
+    show_updates: bool = False
+    show_calls: bool = False

@@ -17,7 +17,7 @@ def select(calls: tuple[Call, ...], only_glob: str) -> tuple[Call, ...]:
     Raises:
         UsageError: None matches.
     """
-    kept = _matching(calls, only_glob)
+    kept = matching(calls, only_glob)
     if not kept:
         raise _nothing_matches(only_glob, calls)
     return kept
@@ -61,7 +61,7 @@ def apply(trace: Trace, options: ViewOptions) -> Trace:
     steps = tuple(_apply_to_step(step, options) for step in trace.steps)
     if options.only is not None and not any(step.calls for step in steps):
         every = tuple(call for step in trace.steps for call in step.calls)
-        if not _matching(every, options.only):
+        if not matching(every, options.only):
             raise _nothing_matches(options.only, every)
     return replace(trace, steps=steps)
 
@@ -69,7 +69,7 @@ def apply(trace: Trace, options: ViewOptions) -> Trace:
 def _apply_to_step(step: Step, options: ViewOptions) -> Step:
     calls = step.calls
     if options.only is not None:
-        calls = _matching(calls, options.only)
+        calls = matching(calls, options.only)
     if not options.ops:
         calls = without_ops(calls)
     if options.depth is not None:
@@ -77,7 +77,8 @@ def _apply_to_step(step: Step, options: ViewOptions) -> Step:
     return replace(step, calls=calls)
 
 
-def _matching(calls: tuple[Call, ...], glob: str) -> tuple[Call, ...]:
+def matching(calls: tuple[Call, ...], glob: str) -> tuple[Call, ...]:
+    """The calls whose path or label matches; none, where none does."""
     return _keep(calls, lambda call: fnmatchcase(call.path, glob) or fnmatchcase(call.label, glob))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from ganscope.errors import UsageError, nearest
 from ganscope.traces import Trace
@@ -24,22 +24,33 @@ _BUILT_IN = {
     "markdown": "ganscope.views.tabular",
     "html": "ganscope.views.html",
 }
+_OF_STEPS = {
+    "table": "ganscope.views.step",
+}
+"""Views that show a training step otherwise than a forward."""
 
 _views: dict[str, View] = {}
+_step_views: dict[str, View] = {}
 
 
-def view(name: str) -> Callable[[V], V]:
+def view(name: str, *, of: Literal["trace", "step"] = "trace") -> Callable[[V], V]:
     """Register the decorated function as the view `name`.
+
+    Args:
+        name: What a reader calls it by.
+        of: What it shows: any trace, or one in which optimizers step. A view of steps stands
+            in for that of traces with the same name.
 
     Raises:
         ValueError: Another view has that name.
     """
+    built_in, views = (_BUILT_IN, _views) if of == "trace" else (_OF_STEPS, _step_views)
 
     def register(function: V) -> V:
-        owner = _BUILT_IN.get(name, function.__module__)
-        if name in _views or owner != function.__module__:
+        owner = built_in.get(name, function.__module__)
+        if name in views or owner != function.__module__:
             raise ValueError(f"there is already a view named {name!r}")
-        _views[name] = function
+        views[name] = function
         return function
 
     return register
@@ -55,12 +66,23 @@ def render(
 ) -> RenderableType | str:
     """`trace` as the view `name` shows it: something rich can print, or finished text.
 
+    A trace in which optimizers step is shown as training steps: update by update.
+
     Raises:
         UsageError: No view has that name, or `options` select nothing.
     """
     if name not in names():
         known = ", ".join(names())
         raise UsageError(f"no view is named '{name}'; there are {known}{nearest(name, names())}")
-    if name not in _views:
-        importlib.import_module(_BUILT_IN[name])
-    return _views[name](trace, options or ViewOptions())
+    built_in, views = _BUILT_IN, _views
+    if (name in _OF_STEPS or name in _step_views) and is_training(trace):
+        built_in, views = _OF_STEPS, _step_views
+    if name not in views:
+        importlib.import_module(built_in[name])
+    return views[name](trace, options or ViewOptions())
+
+
+def is_training(trace: Trace) -> bool:
+    """Whether optimizers step in a trace; of a long recording only the ends are looked at."""
+    ends = [trace.steps[0], trace.steps[-1]] if len(trace.steps) else []
+    return any(update.optimizers for step in ends for update in step.updates)

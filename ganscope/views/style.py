@@ -11,6 +11,9 @@ NOTHING = "–"
 ROUNDING = 1e-6
 """Share of the standard deviation below which a mean is rounding."""
 BLOCKS = "▁▂▃▄▅▆▇█"
+PARTS = "▏▎▍▌▋▊▉█"
+"""Eighths of a cell, from the left."""
+CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
 
 PALETTE = {
     "heading": "bold",
@@ -32,8 +35,11 @@ _ASCII = str.maketrans(
     {
         "×": "x", "→": "->", "…": "...", "≤": "<=", "–": "-", "·": "*", "✗": "X", "⚠": "!",
         "─": "-", "µ": "u", "²": "^2", "√": "sqrt", "ᵀ": "^T", "≈": "~", "−": "-",
-        "›": ">", "ˣ": "^x", "∞": "inf", "\xa0": " ",
+        "›": ">", "ˣ": "^x", "∞": "inf", "\xa0": " ", "‹": "<", "●": "o", "│": "|",
+        "≪": "<<", "≫": ">>", "÷": "/",
+        **dict(zip(PARTS, "--==++##", strict=True)),
         **dict(zip(BLOCKS, "_.:-=+*#", strict=True)),
+        **{sign: f"({place})" for place, sign in enumerate(CIRCLED, 1)},
     }
 )  # fmt: skip
 
@@ -44,7 +50,7 @@ _UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
 def can_encode_glyphs(encoding: str) -> bool:
     """Whether an output of this encoding can show the signs that views are made of."""
     try:
-        f"×→…≤≈›∞✗⚠─{BLOCKS}".encode(encoding)
+        f"×→…≤≈›∞✗⚠─│●≪{BLOCKS}{PARTS}{CIRCLED}".encode(encoding)
     except (UnicodeEncodeError, LookupError):
         return False
     return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -11,17 +11,13 @@ from rich.text import Text
 from ganscope.traces import Step, Trace
 from ganscope.views import passes, style, summary
 from ganscope.views.beside import explanations
-from ganscope.views.cells import wrap
 from ganscope.views.columns import LAYER, TYPE
 from ganscope.views.forms import indentation
 from ganscope.views.layout import Layout, lay_out
 from ganscope.views.options import ViewOptions
+from ganscope.views.page import LABELS, NARROWEST, Page
 from ganscope.views.registry import view
 from ganscope.views.rows import Row, nonfinite_in, step_rows, warnings_of
-from ganscope.views.summary import Line
-
-_NARROWEST = 20
-_LABELS = 10
 
 
 @view("table")
@@ -48,8 +44,8 @@ class TableView:
         self.shown = passes.apply(trace, options)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        page = _Page(
-            width=max(_NARROWEST, self.options.width or options.max_width),
+        page = _TablePage(
+            width=max(NARROWEST, self.options.width or options.max_width),
             ascii_only=not style.can_encode_glyphs(console.encoding),
         )
         yield from page.packed(summary.title(self.trace), "heading")
@@ -64,7 +60,7 @@ class TableView:
             yield Text("")
             yield from page.lines(summary.failure(self.trace))
 
-    def _step(self, step: Step, page: _Page) -> Iterator[Text]:
+    def _step(self, step: Step, page: _TablePage) -> Iterator[Text]:
         rows = step_rows(self.trace, step)
         yield Text("")
         if len(self.shown.steps) > 1:
@@ -81,9 +77,11 @@ class TableView:
             yield from self._below(row, explained.get(row.call.id), page, indent)
         yield from page.missing(layout)
         yield Text("")
-        yield from page.lines(summary.flows([row.call for row in rows], page.width - _LABELS))
+        yield from page.lines(summary.flows([row.call for row in rows], page.width - LABELS))
 
-    def _below(self, row: Row, sentence: str | None, page: _Page, indent: str) -> Iterator[Text]:
+    def _below(
+        self, row: Row, sentence: str | None, page: _TablePage, indent: str
+    ) -> Iterator[Text]:
         """What is said of one row under it."""
         indent = " " * min(len(indent), page.width // 4)
         for warning in warnings_of(row):
@@ -94,53 +92,8 @@ class TableView:
             yield from page.wrapped(sentence, "explanation", indent)
 
 
-class _Page:
-    """Writes lines that are never wider than `width` and never leave their encoding."""
-
-    def __init__(self, width: int, *, ascii_only: bool) -> None:
-        self.width = width
-        self.ascii_only = ascii_only
-
-    def text(self, text: str, name: str = "") -> Text:
-        """One line in a style of the palette."""
-        if self.ascii_only:
-            text = style.to_ascii(text)
-        return Text(text, style.PALETTE.get(name, ""), no_wrap=True, overflow="ignore", end="\n")
-
-    def wrapped(self, text: str, name: str, indent: str = "") -> Iterator[Text]:
-        """Lines broken between words, or within one that is wider than a line."""
-        if self.ascii_only:
-            text = style.to_ascii(text)
-        for line in wrap(text, self.width - len(indent)):
-            yield self.text(indent + line, name)
-
-    def packed(self, parts: Sequence[str], name: str) -> Iterator[Text]:
-        """Parts joined by a separator, broken between parts only where they fit."""
-        line = ""
-        for part in parts:
-            joined = f"{line} · {part}" if line else part
-            if line and cell_len(joined) > self.width:
-                yield from self.wrapped(line, name)
-                joined = part
-            line = joined
-        yield from self.wrapped(line, name)
-
-    def lines(self, lines: Iterable[Line]) -> Iterator[Text]:
-        """Labelled lines; a label is not repeated below itself."""
-        last = ""
-        for line in lines:
-            label = "" if line.label == last else line.label
-            last = line.label
-            texts = wrap(
-                style.to_ascii(line.text) if self.ascii_only else line.text, self.width - _LABELS
-            )
-            for text in texts:
-                whole = self.text("")
-                loud = "warning" if line.style == "warning" else "quiet"
-                whole.append(f"{label:<{_LABELS}}", style.PALETTE[loud])
-                whole.append(text, style.PALETTE.get(line.style, ""))
-                yield whole
-                label = ""
+class _TablePage(Page):
+    """A page that holds a table of calls."""
 
     def head(self, layout: Layout) -> Iterator[Text]:
         """The headers and the rule below them."""

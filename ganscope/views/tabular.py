@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from ganscope.traces import Step, Trace
 from ganscope.views import passes, summary
 from ganscope.views.beside import explanations, told
-from ganscope.views.columns import COLUMNS, NOTE, Column, Raw, notes_of
+from ganscope.views.columns import COLUMNS, NOTE, Column, notes_of
+from ganscope.views.fitting import Raw
 from ganscope.views.options import ViewOptions
 from ganscope.views.registry import view
 from ganscope.views.rows import Row, step_rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -283,6 +284,18 @@ def test_a_killed_recording_is_read_where_nothing_can_be_written_or_says_why_not
         "its folder can be written; copy both to a folder of yours"
     )
     writer.close(META, ())
+
+
+def test_a_closed_recording_whose_log_is_empty_is_read_where_nothing_can_be_written(
+    tmp_path: Path, locked: Callable[[], Path]
+) -> None:
+    path = write(tmp_path / "locked" / "run.gscope", steps_of(0, 1))
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode=WAL").fetchone()  # as where readers never look away
+    connection.close()
+    Path(f"{path}-wal").touch()
+    locked()
+    assert as_nobody(READ, path) == "2"
 
 
 def test_places_without_permission(tmp_path: Path, locked: Callable[[], Path]) -> None:

@@ -44,6 +44,29 @@ def test_a_reader_sees_more_steps_when_it_asks(path: Path) -> None:
     assert beside(path) == [path.name]
 
 
+CONVERT = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], timeout=0)
+try:
+    print(connection.execute("PRAGMA journal_mode=DELETE").fetchone()[0])
+except sqlite3.OperationalError as error:
+    print(error)
+"""
+
+
+def test_looking_in_does_not_loosen_the_writers_hold(path: Path) -> None:
+    # Closing a file drops every lock that the process has on it, unless SQLite sees to it.
+    writer = TraceWriter(path, META)
+    for _ in range(2):
+        assert list(recorded(path)) == []
+        with _python(CONVERT, path) as other:
+            assert other.stdout is not None
+            assert other.stdout.read() == "database is locked\n"
+    writer.append(STEP, (G,))
+    writer.close(META, (G,))
+    assert list(recorded(path)) == [STEP]
+
+
 def test_another_recording_in_its_place_is_noticed(path: Path) -> None:
     writer = TraceWriter(path, META)
     writer.append(STEP, ())

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from ganscope.errors import TraceFileError
 from ganscope.traces import Call
+from ganscope.traces.tables import COLUMNS
 from tests.traces.gan_steps import gan_steps
-from tests.traces.test_file import write
+from tests.traces.test_file import recorded, write
 from tests.traces.test_schema import GOLDEN
 
 PAGE = (Path(__file__).parents[2] / "docs" / "gscope.md").read_text(encoding="utf-8")
@@ -109,6 +111,29 @@ def test_documented_queries_run_and_answer(database: sqlite3.Connection) -> None
     largest = max(one.update_ratio or 0 for step in STEPS for one in step.updates[0].parameters)
     assert ratios[0][1] >= largest
     assert len(ratios) == 5
+
+
+def test_figures_of_all_steps_are_read_without_the_steps(tmp_path: Path) -> None:
+    path = write(tmp_path / "run.gscope", STEPS)
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("DELETE FROM step_data")
+    steps = recorded(path)
+    for view, columns in COLUMNS.items():
+        assert steps.table(view, columns) == connection.execute(f"SELECT * FROM {view}").fetchall()
+    assert steps.table("calls", ["step", "output_mean"], path="discriminator", nth=2) == [
+        (step.index, call.outputs[0].stats.mean)
+        for step in STEPS
+        for call in step.calls
+        if call.path == "discriminator" and call.nth == 2 and call.outputs[0].stats
+    ]
+    assert steps.table("losses", ["value"], name="no_such_loss") == []
+    for wrong in (("losses", ["nothing"]), ("nothing", ["step"]), ("losses", ["1; DROP TABLE x"])):
+        with pytest.raises(ValueError, match="no view"):
+            steps.table(*wrong)
+    connection.execute("UPDATE loss_figures SET value = 'text'")
+    with pytest.raises(TraceFileError, match=r"damaged in the figures of its losses \(value"):
+        recorded(path).table("losses", ["value"])
+    connection.close()
 
 
 def test_one_step_is_found_without_looking_through_all(database: sqlite3.Connection) -> None:

@@ -1,0 +1,195 @@
+"""A training step told in order: each update, its forwards, losses, backward and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from ganscope.traces import ParameterUpdate, Trace, Update
+from ganscope.views import style, summary
+from ganscope.views.options import ViewOptions
+from ganscope.views.page import NARROWEST, Page
+from ganscope.views.registry import view
+from ganscope.views.steps import ledger, remarks
+from ganscope.views.steps.cast import numeral
+from ganscope.views.steps.heading import FlowLine, flow_lines, update_title
+from ganscope.views.steps.losses import backward_texts, loss_texts
+from ganscope.views.steps.rows import StepRow, update_rows
+from ganscope.views.steps.story import Story, tell
+from ganscope.views.steps.tables import Table, layer_tables, parameter_tables
+
+R = TypeVar("R")
+
+_INDENT = "   "
+
+
+@view("table", of="step")
+def step(trace: Trace, options: ViewOptions) -> StepView:
+    """The steps of a trace, each told in order.
+
+    Raises:
+        UsageError: The options select nothing.
+    """
+    return StepView(trace, options)
+
+
+class StepView:
+    """Training steps that rich can print; it takes the width that it is given.
+
+    Args:
+        trace: The trace.
+        options: What to show of it.
+    """
+
+    def __init__(self, trace: Trace, options: ViewOptions) -> None:
+        self.trace = trace
+        self.options = options
+        self.stories = [tell(trace, each, options) for each in trace.steps]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        page = _StepPage(
+            width=max(NARROWEST, self.options.width or options.max_width),
+            ascii_only=not style.can_encode_glyphs(console.encoding),
+        )
+        for place, story in enumerate(self.stories):
+            if place:
+                yield Text("")
+            yield from _step(story, page)
+
+
+def _step(story: Story, page: _StepPage) -> Iterator[Text]:
+    yield from page.packed(remarks.title(story), "heading")
+    updates = story.shown.updates
+    groups = [update_rows(story, update) for update in updates]
+    width = page.width - len(_INDENT)
+    tables = layer_tables(story, groups, width, ascii_only=page.ascii_only)
+    details = _details(story, updates, page)
+    for update, table, detail in zip(updates, tables, details, strict=True):
+        yield Text("")
+        yield from _update(story, update, table, detail, page)
+    missing = dict.fromkeys(
+        name for table in [*tables[:1], *filter(None, details[:1])] for name in table.missing
+    )
+    yield from page.missing(tuple(missing))
+    yield from _ending(story, page)
+
+
+def _details(
+    story: Story, updates: Sequence[Update], page: _StepPage
+) -> Sequence[Table[ParameterUpdate] | None]:
+    if not story.options.show_updates:
+        return [None] * len(updates)
+    groups = [update.parameters for update in updates]
+    return parameter_tables(groups, page.width - len(_INDENT), ascii_only=page.ascii_only)
+
+
+def _update(
+    story: Story,
+    update: Update,
+    table: Table[StepRow],
+    detail: Table[ParameterUpdate] | None,
+    page: _StepPage,
+) -> Iterator[Text]:
+    yield from page.packed(update_title(story.step, update, story.cast), "heading")
+    whole = story.step.updates[update.index]
+    lines = flow_lines(story.ran(whole), story.forwards, story.judged, story.cast)
+    for line in lines:
+        yield from page.flow(line)
+    runs = [*loss_texts(whole), *backward_texts(story.step, whole)]
+    yield from page.packed(runs or ["no loss was seen"], "", indent=_INDENT)
+    for remark in ledger.remarks(story.step, whole, story.cast):
+        yield from page.remark(remark)
+    yield from page.table(table)
+    if detail is not None and detail.rows:
+        yield Text("")
+        yield from page.table(detail)
+
+
+def _ending(story: Story, page: _StepPage) -> Iterator[Text]:
+    """What belongs to no update: an unfinished one, evaluations, what is left and was not seen."""
+    if story.unfinished or story.failure:
+        yield Text("")
+        index = len(story.step.updates)
+        yield from page.packed([f"{numeral(index)} an update that failed"], "warning")
+        lines = flow_lines(story.unfinished, story.forwards, story.judged, story.cast)
+        for line in lines:
+            yield from page.flow(line)
+        yield from page.lines(summary.failure(story.trace))
+    said = [*remarks.evaluations(story), *ledger.left_over(story.step, story.cast)]
+    below = [*summary.unseen(story.trace), *summary.nonfinite(story.trace)]
+    if said or below:
+        yield Text("")
+    for remark in said:
+        yield from page.remark(remark, indent="")
+    yield from page.lines(below)
+
+
+class _StepPage(Page):
+    """A page that holds the parts of a step."""
+
+    def flow(self, line: FlowLine) -> Iterator[Text]:
+        """A chain of networks, what the discriminator said at the right end where it fits."""
+        times = f"{line.times} × " if line.times > 1 else ""
+        text = _INDENT + times + " → ".join(line.parts)
+        room = self.width - cell_len(text) - cell_len(line.judgement)
+        if line.judgement and room >= 3:
+            text += " " * min(room, max(3, 64 - cell_len(text))) + line.judgement
+            yield self.text(text, "shape")
+            return
+        first, *rest = (times + line.parts[0], *line.parts[1:])
+        yield from self.packed(
+            [first, *(f"→ {part}" for part in rest)], "shape", indent=_INDENT, separator=" "
+        )
+        if line.judgement:
+            yield from self.wrapped(line.judgement, "shape", _INDENT + "  ")
+
+    def remark(self, remark: ledger.Remark, indent: str = _INDENT) -> Iterator[Text]:
+        """A sentence; a warning bears its sign."""
+        mark = "⚠ " if remark.is_warning else ""
+        yield from self.wrapped(
+            mark + remark.text, "warning" if remark.is_warning else "quiet", indent, "  "
+        )
+
+    def table(self, table: Table[R]) -> Iterator[Text]:
+        """Headers, a rule and the rows."""
+        if not table.rows:
+            return
+        groups = table.group_header()
+        if groups:
+            yield self.text(_INDENT + groups, "quiet")
+        headers = "".join(" " * one.gap + one.header for one in table.placed)
+        yield self.text(_INDENT + headers.rstrip(), "header")
+        yield self.text(_INDENT + "─" * table.width, "rule")
+        for index, row in enumerate(table.rows):
+            yield self._row(table, index, _style_name(row))
+
+    def missing(self, names: Sequence[str]) -> Iterator[Text]:
+        """Which columns there was no room for."""
+        if names:
+            listed = ", ".join(name.replace(" ", "\xa0") for name in names)
+            yield from self.wrapped(
+                f"not shown at this width: {listed}; widen or use --format csv", "quiet", _INDENT
+            )
+
+    def _row(self, table: Table[R], index: int, name: str) -> Text:
+        line = self.text(_INDENT, name)
+        for one in table.placed:
+            own = "" if name == "warning" else one.column.style
+            line.append(" " * one.gap)
+            line.append(one.cells[index], style.PALETTE.get(own, ""))
+        line.rstrip()
+        return line
+
+
+def _style_name(row: object) -> str:
+    if not isinstance(row, StepRow):
+        return ""
+    if row.is_sick:
+        return "warning"
+    if row.is_network:
+        return "network"
+    return "op" if row.is_op else ""

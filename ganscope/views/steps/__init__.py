@@ -1,0 +1,1 @@
+"""One training step, read out of a trace: who was run on what, which losses, whose gradients."""

@@ -1,0 +1,165 @@
+"""Who was run on what: every outermost call of a network, and where its inputs came from.
+
+A trace holds no tensors, so one is recognised by its record: the same shape and the same
+figures. What a generator made and a discriminator was shown is told from that alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ganscope.traces import Call, Step, TensorRecord
+from ganscope.views.rows import main_output
+from ganscope.views.steps.cast import DISCRIMINATOR, GENERATOR, Cast
+
+REAL, FAKE, BETWEEN, BOTH = "real", "fake", "between", "both"
+"""What a discriminator was shown; `BETWEEN` are blends of the two, as a gradient penalty takes
+them, `BOTH` is a batch that holds some of each."""
+
+_DETACHED = "detach"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where one input of a network came from.
+
+    Attributes:
+        record: The input.
+        makers: Ids of the networks' calls that it was made from; none for data and noise.
+        through: Names of the operations in between.
+        detached: Whether autograd was cut off from the makers on the way.
+        blended: Whether anything else was mixed into it.
+        doubled: Whether it was put into one batch with anything else.
+        is_leaf: Whether autograd begins at it: somebody asks for its gradient.
+    """
+
+    record: TensorRecord
+    makers: tuple[int, ...] = ()
+    through: tuple[str, ...] = ()
+    detached: bool = False
+    blended: bool = False
+    doubled: bool = False
+    is_leaf: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """An outermost call of a network.
+
+    Attributes:
+        call: The call.
+        role: Of its network.
+        sources: Of each of its inputs that is a tensor.
+        shown: What a discriminator was shown: `REAL`, `FAKE`, `BETWEEN` or `BOTH`; empty for
+            other networks.
+    """
+
+    call: Call
+    role: str
+    sources: tuple[Source, ...]
+    shown: str = ""
+
+    @property
+    def output(self) -> TensorRecord | None:
+        """What it is shown by."""
+        return main_output(self.call)
+
+
+_Key = tuple[object, object]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of a tensor that was seen before."""
+
+    makers: tuple[int, ...]
+    through: tuple[str, ...]
+    followed: bool
+    detached: bool = False
+    blended: bool = False
+    doubled: bool = False
+
+
+def forwards(step: Step, cast: Cast) -> tuple[Forward, ...]:
+    """The outermost calls of networks in a step, in their order."""
+    known: dict[_Key, _Known] = {}
+    found: list[Forward] = []
+    roles: dict[int, str] = {}
+    for call in step.calls:
+        if call.parent is not None:
+            continue
+        sources = tuple(_source(record, known) for record in call.inputs if record.shape)
+        if call.kind == "module" and call.network:
+            role = roles[call.id] = cast.role(call.network)
+            shown = _shown(sources, roles) if role == DISCRIMINATOR else ""
+            found.append(Forward(call, role, sources, shown))
+            made = _Known((call.id,), (), followed=False)
+        else:
+            made = _passed_on(call, sources)
+        if made.makers:
+            for record in call.outputs:
+                if (key := _key(record)) is not None:
+                    known[key] = _replace_followed(made, record)
+    return tuple(found)
+
+
+def _key(record: TensorRecord) -> _Key | None:
+    return (record.shape, record.stats) if record.stats is not None and record.shape else None
+
+
+def _replace_followed(made: _Known, record: TensorRecord) -> _Known:
+    return _Known(
+        made.makers, made.through, record.requires_grad, made.detached, made.blended, made.doubled
+    )
+
+
+def _source(record: TensorRecord, known: dict[_Key, _Known]) -> Source:
+    key = _key(record)
+    origin = known.get(key) if key is not None else None
+    if origin is None:
+        return Source(record, is_leaf=record.requires_grad)
+    lost = origin.followed and not record.requires_grad
+    return Source(
+        record,
+        origin.makers,
+        origin.through,
+        origin.detached or lost,
+        origin.blended,
+        origin.doubled,
+        is_leaf=record.requires_grad and not origin.followed,
+    )
+
+
+def _passed_on(call: Call, sources: Sequence[Source]) -> _Known:
+    """What an operation, or a module without parameters, makes of its inputs."""
+    made = [source for source in sources if source.makers]
+    foreign = len(made) < len(sources)
+    batch = call.outputs[0].shape[:1] if call.outputs and call.outputs[0].shape else ()
+    doubled = call.type in ("cat", "concat", "stack") and any(
+        source.record.shape is not None and source.record.shape[:1] != batch for source in made
+    )
+    through = dict.fromkeys(name for source in made for name in source.through)
+    return _Known(
+        makers=tuple(dict.fromkeys(maker for source in made for maker in source.makers)),
+        through=(*through, call.type) if call.type != _DETACHED else tuple(through),
+        followed=False,
+        detached=call.type == _DETACHED or any(source.detached for source in made),
+        blended=foreign or any(source.blended for source in made),
+        doubled=(doubled and foreign) or any(source.doubled for source in made),
+    )
+
+
+def _shown(sources: Sequence[Source], roles: dict[int, str]) -> str:
+    fakes = [
+        source
+        for source in sources
+        if any(roles.get(maker) == GENERATOR for maker in source.makers)
+    ]
+    if not fakes:
+        return REAL
+    if any(source.doubled for source in fakes):
+        return BOTH
+    if any(source.blended and source.is_leaf for source in fakes):
+        return BETWEEN
+    return FAKE

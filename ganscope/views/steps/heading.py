@@ -1,0 +1,162 @@
+"""What stands above an update's table: who was moved by what, and how the data flowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ganscope.traces import Optimizer, Step, Update
+from ganscope.views import style
+from ganscope.views.steps.cast import GENERATOR, Cast, joined, numeral
+from ganscope.views.steps.flow import Forward, Source
+from ganscope.views.steps.judgements import Judgement
+
+_MOST_BETWEEN = 3
+"""Operations between two networks that are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlowLine:
+    """A chain of networks, and what a discriminator said at its end.
+
+    Attributes:
+        parts: ``z 64×100``, ``generator``, ``64×1×28×28``; an arrow stands between them.
+        judgement: ``D(G(z)) 0.501``; empty where no discriminator is at the end.
+        times: How many chains are alike.
+    """
+
+    parts: tuple[str, ...]
+    judgement: str = ""
+    times: int = 1
+
+
+def update_title(step: Step, update: Update, cast: Cast) -> tuple[str, ...]:
+    """``① update of the generator``, ``Adam lr 0.0002``, in parts that a separator joins."""
+    moved = joined([cast.introduced(name) for name in update.networks])
+    if not update.networks:
+        moved = "nothing: no network of these optimizers received gradients"
+    same = [each for each in step.updates if each.networks == update.networks]
+    place = f" ({same.index(update) + 1} of {len(same)})" if len(same) > 1 else ""
+    scale = update.gradient_scale
+    scaled = [f"gradients scaled by {style.format_number(scale)}"] if scale != 1 else []
+    first = f"{numeral(update.index)} update of {moved}{place}"
+    return (first, *map(optimizer_text, update.optimizers), *scaled)
+
+
+def optimizer_text(optimizer: Optimizer) -> str:
+    """``Adam lr 0.0002``; one rate per group where they differ."""
+    rates = dict.fromkeys(optimizer.learning_rates)
+    shown = ", ".join(f"{rate:g}" for rate in list(rates)[:4]) + (", …" if len(rates) > 4 else "")
+    name = style.printable(optimizer.type)
+    return f"{name} lr {shown}" if rates else name
+
+
+def flow_lines(
+    ran: Sequence[Forward],
+    every: Sequence[Forward],
+    judged: Mapping[int, Judgement],
+    cast: Cast,
+) -> Iterator[FlowLine]:
+    """The chains of networks' calls in an update, alike ones told once.
+
+    Args:
+        ran: What was run in the update.
+        every: What was run in the whole step.
+        judged: What discriminators said.
+        cast: The networks.
+    """
+    chains = [_line(chain, every, judged, cast) for chain in _chains(ran)]
+    alike: dict[tuple[tuple[str, ...], str], list[FlowLine]] = {}
+    for line in chains:
+        alike.setdefault((line.parts, line.judgement.rpartition(" ")[0]), []).append(line)
+    for (parts, _), lines in alike.items():
+        yield FlowLine(parts, lines[0].judgement, len(lines))
+
+
+def _chains(ran: Sequence[Forward]) -> list[list[Forward]]:
+    """Calls that took their images straight from one another, as one chain each."""
+    chains: list[list[Forward]] = []
+    for forward in ran:
+        makers = {maker for source in forward.sources for maker in source.makers}
+        open_chain = next((chain for chain in chains if chain[-1].call.id in makers), None)
+        if open_chain is not None:
+            open_chain.append(forward)
+        else:
+            chains.append([forward])
+    return chains
+
+
+def _line(
+    chain: Sequence[Forward],
+    every: Sequence[Forward],
+    judged: Mapping[int, Judgement],
+    cast: Cast,
+) -> FlowLine:
+    parts: list[str] = []
+    last: Forward | None = None
+    for forward in chain:
+        if last is None:
+            parts += _beginning(forward, every, cast)
+        else:
+            parts += _between(_main_source(forward, last.call.id))
+        parts.append(style.printable(forward.call.network))
+        parts.append(_shape(forward))
+        last = forward
+    said = judged.get(chain[-1].call.id)
+    return FlowLine(tuple(parts), said.text if said else "")
+
+
+def _beginning(forward: Forward, every: Sequence[Forward], cast: Cast) -> list[str]:
+    made = next((source for source in forward.sources if source.makers), None)
+    names = []
+    for place, source in enumerate(forward.sources):
+        shape = style.format_shape(source.record.shape)
+        name = _origin(source, every, cast) if source is made else _name(forward, place)
+        names.append(f"{name} {shape}".strip())
+    start = [" + ".join(names) or style.NOTHING]
+    return start + (_between(made) if made else [])
+
+
+def _name(forward: Forward, place: int) -> str:
+    """``z`` for a generator's noise, ``x`` for real images; else as the code calls it."""
+    record = forward.sources[place].record
+    if record.name and record.name.isidentifier() and place:
+        return record.name
+    if place == 0 and forward.shown:
+        return "x"
+    shape = record.shape or ()
+    noise = len(shape) == 2 or (len(shape) == 4 and shape[2:] == (1, 1))
+    if place == 0 and forward.role == GENERATOR:
+        return "z" if noise else "input"
+    return style.printable(record.name or "")
+
+
+def _origin(source: Source, every: Sequence[Forward], cast: Cast) -> str:
+    """``G(z) of ①`` for images that another update made."""
+    maker = next((one for one in every if one.call.id == source.makers[0]), None)
+    if maker is None:
+        return ""
+    made = f"{cast.symbol(maker.call.network)}(z)" if maker.role == GENERATOR else maker.call.label
+    update = maker.call.update
+    return made if update is None else f"{made} of {numeral(update)}"
+
+
+def _between(source: Source) -> list[str]:
+    """What was done to images on their way from one network to the next."""
+    names = [style.printable(name) for name in source.through]
+    if source.blended and source.is_leaf:
+        names = ["blended with x"]
+    elif source.doubled:
+        names = ["in one batch with x"]
+    elif len(names) > _MOST_BETWEEN:
+        names = [*names[:1], "…", *names[-1:]]
+    return [*(["detach"] if source.detached else []), *names]
+
+
+def _main_source(forward: Forward, maker: int) -> Source:
+    return next(source for source in forward.sources if maker in source.makers)
+
+
+def _shape(forward: Forward) -> str:
+    output = forward.output
+    return "✗" if output is None else style.format_shape(output.shape)

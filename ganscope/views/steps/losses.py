@@ -1,0 +1,129 @@
+"""Losses with their parts, and who was reached by the backward runs that began at them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import product
+
+from ganscope.traces import Backward, LedgerEntry, Loss, LossPart, Step, Update
+from ganscope.views import style
+from ganscope.views.steps.cast import joined, numeral
+
+_LONGEST_NAME = 40
+_MOST_PARTS = 4
+_MOST_VALUES = 4
+_SAME = 2e-5
+"""Relative: rounding in single precision, summed up a few times."""
+
+
+def loss_texts(update: Update) -> list[str]:
+    """``g_loss 0.673``, ``d_loss 0.616 = (real_loss 0.518 + fake_loss 0.713) / 2``.
+
+    Losses of one name, as gradients are accumulated, share a line.
+    """
+    by_name: dict[str, list[Loss]] = {}
+    for loss in update.losses:
+        by_name.setdefault(loss.name, []).append(loss)
+    return [_of_one_name(name, losses) for name, losses in by_name.items()]
+
+
+def _of_one_name(name: str, losses: Sequence[Loss]) -> str:
+    values = [style.format_number(loss.value) for loss in losses]
+    shown = ", ".join(values[:_MOST_VALUES]) + (", …" if len(values) > _MOST_VALUES else "")
+    times = f"{len(values)} × " if len(values) > 1 else ""
+    parts = made_of(losses[0]) if len(losses) == 1 else ""
+    return f"{times}{short_name(name)} {shown}{parts}"
+
+
+def short_name(name: str) -> str:
+    """A name of a loss; one that is a whole expression in the user's code loses its end."""
+    plain = style.printable(name)
+    return plain if len(plain) <= _LONGEST_NAME else f"{plain[: _LONGEST_NAME - 1]}…"
+
+
+def made_of(loss: Loss) -> str:
+    """``= a 0.5 + b 0.7`` where that sum is the loss, else ``from a 0.5, b 0.7``."""
+    if not loss.parts:
+        return ""
+    named = [f"{short_name(part.name)} {style.format_number(part.value)}" for part in loss.parts]
+    found = _sum(loss)
+    if found is None:
+        return " from " + ", ".join(named)
+    signs, share = found
+    words = named[0] if signs[0] > 0 else f"− {named[0]}"
+    for sign, text in zip(signs[1:], named[1:], strict=True):
+        words += f" {'+' if sign > 0 else '−'} {text}"
+    return f" = {words}" if share == 1 else f" = ({words}) / {share}"
+
+
+def _sum(loss: Loss) -> tuple[tuple[int, ...], int] | None:
+    """Signs of the parts and a divisor that make up the loss, where there are such."""
+    parts = [part.value for part in loss.parts]
+    if not 2 <= len(parts) <= _MOST_PARTS or not all(map(math.isfinite, (*parts, loss.value))):
+        return None
+    size = max(map(abs, parts))
+    for share in dict.fromkeys((1, len(parts))):
+        for signs in product((1, -1), repeat=len(parts)):
+            total = sum(sign * part for sign, part in zip(signs, parts, strict=True)) / share
+            if abs(total - loss.value) <= _SAME * size:
+                return signs, share
+    return None
+
+
+def part_names(parts: Sequence[LossPart]) -> str:
+    """``real_loss and fake_loss``."""
+    return joined([short_name(part.name) for part in parts])
+
+
+def backward_texts(step: Step, update: Update) -> Iterator[str]:
+    """``backward reached generator (16 parameter tensors) and, unused, discriminator (6)``.
+
+    Runs that reached the same share a line.
+    """
+    alike: dict[tuple[object, ...], list[Backward]] = {}
+    for run in update.backwards:
+        alike.setdefault((run.kind, tuple(run.reached.items())), []).append(run)
+    for runs in alike.values():
+        yield _runs(step, update, runs)
+
+
+def _runs(step: Step, update: Update, runs: Sequence[Backward]) -> str:
+    first = runs[0]
+    name = "autograd.grad" if first.kind == "grad" else "backward"
+    if first.kind == "grad":
+        name += f" of {short_name(first.loss)}" if first.loss else ""
+    if len(runs) > 1:
+        name = f"{len(runs)} × {name}"
+    if not first.reached:
+        nobody = "took a gradient and left none in any parameter"
+        return f"{name} {nobody if first.kind == 'grad' else 'reached no parameter'}"
+    entries = [entry for entry in step.ledger if entry.backward in {run.id for run in runs}]
+    said: list[str] = []
+    for network, tensors in first.reached.items():
+        size = f"({style.format_count(tensors)}"
+        size += "" if said else f" parameter tensor{'' if tensors == 1 else 's'}"
+        fate = _fate(network, update, entries)
+        said.append((f"{fate}, " if fate else "") + f"{style.printable(network)} {size})")
+    return f"{name} reached {_listed(said)}"
+
+
+def _listed(said: Sequence[str]) -> str:
+    """``a and, unused, b``."""
+    words = said[0]
+    for index, text in enumerate(said[1:], 1):
+        aside = "," if ", " in text else ""
+        words += (f" and{aside} " if index == len(said) - 1 else ", ") + text
+    return words
+
+
+def _fate(network: str, update: Update, entries: Sequence[LedgerEntry]) -> str:
+    """What became of the gradients of a network, where this update did not use them."""
+    own = [entry for entry in entries if entry.network == network]
+    if not own:
+        return "" if network in update.networks else "unused"
+    used = [entry.update for entry in own if entry.fate == "used"]
+    if update.index in used:
+        return ""
+    later = [numeral(index) for index in used if index is not None]
+    return f"used in {joined(later)}" if later else "unused"
