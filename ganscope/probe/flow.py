@@ -74,7 +74,7 @@ class Flow:
         return tuple(parts)
 
     def edges(self) -> tuple[set[tuple[str, str]], set[str]]:
-        """Which network's output reaches which other network, and who takes what no network made."""
+        """Which network's output reaches which other, and who takes what no network made."""
         edges: set[tuple[str, str]] = set()
         outside: set[str] = set()
         for ident, outermost in self._outermost.items():

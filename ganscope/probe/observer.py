@@ -292,6 +292,7 @@ class Observer:
             return None
 
     def note(self, fault: Exception) -> None:
+        """Keep a fault of ours, to be told of in the trace."""
         if len(self.faults) < _MOST_FAULTS:
             self.faults.append(f"the observer failed: {type(fault).__name__}: {fault}")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Protocol
 
 from torch.optim import Optimizer
@@ -211,7 +211,7 @@ class Recorder:
 
     # -- optimizers --------------------------------------------------------------------------
 
-    def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+    def _before_step(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
         if not self._observer.is_here():
             return
         if any(each is optimizer for each, _ in self._stepping):
@@ -279,7 +279,7 @@ class Recorder:
             self._end_step()
 
     def _round_of_step(self) -> int:
-        """The update of an optimizer that steps now: that of the one before if nothing ran since."""
+        """The update of an optimizer that steps now: the last one's if nothing ran since."""
         round = self._log.round
         if self._stepped and not self._happened_since(round):
             return max(self._stepped)

@@ -129,4 +129,4 @@ def _warn(notes: tuple[str, ...]) -> None:
     try:
         warnings.warn(text, RuntimeWarning, stacklevel=3)
     except Exception:  # warnings are errors here
-        print(f"ganscope: {text}", file=sys.stderr)
+        sys.stderr.write(f"ganscope: {text}\n")

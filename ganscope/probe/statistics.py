@@ -159,7 +159,7 @@ Numbers = tuple[int, float, float, float, float, float, float, float, int]
 
 
 def sum_of_squares(part: Array) -> float:
-    """Sum of the squares of float32 or float64 values, as short dot products added up in float64."""
+    """Sum of the squares of floats, as short dot products added up in float64."""
     rest = part.size % DOT_BLOCK
     total = 0.0
     if part.size >= DOT_BLOCK:

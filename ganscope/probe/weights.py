@@ -27,10 +27,8 @@ _SKETCH = 1024
 
 def is_readable(parameter: Tensor) -> bool:
     """Whether there are values to read."""
-    if type(parameter) in _PLAIN and parameter.is_cpu and parameter.dtype in _FLOATS:
-        if parameter.layout is torch.strided:
-            return True
-    return explain(parameter) is None
+    plain = type(parameter) in _PLAIN and parameter.is_cpu and parameter.dtype in _FLOATS
+    return (plain and parameter.layout is torch.strided) or explain(parameter) is None
 
 
 def alike(memory: Tensor, parameter: Tensor) -> bool:
