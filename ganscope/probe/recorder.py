@@ -50,10 +50,17 @@ class Recorder:
         every: Record every so many-th step.
         steps: Stop after so many recorded steps; None goes on.
         samples: Whether to keep real values of each tensor for the pictures.
+        manual: Whether steps end at `next_step` alone, from the first one on.
     """
 
     def __init__(
-        self, sink: Sink, *, every: int = 1, steps: int | None = None, samples: bool = False
+        self,
+        sink: Sink,
+        *,
+        every: int = 1,
+        steps: int | None = None,
+        samples: bool = False,
+        manual: bool = False,
     ) -> None:
         self.failure: Failure | None = None
         self.lost: str | None = None
@@ -75,7 +82,7 @@ class Recorder:
         self._edges: set[tuple[str, str]] = set()
         self._outside: set[str] = set()
         self._moved: set[str] = set()
-        self._manual = False
+        self._manual = manual
         self._reopened = False
         self._handles: list[RemovableHandle] = []
         self._patches = training_patches.TrainingPatches(self)

@@ -31,6 +31,7 @@ class Recording:
         force: Whether to replace a file that is there.
         command: What takes the recording.
         seed: The seed that the loop was given, where that is known.
+        manual: Whether steps end at `next_step` alone, from the first one on.
 
     Raises:
         InputError: `every` or `steps` is no positive number.
@@ -47,6 +48,7 @@ class Recording:
         force: bool = False,
         command: str = "ganscope.record",
         seed: int | None = None,
+        manual: bool = False,
     ) -> None:
         for name, number in (("every", every), ("steps", steps)):
             if number is not None and (not isinstance(number, int) or number < 1):
@@ -56,7 +58,9 @@ class Recording:
         self._command, self._seed = command, seed
         self._writer = TraceWriter(self.path, meta(command, seed=seed), force=force)
         self._created: str | None = None
-        self._recorder = Recorder(self._writer, every=every, steps=steps, samples=samples)
+        self._recorder = Recorder(
+            self._writer, every=every, steps=steps, samples=samples, manual=manual
+        )
         self._trace: Trace | None = None
         self._state = "new"
 
