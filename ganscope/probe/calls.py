@@ -215,9 +215,8 @@ class CallLog:
         """Whether an operation on these is the user's own business, outside every module."""
         if self._open:
             return False
-        return not any(map(self.tensors.made, args)) and not any(
-            map(self.tensors.made, kwargs.values())
-        )
+        made = self.tensors.made
+        return not any(map(made, args)) and not (kwargs and any(map(made, kwargs.values())))
 
     def begin_operation(self, operation: Operation) -> Draft:
         """An operation is about to run."""

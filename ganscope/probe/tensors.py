@@ -176,7 +176,11 @@ class TensorObserver:
         return seen is not None and seen[1].made and seen[0]() is value
 
     def figures_of(self, tensor: Tensor) -> Figures:
-        """The figures of a tensor that is no input or output of a call; nothing is cached."""
+        """The statistics of a tensor that is no input or output of a call; nothing is cached."""
+        if type(tensor) in _PLAIN and tensor.is_cpu and tensor.dtype is torch.float32:
+            array = as_array(tensor)
+            if array is not None:
+                return self._stage.add_statistics(array)
         return self._observe(tensor).figures
 
     def _made(self, tensor: Tensor, draft: TensorDraft) -> TensorDraft:

@@ -64,9 +64,7 @@ def observe_step(
         recording.next_step()
     after = judge(training.gan, images, z)
     trace = recording.trace
-    steps = tuple(
-        _measured(step, before=before, after=after, split=split) for step in trace.steps
-    )
+    steps = tuple(_measured(step, before=before, after=after, split=split) for step in trace.steps)
     meta = replace(trace.meta, notes=(*notes, *trace.meta.notes), mode="train")
     return replace(trace, meta=meta, steps=steps), _misjudged(before, images, most)
 
