@@ -22,6 +22,7 @@ from torch.utils.checkpoint import checkpoint
 from torch.utils.data import DataLoader, Dataset
 
 import ganscope
+from ganscope.probe import modules
 from ganscope.traces import Step, Trace
 
 Watch = contextlib.AbstractContextManager[Any]
@@ -126,6 +127,9 @@ def assert_gone(*, optimizers: int = 0) -> None:
     assert "ganscope" not in torch.amp.GradScaler.step.__code__.co_filename
     loading = torch.utils.data.dataloader._BaseDataLoaderIter.__next__
     assert "ganscope" not in loading.__code__.co_filename
+    assert not hasattr(torch.compile, "__wrapped__")
+    wrapper = modules.optimized_module()
+    assert wrapper is None or "ganscope" not in wrapper.__call__.__code__.co_filename
 
 
 def optimizers_of(trace: Trace) -> list[list[str]]:
@@ -557,14 +561,16 @@ def checkpointed(watch: Watch, *, reentrant: bool = False) -> Result:
     return Result({"g": generator, "d": discriminator}, losses, [opt_G, opt_D])
 
 
-def compiled(watch: Watch) -> Result:
+def compiled(watch: Watch, *, inside: bool = False) -> Result:
+    """A generator that was compiled before, or while, somebody watches."""
     torch.compiler.reset()
     generator, discriminator = make_generator(), make_discriminator()
-    fast = torch.compile(generator, backend="aot_eager")
+    fast: Any = None if inside else torch.compile(generator, backend="aot_eager")
     opt_G = torch.optim.Adam(generator.parameters())
     opt_D = torch.optim.Adam(discriminator.parameters())
     losses = []
     with watch:
+        fast = fast or torch.compile(generator, backend="aot_eager")
         for _ in range(STEPS):
             fake = fast(torch.randn(5, 6))
             g_loss = -discriminator(fake).mean()

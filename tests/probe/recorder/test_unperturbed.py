@@ -26,6 +26,7 @@ LOOPS: dict[str, Loop] = {
     "checkpointed": loops.checkpointed,
     "checkpointed, reentrant": partial(loops.checkpointed, reentrant=True),
     "compiled": loops.compiled,
+    "compiled inside": partial(loops.compiled, inside=True),
 }
 
 
