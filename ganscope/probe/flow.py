@@ -35,6 +35,8 @@ class Flow:
 
     def maker_of(self, record: TensorDraft) -> Draft | None:
         """The outermost call that made a tensor."""
+        while record.origin is not None and id(record) not in self._makers:
+            record = record.origin
         return self._makers.get(id(record))
 
     def fed(self, runs: Iterable[Run]) -> set[int]:

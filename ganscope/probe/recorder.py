@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from types import FrameType
 from typing import Any, Protocol
 
@@ -19,10 +20,11 @@ from torch.optim.optimizer import (
 )
 from torch.utils.hooks import RemovableHandle
 
-from ganscope.probe import failures, flow, training_patches
+from ganscope.probe import failures, flow, patches, training_patches
 from ganscope.probe.calls import CallLog
 from ganscope.probe.gradients import GradientLog, Run
 from ganscope.probe.ledger import Ledger
+from ganscope.probe.modules import optimized_module
 from ganscope.probe.networks import Networks, with_roles
 from ganscope.probe.observer import Observer
 from ganscope.probe.rounds import Rounds
@@ -86,6 +88,8 @@ class Recorder:
         self._reopened = False
         self._handles: list[RemovableHandle] = []
         self._patches = training_patches.TrainingPatches(self)
+        self._compiled = ExitStack()
+        self._knows_compiled = False
         self._recording = False
 
     # -- from outside ------------------------------------------------------------------------
@@ -196,6 +200,12 @@ class Recorder:
     def end_loading(self) -> None:
         """The batch is there."""
         self._observer.resume(modules=True)
+
+    def compiled(self) -> None:
+        """Something was compiled: its class may be there only now."""
+        if self._recording and not self._knows_compiled and optimized_module() is not None:
+            self._knows_compiled = True
+            self._compiled.enter_context(patches.patched((), self._observer))
 
     def scaled(self, optimizer: Optimizer, scale: Any, *, stepped: bool, frame: FrameType) -> None:
         """A GradScaler has stepped an optimizer, or left the step out on an overflow."""
@@ -364,10 +374,13 @@ class Recorder:
         self._recording = True
         self._observer.attach()
         self._patches.put_on()
+        self.compiled()
 
     def _pause(self) -> None:
         self._recording = False
         self._patches.take_off()
+        self._compiled.close()
+        self._knows_compiled = False
         self._observer.detach()
         self._log.take()
         self._gradients.take()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 import tempfile
 import warnings
+import weakref
 from pathlib import Path
 from types import TracebackType
 
@@ -53,7 +56,7 @@ class Recording:
         for name, number in (("every", every), ("steps", steps)):
             if number is not None and (not isinstance(number, int) or number < 1):
                 raise InputError(f"{name} is a number of steps, at least 1, not {number!r}")
-        self._folder = tempfile.TemporaryDirectory(prefix="ganscope-") if path is None else None
+        self._folder = _TemporaryFolder() if path is None else None
         self.path = Path(path) if path is not None else Path(self._temporary, "run.gscope")
         self._command, self._seed = command, seed
         self._writer = TraceWriter(self.path, meta(command, seed=seed), force=force)
@@ -123,6 +126,19 @@ class Recording:
     def _repr_html_(self) -> str | None:
         """The last step, as a notebook shows it."""
         return self.trace._repr_html_() if self._state == "ended" else None
+
+
+class _TemporaryFolder:
+    """A folder that goes with this object, without a word, in the process that made it alone."""
+
+    def __init__(self) -> None:
+        self.name = tempfile.mkdtemp(prefix="ganscope-")
+        weakref.finalize(self, _remove, self.name, os.getpid())
+
+
+def _remove(folder: str, process: int) -> None:
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _warn(notes: tuple[str, ...]) -> None:
