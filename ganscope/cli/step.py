@@ -14,7 +14,7 @@ from ganscope.cli.command import command_line
 from ganscope.errors import GanscopeError, InputError, WeightsError
 
 if TYPE_CHECKING:
-    import torch
+    from torch import Tensor
 
     from ganscope.subjects.step import Misjudged
     from ganscope.traces import Trace
@@ -76,7 +76,8 @@ def step(
     _seed(seed)
     gan = zoo.build(model or options.DEFAULT_MODEL, **arguments)
     notes = [] if weights is None else _load(gan, weights)
-    trace, misjudged = _observe(gan, size, data, seed, where, notes)
+    images, z = _inputs(gan, size, data, seed)
+    trace, misjudged = _observe(gan, images.to(where), z.to(where), seed=seed, notes=notes)
     view = ViewOptions(
         only=only, depth=depth, explain=explain, width=width,
         show_grads=show_grads, show_updates=show_updates, show_calls=show_calls,
@@ -117,19 +118,25 @@ def _load(gan: GAN, path: Path) -> list[str]:
     return notes
 
 
-def _observe(
-    gan: GAN, batch: int, data: str | None, seed: int, device: torch.device, notes: list[str]
-) -> tuple[Trace, Misjudged]:
+def _inputs(gan: GAN, batch: int, data: str | None, seed: int) -> tuple[Tensor, Tensor]:
+    """Real images and noise, from random generators of their own."""
     from ganscope.subjects.inputs import normal
-    from ganscope.subjects.step import observe_step
-    from ganscope.training import begin, real_images
+    from ganscope.training import real_images
 
-    images = real_images(data, batch, gan.image_shape, seed=seed).to(device)
-    z = normal((batch, *gan.latent_shape), seed=seed).to(device)
-    if str(device) != "cpu":
-        gan.generator.to(device)
-        gan.discriminator.to(device)
     _require_enough(gan, batch)
+    images = real_images(data, batch, gan.image_shape, seed=seed)
+    return images, normal((batch, *gan.latent_shape), seed=seed)
+
+
+def _observe(
+    gan: GAN, images: Tensor, z: Tensor, *, seed: int, notes: list[str]
+) -> tuple[Trace, Misjudged]:
+    from ganscope.subjects.step import observe_step
+    from ganscope.training import begin
+
+    if not images.is_cpu:
+        gan.generator.to(images.device)
+        gan.discriminator.to(images.device)
     _seed(seed)
     return observe_step(begin(gan), images, z, seed=seed, command=command_line(), notes=notes)
 

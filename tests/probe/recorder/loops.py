@@ -82,7 +82,7 @@ def state(result: Result) -> dict[str, Any]:
                 plain = _bytes(value) if isinstance(value, Tensor) else repr(value)
                 seen[f"optimizer {index} {key} {name}"] = plain
     seen["torch"] = _bytes(torch.get_rng_state())
-    seen["numpy"] = repr(np.random.get_state()[1].tolist()) + repr(np.random.get_state()[2:])  # noqa: NPY002
+    seen["numpy"] = repr(np.random.get_state()[1].tolist()) + repr(np.random.get_state()[2:])
     seen["python"] = random.getstate()
     return seen
 
@@ -95,7 +95,7 @@ def _bytes(tensor: Tensor) -> bytes:
 def run(loop: Loop, watch: Watch | None = None) -> dict[str, Any]:
     """Run `loop` from the same random states each time."""
     torch.manual_seed(0)
-    np.random.seed(0)  # noqa: NPY002
+    np.random.seed(0)
     random.seed(0)
     return state(loop(contextlib.nullcontext() if watch is None else watch))
 
@@ -236,7 +236,7 @@ def critic_every_turn(watch: Watch) -> Result:
 
 
 def penalty_of(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-    alpha = torch.tensor(np.random.random((real.size(0), 1)), dtype=torch.float32)  # noqa: NPY002
+    alpha = torch.tensor(np.random.random((real.size(0), 1)), dtype=torch.float32)
     interpolates = (alpha * real + (1 - alpha) * fake).requires_grad_(True)
     scores = critic(interpolates)
     gradients = torch.autograd.grad(
