@@ -13,7 +13,7 @@ from ganscope.probe import names
 from ganscope.probe.model import Conditions, Mode, observe
 from ganscope.probe.recording import Recording
 from ganscope.records import Trace
-from ganscope.subjects.inference import infer
+from ganscope.subjects.inference import infer, takes_input
 
 
 def trace(
@@ -55,7 +55,7 @@ def trace(
         )
     name = names.argument_name(sys._getframe(1), model) or "model"
     notes: tuple[str, ...] = ()
-    if not inputs and not keyword_inputs:
+    if not inputs and not keyword_inputs and takes_input(model):
         inferred = infer(model, batch=64, seed=0 if seed is None else seed)
         inputs, notes = (inferred.tensor,), (inferred.note,)
     conditions = Conditions(mode=mode, grad=grad, seed=seed, samples=samples, notes=notes)

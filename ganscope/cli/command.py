@@ -59,6 +59,12 @@ class Command(TyperCommand):
         return outcome
 
 
+def command_line() -> str:
+    """The command line; a file name that is no valid text stands in it escaped."""
+    words = " ".join(["ganscope", *sys.argv[1:]])
+    return words.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def read_plainly(parameters: Sequence[Any]) -> None:
     """Have plain values read by ourselves.
 

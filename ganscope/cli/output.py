@@ -14,6 +14,7 @@ import typer
 from ganscope.errors import OutputError, UsageError, nearest
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from rich.console import RenderableType
 
     from ganscope.traces import Trace
@@ -105,15 +106,37 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         OutputError: It cannot be written (no permission, a full disk).
     """
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_figure(path: Path, figure: Figure) -> None:
+    """Write a picture in the format of the file's ending, whole or not at all.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    import io
+
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=path.suffix.lower().removeprefix("."))
+    write_bytes(path, drawn.getvalue())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path`, so that a reader finds all of it or what was there before.
+
+    Raises:
+        OutputError: It cannot be written (no permission, a full disk).
+    """
     temporary: str | None = None
     try:
         if path.exists() and not path.is_file():  # a pipe or a device takes no replacing
-            path.write_text(text, encoding="utf-8")
+            path.write_bytes(data)
         else:
             real = path.resolve()  # through a link, so that the link stays one
             descriptor, temporary = tempfile.mkstemp(prefix=f".{real.name}.", dir=real.parent)
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-                file.write(text)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
             Path(temporary).chmod(_mode_for(real))
             Path(temporary).replace(real)
     except OSError as error:

@@ -124,8 +124,10 @@ def _inputs(
         )
         return args, kwargs, []
     if subject.gan is None:
-        from ganscope.subjects.inference import infer
+        from ganscope.subjects.inference import infer, takes_input
 
+        if not takes_input(subject.module):
+            return (), {}, []
         inferred = infer(subject.module, batch=batch, seed=request.seed)
         return (inferred.tensor.to(device),), {}, [inferred.note]
     if subject.role == "generator":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ganscope.cli import options, output
+from ganscope.cli.command import command_line
 from ganscope.cli.subject import Request, prepare
 from ganscope.errors import GanscopeError
 
@@ -86,7 +87,7 @@ def _observe(request: Request, *, grad: bool) -> Trace:
         grad=grad,
         seed=request.seed,
         role=subject.role,
-        command=_command(),
+        command=command_line(),
         notes=prepared.notes,
     )
     try:
@@ -104,12 +105,6 @@ def _observe(request: Request, *, grad: bool) -> Trace:
             "return or raise an ordinary exception"
         ) from None
     return result
-
-
-def _command() -> str:
-    """The command line; a file name that is no valid text stands in it escaped."""
-    words = " ".join(["ganscope", *sys.argv[1:]])
-    return words.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _failure(trace: Trace) -> str:

@@ -215,9 +215,8 @@ class CallLog:
         """Whether an operation on these is the user's own business, outside every module."""
         if self._open:
             return False
-        return not any(map(self.tensors.made, args)) and not any(
-            map(self.tensors.made, kwargs.values())
-        )
+        made = self.tensors.made
+        return not any(map(made, args)) and not (kwargs and any(map(made, kwargs.values())))
 
     def begin_operation(self, operation: Operation) -> Draft:
         """An operation is about to run."""
@@ -344,6 +343,14 @@ class Label:
 _PLAIN = Label()
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What calls of one step share: parameter count and settings of a module, source lines."""
+
+    facts: dict[int, tuple[int, str]]
+    sites: dict[sites.Place, CallSite]
+
+
 def finished(
     drafts: Sequence[Draft],
     labels: Mapping[int, Label] | None = None,
@@ -359,15 +366,14 @@ def finished(
     if not drafts:
         return ()
     first = drafts[0].ident
-    facts: dict[int, tuple[int, str]] = {}
-    read: dict[sites.Place, CallSite] = {}
+    known = _Known({}, {})
     repeats: dict[str, int] = {}
     labels, backwards = labels or {}, backwards or {}
     calls = []
     for draft in drafts:
         draft.nth = repeats[draft.path] = repeats.get(draft.path, 0) + 1
         label = labels.get(draft.ident, _PLAIN)
-        calls.append(_finished(draft, first, label, backwards, facts, read))
+        calls.append(_finished(draft, first, label, backwards, known))
     return tuple(calls)
 
 
@@ -376,18 +382,17 @@ def _finished(
     first: int,
     label: Label,
     backwards: Mapping[int, int],
-    facts: dict[int, tuple[int, str]],
-    read: dict[sites.Place, CallSite],
+    known: _Known,
 ) -> Call:
     parameters, settings = 0, draft.settings
     module = draft.module
     if module is not None:
         # By id within this loop alone; the drafts keep the modules alive.
-        known = facts.get(id(module))
-        if known is None:
-            known = (modules.parameter_count(module), modules.settings(module))
-            facts[id(module)] = known
-        parameters, settings = known
+        facts = known.facts.get(id(module))
+        if facts is None:
+            facts = (modules.parameter_count(module), modules.settings(module))
+            known.facts[id(module)] = facts
+        parameters, settings = facts
     parent = draft.parent
     return Call(
         draft.ident - first,
@@ -403,7 +408,7 @@ def _finished(
         tuple([_final(name, record) for name, record in draft.outputs]),
         parameters,
         draft.seconds,
-        sites.read(draft.place, read),
+        sites.read(draft.place, known.sites),
         _gradients(draft, backwards),
         settings,
         draft.note,

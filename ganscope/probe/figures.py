@@ -90,10 +90,15 @@ class Stage:
 
     def add(self, values: Array) -> Figures:
         """Take float32 `values`: copied if there are at most `SMALL`, else looked at here."""
-        figures = Figures()
+        figures = self.add_statistics(values)
         figures.preview = tuple(values.flat[:PREVIEW].tolist())
         if self._samples is not None:
             self._samples.add(values, figures)
+        return figures
+
+    def add_statistics(self, values: Array) -> Figures:
+        """Like `add`, without a preview and samples."""
+        figures = Figures()
         flat = values.reshape(-1) if values.flags.c_contiguous else values.ravel(order="K")
         if flat.size == 0:
             figures.stats = statistics.EMPTY

@@ -35,6 +35,8 @@ class Flow:
 
     def maker_of(self, record: TensorDraft) -> Draft | None:
         """The outermost call that made a tensor."""
+        while record.origin is not None and id(record) not in self._makers:
+            record = record.origin
         return self._makers.get(id(record))
 
     def fed(self, runs: Iterable[Run]) -> set[int]:
@@ -74,7 +76,7 @@ class Flow:
         return tuple(parts)
 
     def edges(self) -> tuple[set[tuple[str, str]], set[str]]:
-        """Which network's output reaches which other network, and who takes what no network made."""
+        """Which network's output reaches which other, and who takes what no network made."""
         edges: set[tuple[str, str]] = set()
         outside: set[str] = set()
         for ident, outermost in self._outermost.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +86,8 @@ class Traits:
     wrapper_attribute: str | None
 
 
-_traits: dict[type, Traits] = {}
+# Weak, since a parametrized module's class is its own and should go with it.
+_traits: weakref.WeakKeyDictionary[type, Traits] = weakref.WeakKeyDictionary()
 
 
 def _wrapper_attribute(module: nn.Module) -> str | None:

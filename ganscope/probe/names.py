@@ -134,10 +134,11 @@ def _about(call: ast.Call) -> ast.expr | None:
 
 def _unscaled(expression: ast.expr) -> ast.expr:
     """``scaler.scale(loss)`` → ``loss``, ``loss.mean()`` → ``loss``."""
-    if isinstance(expression, ast.Call) and isinstance(expression.func, ast.Attribute):
-        if expression.func.attr in _SCALERS:
-            return expression.args[0] if expression.args else expression.func.value
-    return expression
+    if not isinstance(expression, ast.Call) or not isinstance(expression.func, ast.Attribute):
+        return expression
+    if expression.func.attr not in _SCALERS:
+        return expression
+    return expression.args[0] if expression.args else expression.func.value
 
 
 def _text_of(expression: ast.expr | None) -> str | None:

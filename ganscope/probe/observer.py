@@ -254,10 +254,15 @@ class Observer:
         if _is_compiling() or self._passes_over(args, kwargs):
             return function(*args, **kwargs)
         entered = perf_counter()
+        log, draft = self.log, None
         operation = Operation(function, args, kwargs)
-        draft = self.guarded(lambda: self.log.begin_operation(operation))
+        try:
+            with _Quiet():
+                draft = log.begin_operation(operation)
+        except Exception as fault:
+            self.note(fault)
         started = perf_counter()
-        self.log.own_time += started - entered
+        log.own_time += started - entered
         try:
             result = function(*args, **kwargs)
         except Exception as error:
@@ -266,9 +271,12 @@ class Observer:
             raise
         ended = perf_counter()
         if draft is not None:
-            seconds, frame = ended - started, sys._getframe(2)
-            self.guarded(lambda: self.log.end_operation(draft, operation, result, seconds, frame))
-        self.log.own_time += perf_counter() - ended
+            try:
+                with _Quiet():
+                    log.end_operation(draft, operation, result, ended - started, sys._getframe(2))
+            except Exception as fault:
+                self.note(fault)
+        log.own_time += perf_counter() - ended
         return result
 
     def _passes_over(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
@@ -292,6 +300,7 @@ class Observer:
             return None
 
     def note(self, fault: Exception) -> None:
+        """Keep a fault of ours, to be told of in the trace."""
         if len(self.faults) < _MOST_FAULTS:
             self.faults.append(f"the observer failed: {type(fault).__name__}: {fault}")
 

@@ -84,7 +84,7 @@ def _raw_name(function: Function) -> str:
     if name == "__get__":
         owner = getattr(function, "__self__", None)
         return getattr(owner, "__name__", "get")
-    return name
+    return name.partition(".")[0]  # an overload of torch.ops: add_.Tensor
 
 
 def shown_name(raw: str) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
-from types import FrameType, TracebackType
+from contextlib import ExitStack
+from types import FrameType
 from typing import Any, Protocol
 
 from torch.optim import Optimizer
@@ -19,10 +20,11 @@ from torch.optim.optimizer import (
 )
 from torch.utils.hooks import RemovableHandle
 
-from ganscope.probe import failures, flow, training_patches
+from ganscope.probe import failures, flow, patches, training_patches
 from ganscope.probe.calls import CallLog
 from ganscope.probe.gradients import GradientLog, Run
 from ganscope.probe.ledger import Ledger
+from ganscope.probe.modules import optimized_module
 from ganscope.probe.networks import Networks, with_roles
 from ganscope.probe.observer import Observer
 from ganscope.probe.rounds import Rounds
@@ -50,10 +52,17 @@ class Recorder:
         every: Record every so many-th step.
         steps: Stop after so many recorded steps; None goes on.
         samples: Whether to keep real values of each tensor for the pictures.
+        manual: Whether steps end at `next_step` alone, from the first one on.
     """
 
     def __init__(
-        self, sink: Sink, *, every: int = 1, steps: int | None = None, samples: bool = False
+        self,
+        sink: Sink,
+        *,
+        every: int = 1,
+        steps: int | None = None,
+        samples: bool = False,
+        manual: bool = False,
     ) -> None:
         self.failure: Failure | None = None
         self.lost: str | None = None
@@ -75,10 +84,12 @@ class Recorder:
         self._edges: set[tuple[str, str]] = set()
         self._outside: set[str] = set()
         self._moved: set[str] = set()
-        self._manual = False
+        self._manual = manual
         self._reopened = False
         self._handles: list[RemovableHandle] = []
         self._patches = training_patches.TrainingPatches(self)
+        self._compiled = ExitStack()
+        self._knows_compiled = False
         self._recording = False
 
     # -- from outside ------------------------------------------------------------------------
@@ -190,6 +201,12 @@ class Recorder:
         """The batch is there."""
         self._observer.resume(modules=True)
 
+    def compiled(self) -> None:
+        """Something was compiled: its class may be there only now."""
+        if self._recording and not self._knows_compiled and optimized_module() is not None:
+            self._knows_compiled = True
+            self._compiled.enter_context(patches.patched((), self._observer))
+
     def scaled(self, optimizer: Optimizer, scale: Any, *, stepped: bool, frame: FrameType) -> None:
         """A GradScaler has stepped an optimizer, or left the step out on an overflow."""
         if not self._recording or not self._observer.is_here():
@@ -211,7 +228,7 @@ class Recorder:
 
     # -- optimizers --------------------------------------------------------------------------
 
-    def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+    def _before_step(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
         if not self._observer.is_here():
             return
         if any(each is optimizer for each, _ in self._stepping):
@@ -279,7 +296,7 @@ class Recorder:
             self._end_step()
 
     def _round_of_step(self) -> int:
-        """The update of an optimizer that steps now: that of the one before if nothing ran since."""
+        """The update of an optimizer that steps now: the last one's if nothing ran since."""
         round = self._log.round
         if self._stepped and not self._happened_since(round):
             return max(self._stepped)
@@ -357,10 +374,13 @@ class Recorder:
         self._recording = True
         self._observer.attach()
         self._patches.put_on()
+        self.compiled()
 
     def _pause(self) -> None:
         self._recording = False
         self._patches.take_off()
+        self._compiled.close()
+        self._knows_compiled = False
         self._observer.detach()
         self._log.take()
         self._gradients.take()

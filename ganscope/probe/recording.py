@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 import tempfile
 import warnings
+import weakref
 from pathlib import Path
 from types import TracebackType
 
@@ -31,6 +34,7 @@ class Recording:
         force: Whether to replace a file that is there.
         command: What takes the recording.
         seed: The seed that the loop was given, where that is known.
+        manual: Whether steps end at `next_step` alone, from the first one on.
 
     Raises:
         InputError: `every` or `steps` is no positive number.
@@ -47,16 +51,19 @@ class Recording:
         force: bool = False,
         command: str = "ganscope.record",
         seed: int | None = None,
+        manual: bool = False,
     ) -> None:
         for name, number in (("every", every), ("steps", steps)):
             if number is not None and (not isinstance(number, int) or number < 1):
                 raise InputError(f"{name} is a number of steps, at least 1, not {number!r}")
-        self._folder = tempfile.TemporaryDirectory(prefix="ganscope-") if path is None else None
+        self._folder = _TemporaryFolder() if path is None else None
         self.path = Path(path) if path is not None else Path(self._temporary, "run.gscope")
         self._command, self._seed = command, seed
         self._writer = TraceWriter(self.path, meta(command, seed=seed), force=force)
         self._created: str | None = None
-        self._recorder = Recorder(self._writer, every=every, steps=steps, samples=samples)
+        self._recorder = Recorder(
+            self._writer, every=every, steps=steps, samples=samples, manual=manual
+        )
         self._trace: Trace | None = None
         self._state = "new"
 
@@ -121,6 +128,19 @@ class Recording:
         return self.trace._repr_html_() if self._state == "ended" else None
 
 
+class _TemporaryFolder:
+    """A folder that goes with this object, without a word, in the process that made it alone."""
+
+    def __init__(self) -> None:
+        self.name = tempfile.mkdtemp(prefix="ganscope-")
+        weakref.finalize(self, _remove, self.name, os.getpid())
+
+
+def _remove(folder: str, process: int) -> None:
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _warn(notes: tuple[str, ...]) -> None:
     """One warning of what was lost; never an exception into the user's loop."""
     if not notes:
@@ -129,4 +149,4 @@ def _warn(notes: tuple[str, ...]) -> None:
     try:
         warnings.warn(text, RuntimeWarning, stacklevel=3)
     except Exception:  # warnings are errors here
-        print(f"ganscope: {text}", file=sys.stderr)
+        sys.stderr.write(f"ganscope: {text}\n")

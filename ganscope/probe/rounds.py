@@ -47,7 +47,7 @@ class Rounds:
     @property
     def is_settled(self) -> bool:
         """Whether a whole round has been seen, or one optimizer alone for long."""
-        return self._tail is not None and self._alone == 0 or self._alone > _LONG_ALONE
+        return (self._tail is not None and self._alone == 0) or self._alone > _LONG_ALONE
 
     def update(self, key: Key) -> Decision:
         """An optimizer has stepped."""

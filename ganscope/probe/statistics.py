@@ -69,9 +69,19 @@ def _measure(flat: Array) -> TensorStats:
     return _careful(flat)
 
 
+def is_sound(squares: float) -> bool:
+    """Whether a sum of squares in float32 has neither vanished nor overflowed."""
+    return _SMALLEST**2 < squares < _LARGEST**2
+
+
+def scratch(values: Array) -> Array:
+    """Memory for `BLOCK` values of the kind of `values`, overwritten by the next who asks."""
+    return _scratch[_kind(values)]
+
+
 def root(squares: float, flat: Array) -> float:
     """The L2 norm of `flat` out of the sum of its squares, which may have lost too much."""
-    if _SMALLEST**2 < squares < _LARGEST**2:
+    if is_sound(squares):
         return math.sqrt(squares)
     exact = flat.astype(np.float64)
     largest = float(np.max(np.abs(exact), initial=0.0))
@@ -159,7 +169,7 @@ Numbers = tuple[int, float, float, float, float, float, float, float, int]
 
 
 def sum_of_squares(part: Array) -> float:
-    """Sum of the squares of float32 or float64 values, as short dot products added up in float64."""
+    """Sum of the squares of floats, as short dot products added up in float64."""
     rest = part.size % DOT_BLOCK
     total = 0.0
     if part.size >= DOT_BLOCK:

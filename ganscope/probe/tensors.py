@@ -68,6 +68,7 @@ class TensorDraft:
         "gradients",
         "made",
         "note",
+        "origin",
         "place",
         "requires_grad",
         "shape",
@@ -83,6 +84,8 @@ class TensorDraft:
         self.note = note
         self.made = False
         """Whether a recorded call made it."""
+        self.origin: TensorDraft | None = None
+        """What was seen of the same tensor before its values had to be read anew."""
         self.gradients: list[tuple[int, Figures]] | None = None
         """What arrived in the backward pass, with the engine's run; None while not watched."""
         self.place = 0
@@ -130,6 +133,8 @@ class TensorObserver:
     def __init__(self, *, keep_samples: bool = False, watch: Watch | None = None) -> None:
         # By id, which is given to another tensor once this one is gone: the reference tells.
         self._seen: dict[int, tuple[weakref.ref[Tensor], TensorDraft]] = {}
+        # Known as well, but their values may have changed since without a version to tell.
+        self._stale: dict[int, tuple[weakref.ref[Tensor], TensorDraft]] = {}
         self._trusting = True
         self._watch = watch
         self._samples = SampleStage() if keep_samples else None
@@ -157,6 +162,9 @@ class TensorObserver:
             return self._observe(tensor)
         draft = self._observe(tensor)
         draft.version, draft.place = version, place
+        stale = self._stale.get(id(tensor)) if self._stale else None
+        if stale is not None and stale[0]() is tensor and stale[1].version == version:
+            draft.origin, draft.made = stale[1], stale[1].made
         self._remember(tensor, draft)
         return draft
 
@@ -172,11 +180,15 @@ class TensorObserver:
         """Whether `value` is, or directly holds, what a call of this step has made."""
         if isinstance(value, list | tuple):
             return any(map(self.made, value))
-        seen = self._seen.get(id(value))
+        seen = self._seen.get(id(value)) or self._stale.get(id(value))
         return seen is not None and seen[1].made and seen[0]() is value
 
     def figures_of(self, tensor: Tensor) -> Figures:
-        """The figures of a tensor that is no input or output of a call; nothing is cached."""
+        """The statistics of a tensor that is no input or output of a call; nothing is cached."""
+        if type(tensor) in _PLAIN and tensor.is_cpu and tensor.dtype is torch.float32:
+            array = as_array(tensor)
+            if array is not None:
+                return self._stage.add_statistics(array)
         return self._observe(tensor).figures
 
     def _made(self, tensor: Tensor, draft: TensorDraft) -> TensorDraft:
@@ -205,11 +217,12 @@ class TensorObserver:
         For when memory was lent out in a way (`.data`, `.numpy()`) in which a change bumps no
         version.
         """
-        self._seen.clear()
+        self.forget()
         self._trusting = False
 
     def forget(self) -> None:
         """Look at every tensor anew: some may have changed without a version to tell."""
+        self._stale.update(self._seen)
         self._seen.clear()
 
     def settle(self, *, ended: bool = True) -> None:
@@ -220,6 +233,7 @@ class TensorObserver:
         """
         if ended:
             self._seen.clear()
+            self._stale.clear()
             self._trusting = True
         self._stage.flush()
         self._batch.flush()
@@ -227,8 +241,8 @@ class TensorObserver:
             self._samples.flush()
 
     def _remember(self, tensor: Tensor, draft: TensorDraft) -> None:
-        if self._trusting:
-            self._seen[id(tensor)] = (weakref.ref(tensor), draft)
+        known = self._seen if self._trusting else self._stale
+        known[id(tensor)] = (weakref.ref(tensor), draft)
 
     def _observe(self, tensor: Tensor) -> TensorDraft:
         try:

@@ -10,11 +10,15 @@
 ``_BaseDataLoaderIter.__next__``
     A batch is thousands of operations, and transforms are modules: none of them is a network's.
 
+``torch.compile``
+    What it returns has to be patched as well (see `patches`), once its class is there.
+
 Each passes its arguments, result and exception through, and is put back when the step has ended.
 """
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -40,6 +44,9 @@ class Listener(Protocol):
     def end_loading(self) -> None:
         """The batch is there."""
 
+    def compiled(self) -> None:
+        """Something was compiled."""
+
     def scaled(self, optimizer: Any, scale: Any, *, stepped: bool, frame: FrameType) -> None:
         """A GradScaler has stepped an optimizer, or left the step out."""
 
@@ -62,6 +69,7 @@ class TrainingPatches:
         self._patch(torch.autograd, "_engine_run_backward", self._engine)
         self._patch(grad_scaler.GradScaler, "step", self._scaler_step)
         self._patch(dataloader._BaseDataLoaderIter, "__next__", self._next_batch)
+        self._patch(torch, "compile", self._compile)
 
     def take_off(self) -> None:
         """Put everything back as it was."""
@@ -123,3 +131,14 @@ class TrainingPatches:
                 listener.end_loading()
 
         return __next__
+
+    def _compile(self, original: Any) -> Any:
+        listener = self._listener
+
+        @functools.wraps(original)
+        def compile(*args: Any, **kwargs: Any) -> Any:
+            result = original(*args, **kwargs)
+            listener.compiled()
+            return result
+
+        return compile

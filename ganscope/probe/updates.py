@@ -140,9 +140,10 @@ class UpdateLog:
 
     def _notice_unseen(self, parameter: Tensor, name: str) -> None:
         known = self._sketches.get(id(parameter))
-        if known is not None and known[0]() is parameter and known[1] is not None:
-            if known[1] != weights.sketch(parameter):
-                self.moved_unseen.add(name)
+        if known is None or known[0]() is not parameter or known[1] is None:
+            return
+        if known[1] != weights.sketch(parameter):
+            self.moved_unseen.add(name)
 
     def _memory(self, parameter: Tensor) -> Tensor:
         known = self._before.get(id(parameter))

@@ -6,6 +6,7 @@ on a device everything stays there until the update's numbers are fetched togeth
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ganscope.probe import statistics
-from ganscope.probe.statistics import BLOCK, sample_stride
+from ganscope.probe.statistics import BLOCK
 from ganscope.probe.tensors import as_array, explain
 
 Number = float | Tensor | None
@@ -22,15 +23,13 @@ Number = float | Tensor | None
 _Array = np.ndarray[Any, Any]
 _PLAIN = (Tensor, torch.nn.Parameter)
 _FLOATS = (torch.float32, torch.float64)
-_SKETCH = 1024
+_SKETCH = 256
 
 
 def is_readable(parameter: Tensor) -> bool:
     """Whether there are values to read."""
-    if type(parameter) in _PLAIN and parameter.is_cpu and parameter.dtype in _FLOATS:
-        if parameter.layout is torch.strided:
-            return True
-    return explain(parameter) is None
+    plain = type(parameter) in _PLAIN and parameter.is_cpu and parameter.dtype in _FLOATS
+    return (plain and parameter.layout is torch.strided) or explain(parameter) is None
 
 
 def alike(memory: Tensor, parameter: Tensor) -> bool:
@@ -60,7 +59,7 @@ def keep(parameter: Tensor, memory: Tensor) -> Number:
 
 
 def distance(parameter: Tensor, memory: Tensor) -> Number:
-    """The L2 norm of the difference between a weight and what `memory` holds, which is lost."""
+    """The L2 norm of the difference between a weight and what `memory` holds, which may be lost."""
     pair = _flat_pair(parameter, memory)
     if pair is None:
         with torch.no_grad():
@@ -69,11 +68,14 @@ def distance(parameter: Tensor, memory: Tensor) -> Number:
     values, kept = pair
     squares = 0.0
     with np.errstate(all="ignore"):
+        scratch = statistics.scratch(values)
         for start in range(0, values.size, BLOCK):
             part = kept[start : start + BLOCK]
-            np.subtract(values[start : start + BLOCK], part, out=part)
-            squares += statistics.sum_of_squares(part)
-        return statistics.root(squares, kept)
+            moved = np.subtract(values[start : start + BLOCK], part, out=scratch[: part.size])
+            squares += statistics.sum_of_squares(moved)
+        if statistics.is_sound(squares):
+            return math.sqrt(squares)
+        return statistics.root(squares, np.subtract(values, kept, out=kept))
 
 
 def sketch(parameter: Tensor) -> bytes | None:
@@ -85,8 +87,7 @@ def sketch(parameter: Tensor) -> bytes | None:
     if values is None or not values.flags.c_contiguous:
         return None
     flat = values.reshape(-1)
-    spacing = sample_stride(flat.size) * 4 if flat.size > _SKETCH else 1
-    return flat[::spacing].tobytes()
+    return flat[:: max(1, flat.size // _SKETCH)].tobytes()
 
 
 def _flat_pair(parameter: Tensor, memory: Tensor) -> tuple[_Array, _Array] | None:

@@ -76,6 +76,12 @@ def infer(model: nn.Module, *, batch: int, seed: int = 0) -> Inferred:
     raise InputError(_none_runs(candidates, trial, batch))
 
 
+def takes_input(model: nn.Module) -> bool:
+    """Whether the forward takes anything at all; True where that cannot be told."""
+    parameters = forward_parameters(model)
+    return parameters is None or bool(parameters)
+
+
 def required_inputs(model: nn.Module) -> list[str]:
     """Names of the inputs that the forward must have; ``*args`` counts as one."""
     parameters = forward_parameters(model)

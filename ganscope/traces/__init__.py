@@ -3,6 +3,8 @@
 from ganscope.traces.call import Call, CallSite, Gradient
 from ganscope.traces.step import (
     Backward,
+    GradientSplit,
+    Judgement,
     LedgerEntry,
     Loss,
     LossPart,
@@ -22,7 +24,9 @@ __all__ = [
     "Failure",
     "Finding",
     "Gradient",
+    "GradientSplit",
     "Histogram",
+    "Judgement",
     "LedgerEntry",
     "Loss",
     "LossPart",

@@ -10,8 +10,10 @@ from itertools import chain
 from operator import attrgetter
 
 from ganscope.traces.columns import pack_floats, pack_integers
+from ganscope.traces.compressed import pack_json
 from ganscope.traces.layout import Parts
-from ganscope.traces.step import Update
+from ganscope.traces.schema import to_plain
+from ganscope.traces.step import Step, Update
 from ganscope.traces.tensor import Histogram, TensorRecord
 
 LARGEST = 12 << 20
@@ -89,6 +91,7 @@ def pack(parts: Parts, digest: bytes) -> Packed:
             pack_floats(weights),
             pack_floats(moves),
             SAME if follow else OWN + pack_floats(ratios),
+            *_pack_measured(step),
         ]
     )
     if len(data) > LARGEST:
@@ -96,6 +99,14 @@ def pack(parts: Parts, digest: bytes) -> Packed:
     losses = [loss.value for update in step.updates for loss in update.losses]
     numbers = zlib.compress(data, 1)
     return Packed(numbers, samples, means, stds, norms, losses, weights, moves, ratios, follow)
+
+
+def _pack_measured(step: Step) -> Iterator[bytes]:
+    """What was measured beside the step, which is seldom there: as text."""
+    there = step.judgements or step.split is not None
+    text = pack_json([to_plain(step.judgements), to_plain(step.split)]) if there else b""
+    yield pack_integers([len(text)])
+    yield text
 
 
 def checksum(samples: Iterable[bytes]) -> int:

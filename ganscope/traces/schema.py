@@ -19,6 +19,7 @@ from ganscope.errors import TraceFormatError
 
 T = TypeVar("T")
 
+_LONGEST = 60
 _NONFINITE = ("nan", "inf", "-inf")
 
 
@@ -72,8 +73,9 @@ def require(data: Any, schema: str) -> None:
         raise TraceFormatError(f"a trace is an object, this is a {type(data).__name__}")
     given = data.get("schema")
     if given != schema:
+        shown = repr(given) if len(repr(given)) <= _LONGEST else repr(given)[:_LONGEST] + "…"
         raise TraceFormatError(
-            f"schema {given!r} is not {schema!r}; it may come from a newer ganscope: upgrade, "
+            f"schema {shown} is not {schema!r}; it may come from a newer ganscope: upgrade, "
             "or take the trace again"
         )
 

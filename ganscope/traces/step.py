@@ -126,6 +126,44 @@ class LedgerEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the discriminator made of real and of generated images at one moment.
+
+    Attributes:
+        moment: ``before`` or ``after`` the step.
+        real: D(x), its mean answer on the real images of the step.
+        fake: D(G(z)), its mean answer on what the generator makes of the step's noise.
+        accuracy_real: Share of the real images that it takes for real (above 0.5), 0 to 1.
+        accuracy_fake: Share of the generated images that it takes for generated, 0 to 1.
+    """
+
+    moment: str
+    real: float
+    fake: float
+    accuracy_real: float
+    accuracy_fake: float
+
+
+@dataclass(frozen=True, slots=True)
+class GradientSplit:
+    """The gradient of a discriminator's loss as the sum of two parts.
+
+    Attributes:
+        network: The discriminator.
+        real_norm: L2 norm of the part that comes from real images.
+        fake_norm: L2 norm of the part that comes from generated images.
+        total_norm: L2 norm of their sum.
+        angle: Between the two parts, in degrees, 0 to 180; None where one is zero.
+    """
+
+    network: str
+    real_norm: float
+    fake_norm: float
+    total_norm: float
+    angle: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One training iteration, or one standalone forward (one update, no optimizer).
 
@@ -134,9 +172,13 @@ class Step:
         calls: Every call, in the order in which they began.
         updates: In the order in which they ran.
         ledger: Who received gradients from which backward, and their fate.
+        judgements: What the discriminator made of real and generated images, where measured.
+        split: Where the discriminator's gradient comes from, where measured.
     """
 
     index: int
     calls: tuple[Call, ...]
     updates: tuple[Update, ...] = ()
     ledger: tuple[LedgerEntry, ...] = ()
+    judgements: tuple[Judgement, ...] = ()
+    split: GradientSplit | None = None

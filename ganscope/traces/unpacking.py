@@ -7,11 +7,14 @@ from itertools import islice
 
 from ganscope.traces.call import Call, Gradient
 from ganscope.traces.columns import ColumnReader
-from ganscope.traces.compressed import inflate
+from ganscope.traces.compressed import inflate, read_json
 from ganscope.traces.layout import NOTHING, Layout, LossRow, UpdateRow
 from ganscope.traces.packing import HEAD, LARGEST, OWN, SAME, checksum, quotients, shares
+from ganscope.traces.schema import from_plain
 from ganscope.traces.step import (
     Backward,
+    GradientSplit,
+    Judgement,
     LedgerEntry,
     Loss,
     LossPart,
@@ -54,8 +57,21 @@ def unpack(layout: Layout, digest: bytes, numbers: bytes, samples: Sequence[byte
     ]
     calls = tuple(_calls(reader, layout, records, gradients))
     updates = tuple(_updates(reader, layout, measured[len(records) + len(gradients) :]))
+    judgements, split = _read_measured(reader)
     reader.finish()
-    return Step(index, calls, updates, tuple(LedgerEntry(*row) for row in layout.ledger))
+    ledger = tuple(LedgerEntry(*row) for row in layout.ledger)
+    return Step(index, calls, updates, ledger, judgements, split)
+
+
+def _read_measured(reader: ColumnReader) -> tuple[tuple[Judgement, ...], GradientSplit | None]:
+    (size,) = reader.integers(1)
+    if not size:
+        return (), None
+    judgements, split = read_json(reader.raw(size))
+    return (
+        tuple(from_plain(Judgement, each) for each in judgements),
+        None if split is None else from_plain(GradientSplit, split),
+    )
 
 
 def _read_stats(reader: ColumnReader, layout: Layout) -> Iterator[TensorStats]:

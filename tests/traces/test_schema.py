@@ -22,7 +22,9 @@ from ganscope.traces import (
     Failure,
     Finding,
     Gradient,
+    GradientSplit,
     Histogram,
+    Judgement,
     LedgerEntry,
     Loss,
     LossPart,
@@ -127,6 +129,8 @@ STEP = Step(
         ),
     ),
     (LedgerEntry("discriminator", 0, 2, "left", None),),
+    (Judgement("before", 0.5, 0.25, 1.0, 0.75),),
+    GradientSplit("discriminator", 3.0, 4.0, 5.0, 90.0),
 )
 META = Meta(
     "0.1.0", "2.13.0", "3.11.9", 0, "cpu", 1, "ganscope trace gan", "2025-01-01T00:00:00+00:00",
@@ -255,6 +259,22 @@ PLAIN = {
                     "update": None,
                 }
             ],
+            "judgements": [
+                {
+                    "moment": "before",
+                    "real": 0.5,
+                    "fake": 0.25,
+                    "accuracy_real": 1.0,
+                    "accuracy_fake": 0.75,
+                }
+            ],
+            "split": {
+                "network": "discriminator",
+                "real_norm": 3.0,
+                "fake_norm": 4.0,
+                "total_norm": 5.0,
+                "angle": 90.0,
+            },
         }
     ],
     "failure": {
@@ -331,7 +351,8 @@ def _refusal(data: Any) -> str:
 
 OPTIONAL = {"notes", "mode", "wrapper", "gradients", "settings", "note", "preview", "samples",
             "name", "sampled", "parts", "optimizers", "networks", "losses", "backwards",
-            "gradient_scale", "parameters", "updates", "ledger", "failure", "findings"}  # fmt: skip
+            "gradient_scale", "parameters", "updates", "ledger", "failure", "findings",
+            "judgements", "split"}  # fmt: skip
 WAYS = [way for way in _places(PLAIN) if way != ("schema",)]
 
 
