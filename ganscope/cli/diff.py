@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ganscope.cli import options, output
-from ganscope.errors import UsageError
+from ganscope.errors import TraceFileError, UsageError
 
 if TYPE_CHECKING:
     from ganscope.traces import Trace
+    from ganscope.views.diff import Compared
 
 What = Annotated[
     str,
@@ -76,22 +77,29 @@ def diff(
     name = view_format or output.choose_format(None, output_file)
     output.check_output(output_file, force=force)
     from ganscope.traces.compare import compare
-    from ganscope.views.diff import Compared, DiffView
-    from ganscope.views.diff_formats import render, require_format
+    from ganscope.views.diff import Compared
+    from ganscope.views.diff_formats import require_format
 
     require_format(name)
     one, other = _read(first), _read(second)
     _require_alike(one, other)
     comparison = compare(one.trace, other.trace, tolerance=near)
-    shown = render(Compared(first, second, comparison, limit), name)
-    if output_file is not None:
+    _show(Compared(first, second, comparison, limit), name, width, output_file)
+    return 0 if comparison.equal else 1
+
+
+def _show(compared: Compared, name: str, width: int | None, path: Path | None) -> None:
+    from ganscope.views.diff import DiffView
+    from ganscope.views.diff_formats import render
+
+    shown = render(compared, name)
+    if path is not None:
         text = shown.text(width or output.FILE_WIDTH) if isinstance(shown, DiffView) else shown
-        output.write_text(output_file, text + "\n")
+        output.write_text(path, text + "\n")
     elif isinstance(shown, str):
         output.write_to_screen(shown, name)
     else:
         output.print_rich(shown, width or output.screen_width())
-    return 0 if comparison.equal else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +133,8 @@ def _read(text: str) -> _Side:
     trace = load(file)
     try:
         step = step_by_index(trace.steps, int(index))
+    except TraceFileError:  # names the file itself
+        raise
     except UsageError as error:
         raise UsageError(f"{file}: {error}") from None
     return _Side(text, replace(trace, steps=(step,)), True)

@@ -82,6 +82,8 @@ def open_to_write(path: Path) -> sqlite3.Connection:
         connection.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
         # A process that is killed loses nothing so; a machine that loses power, the last steps.
         connection.execute("PRAGMA synchronous=NORMAL")
+        # Only a first look takes hold of the log; until then anybody could switch it off.
+        connection.execute("SELECT closed FROM recording").fetchone()
     except BaseException:
         connection.close()
         raise

@@ -99,9 +99,7 @@ class Source:
         log = self.path.with_name(self.path.name + "-wal")
         logged = log.exists()
         try:
-            # Without a log nothing changes under way, and nothing need be locked. With one there
-            # may be a writer, perhaps in this very process, whose own locks would go with ours
-            # if we opened the file past SQLite's bookkeeping.
+            # Without a log nobody writes: nothing need be locked, nothing is made beside the file.
             return self._connect(immutable=not logged)
         except sqlite3.DatabaseError as error:
             if not (logged and _is_unopened(error)):

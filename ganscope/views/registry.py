@@ -26,6 +26,10 @@ _BUILT_IN = {
 }
 _OF_STEPS = {
     "table": "ganscope.views.step",
+    "json": "ganscope.views.step_data",
+    "csv": "ganscope.views.step_data",
+    "markdown": "ganscope.views.step_markdown",
+    "html": "ganscope.views.step_html",
 }
 """Views that show a training step otherwise than a forward."""
 

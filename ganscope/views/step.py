@@ -16,11 +16,11 @@ from ganscope.views.page import NARROWEST, Page
 from ganscope.views.registry import view
 from ganscope.views.steps import ledger, remarks
 from ganscope.views.steps.cast import numeral
-from ganscope.views.steps.heading import FlowLine, flow_lines, update_title
-from ganscope.views.steps.losses import backward_texts, loss_texts
-from ganscope.views.steps.rows import StepRow, update_rows
+from ganscope.views.steps.heading import FlowLine, flow_lines
+from ganscope.views.steps.rows import StepRow, other_rows, update_rows
 from ganscope.views.steps.story import Story, tell
 from ganscope.views.steps.tables import Table, layer_tables, parameter_tables
+from ganscope.views.steps.words import about
 
 R = TypeVar("R")
 
@@ -64,17 +64,21 @@ class StepView:
 def _step(story: Story, page: _StepPage) -> Iterator[Text]:
     yield from page.packed(remarks.title(story), "heading")
     updates = story.shown.updates
-    groups = [update_rows(story, update) for update in updates]
+    groups = [*(update_rows(story, update) for update in updates), other_rows(story)]
     width = page.width - len(_INDENT)
-    tables = layer_tables(story, groups, width, ascii_only=page.ascii_only)
+    *tables, others = layer_tables(story, groups, width, ascii_only=page.ascii_only)
     details = _details(story, updates, page)
     for update, table, detail in zip(updates, tables, details, strict=True):
         yield Text("")
         yield from _update(story, update, table, detail, page)
-    missing = dict.fromkeys(
-        name for table in [*tables[:1], *filter(None, details[:1])] for name in table.missing
-    )
-    yield from page.missing(tuple(missing))
+    if others.rows:
+        yield Text("")
+        yield from page.wrapped("calls that belong to no update", "heading")
+        yield from page.table(others)
+    missing = [name for table in tables for name in table.missing]
+    for shown in details:
+        missing += shown.missing if shown else ()
+    yield from page.missing(tuple(dict.fromkeys(missing)))
     yield from _ending(story, page)
 
 
@@ -94,19 +98,19 @@ def _update(
     detail: Table[ParameterUpdate] | None,
     page: _StepPage,
 ) -> Iterator[Text]:
-    yield from page.packed(update_title(story.step, update, story.cast), "heading")
-    whole = story.step.updates[update.index]
-    lines = flow_lines(story.ran(whole), story.forwards, story.judged, story.cast)
-    for line in lines:
+    told = about(story, update)
+    yield from page.packed(told.title, "heading")
+    for line in told.flow:
         yield from page.flow(line)
-    runs = [*loss_texts(whole), *backward_texts(story.step, whole)]
-    yield from page.packed(runs or ["no loss was seen"], "", indent=_INDENT)
-    for remark in ledger.remarks(story.step, whole, story.cast):
+    yield from page.packed(told.runs, "", indent=_INDENT)
+    for remark in told.remarks:
         yield from page.remark(remark)
     yield from page.table(table)
     if detail is not None and detail.rows:
         yield Text("")
         yield from page.table(detail)
+    for sentence in told.lessons:
+        yield from page.wrapped(sentence, "explanation", _INDENT, "  ")
 
 
 def _ending(story: Story, page: _StepPage) -> Iterator[Text]:
@@ -133,14 +137,13 @@ class _StepPage(Page):
 
     def flow(self, line: FlowLine) -> Iterator[Text]:
         """A chain of networks, what the discriminator said at the right end where it fits."""
-        times = f"{line.times} × " if line.times > 1 else ""
-        text = _INDENT + times + " → ".join(line.parts)
+        text = _INDENT + line.text
         room = self.width - cell_len(text) - cell_len(line.judgement)
         if line.judgement and room >= 3:
             text += " " * min(room, max(3, 64 - cell_len(text))) + line.judgement
             yield self.text(text, "shape")
             return
-        first, *rest = (times + line.parts[0], *line.parts[1:])
+        first, *rest = line.text.split(" → ")
         yield from self.packed(
             [first, *(f"→ {part}" for part in rest)], "shape", indent=_INDENT, separator=" "
         )

@@ -43,7 +43,7 @@ def csv(trace: Trace, options: ViewOptions) -> str:
             more = {"values": _plain_values(row), "explanation": said.get(row.call.id)}
             figures = (value(row) for _, value in fields)
             cells = (*figures, *(more[name] for name in asked))
-            writer.writerow([step.index, *map(_exact, cells)])
+            writer.writerow([step.index, *map(exact, cells)])
     return text.getvalue().rstrip("\n")
 
 
@@ -74,7 +74,7 @@ def markdown(trace: Trace, options: ViewOptions) -> str:
         UsageError: The options select nothing.
     """
     shown = passes.apply(trace, options)
-    blocks = ["**" + " · ".join(_escape(part) for part in summary.title(trace)) + "**"]
+    blocks = ["**" + " · ".join(escape(part) for part in summary.title(trace)) + "**"]
     for step in shown.steps:
         rows = step_rows(trace, step)
         if len(shown.steps) > 1:
@@ -82,14 +82,14 @@ def markdown(trace: Trace, options: ViewOptions) -> str:
         blocks.append("\n".join(_table(rows)) if rows else "no calls")
         blocks.extend(filter(None, ("\n".join(_beside(trace, step, rows, options)),)))
         flows = summary.flows([row.call for row in rows], _FLOW_WIDTH)
-        blocks.extend(_escape(f"{line.label}: {line.text}") for line in flows)
+        blocks.extend(escape(f"{line.label}: {line.text}") for line in flows)
     below = [
         summary.totals(trace, shown),
         *summary.unseen(trace),
         *summary.nonfinite(trace),
         *summary.failure(trace),
     ]
-    blocks.append("\n".join(f"- {_escape(f'{line.label}: {line.text}')}" for line in below))
+    blocks.append("\n".join(f"- {escape(f'{line.label}: {line.text}')}" for line in below))
     return "\n\n".join(blocks)
 
 
@@ -105,7 +105,7 @@ def _beside(trace: Trace, step: Step, rows: tuple[Row, ...], options: ViewOption
     lines = told(trace, step, rows, options)
     for row in rows:
         if lines[row.call.id]:
-            yield f"- **{_escape(row.full_name)}** {_escape(' — '.join(lines[row.call.id]))}"
+            yield f"- **{escape(row.full_name)}** {escape(' — '.join(lines[row.call.id]))}"
 
 
 def _rule(column: Column) -> str:
@@ -113,10 +113,10 @@ def _rule(column: Column) -> str:
 
 
 def _line(cells: list[str] | tuple[str, ...]) -> str:
-    return "| " + " | ".join(_escape(cell) for cell in cells) + " |"
+    return "| " + " | ".join(escape(cell) for cell in cells) + " |"
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
     """`text` as it is, read by Markdown: a name such as ``__init__`` is no emphasis."""
     for sign in "\\|*_`<[":
         text = text.replace(sign, f"\\{sign}")
@@ -124,10 +124,11 @@ def _escape(text: str) -> str:
 
 
 def _plain_values(row: Row) -> str:
-    return ";".join(_exact(value) for value in row.output.preview) if row.output else ""
+    return ";".join(exact(value) for value in row.output.preview) if row.output else ""
 
 
-def _exact(value: Raw) -> str:
+def exact(value: Raw) -> str:
+    """A value in full precision; nothing for what is not known."""
     if value is None:
         return ""
     return repr(value) if isinstance(value, float) else str(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
@@ -200,6 +201,15 @@ def test_bad_input_is_one_line(ganscope: Run, arguments: list[str], words: str) 
     assert outcome.code == 2
     assert outcome.out == ""
     assert outcome.line == f"ganscope: {words}"
+
+
+def test_a_damaged_step_is_told_once(ganscope: Run) -> None:
+    connection = sqlite3.connect("one.gscope", isolation_level=None)
+    connection.execute("DELETE FROM step_data WHERE position = 1")
+    connection.close()
+    outcome = ganscope("diff", "one.gscope:1", "same.gscope:1")
+    assert outcome.code == 2
+    assert outcome.line.startswith("ganscope: one.gscope is damaged in step 1 (")
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120, 200])

@@ -55,7 +55,8 @@ except sqlite3.OperationalError as error:
 
 
 def test_looking_in_does_not_loosen_the_writers_hold(path: Path) -> None:
-    # Closing a file drops every lock that the process has on it, unless SQLite sees to it.
+    # Closing a file drops every lock that the process has on it, unless SQLite sees to it; and
+    # without its lock anybody could take the log away.
     writer = TraceWriter(path, META)
     for _ in range(2):
         assert list(recorded(path)) == []

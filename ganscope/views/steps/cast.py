@@ -63,3 +63,14 @@ def joined(names: Sequence[str]) -> str:
 def numeral(index: int) -> str:
     """Place of an update in its step, from 0, as it is shown: ``①``."""
     return style.CIRCLED[index] if 0 <= index < len(style.CIRCLED) else f"({index + 1})"
+
+
+def capital(text: str) -> str:
+    """A sentence begun with a capital letter; a name from the code stays as it is."""
+    first = text.partition(" ")[0]
+    return text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text
+
+
+def possessive(name: str) -> str:
+    """``the generator's``."""
+    return f"{name}'s"

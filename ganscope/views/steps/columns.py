@@ -12,6 +12,7 @@ from ganscope.views.describe import describe_type
 from ganscope.views.fitting import Column, Form, each
 from ganscope.views.steps import bars
 from ganscope.views.steps.bars import Scale
+from ganscope.views.steps.cast import numeral
 from ganscope.views.steps.rows import StepRow
 
 Wishes = tuple[tuple[Column[StepRow], int], ...]
@@ -77,7 +78,8 @@ def _layer(room: int | None) -> Form[StepRow]:
         number = f" #{row.call.nth}" if row.call and row.is_network and row.call.nth > 1 else ""
         shown = f" on {_SHOWN.get(row.shown, row.shown)}" if row.shown else ""
         alike = f" ({row.alike + 1} ×)" if row.alike else ""
-        after = number + shown + alike
+        ran_in = f" of {numeral(row.ran_in)}" if row.ran_in is not None else ""
+        after = number + shown + alike + ran_in
         name = row.name.removesuffix(number)
         if room is not None:
             name = shorten(name, max(6, room - len(before) - len(after)))
@@ -128,11 +130,11 @@ def _number(row: StepRow, value: Callable[[StepRow], float | None]) -> str:
 
 
 def _activation(name: str) -> Callable[[StepRow], float | None]:
-    return lambda row: getattr(row.stats, name, None)
+    return lambda row: None if row.is_heading else getattr(row.stats, name, None)
 
 
 def _gradient(name: str) -> Callable[[StepRow], float | None]:
-    return lambda row: getattr(row.gradient, name, None)
+    return lambda row: None if row.is_heading else getattr(row.gradient, name, None)
 
 
 def _weight(name: str) -> Callable[[StepRow], float | None]:
@@ -140,11 +142,13 @@ def _weight(name: str) -> Callable[[StepRow], float | None]:
 
 
 def _mean(row: StepRow) -> str:
-    return style.format_mean(row.stats.mean, row.stats.std) if row.stats else ""
+    if row.stats is None or row.is_heading:
+        return ""
+    return style.format_mean(row.stats.mean, row.stats.std)
 
 
 def _shape(row: StepRow) -> str:
-    if row.call is None:
+    if row.call is None or row.is_heading:
         return ""
     if not row.call.outputs:
         return "✗"
@@ -155,7 +159,9 @@ def _shape(row: StepRow) -> str:
 
 def _sparklines(width: int) -> Form[StepRow]:
     def cell(row: StepRow) -> str:
-        return style.sparkline(row.stats.histogram, width) if row.stats else ""
+        if row.stats is None or row.is_heading:
+            return ""
+        return style.sparkline(row.stats.histogram, width)
 
     return Form("histogram" if width >= 9 else "values", each(cell))
 
@@ -165,7 +171,7 @@ def _bar(scale: Scale) -> Column[StepRow]:
 
     def form(width: int) -> Form[StepRow]:
         def cell(row: StepRow) -> str:
-            return scale.bar(row.gradient.norm if row.gradient else None, width)
+            return scale.bar(_gradient("norm")(row), width)
 
         return Form(scale.header(width), each(cell))
 

@@ -71,64 +71,65 @@ _Key = tuple[object, object]
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What is known of a tensor that was seen before."""
+    """How a tensor that was seen before had been made."""
 
     makers: tuple[int, ...]
-    through: tuple[str, ...]
-    followed: bool
+    through: tuple[str, ...] = ()
     detached: bool = False
     blended: bool = False
     doubled: bool = False
 
 
+class _Memory:
+    """Tensors that networks made, by their records; with and without autograd behind them."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[_Key, bool], _Known] = {}
+
+    def keep(self, record: TensorRecord, made: _Known) -> None:
+        """Remember who made a tensor."""
+        if record.stats is not None and record.shape:
+            self._known[(record.shape, record.stats), record.requires_grad] = made
+
+    def source(self, record: TensorRecord) -> Source:
+        """Where a tensor came from."""
+        key = record.shape, record.stats
+        follows = record.requires_grad
+        same, other = self._known.get((key, follows)), self._known.get((key, not follows))
+        origin = same or other
+        if record.stats is None or origin is None:
+            return Source(record, is_leaf=follows)
+        cut = same is None and not follows  # autograd was behind it, and is not now
+        return Source(
+            record,
+            origin.makers,
+            origin.through,
+            origin.detached or cut,
+            origin.blended,
+            origin.doubled,
+            is_leaf=same is None and follows,
+        )
+
+
 def forwards(step: Step, cast: Cast) -> tuple[Forward, ...]:
     """The outermost calls of networks in a step, in their order."""
-    known: dict[_Key, _Known] = {}
+    memory = _Memory()
     found: list[Forward] = []
     roles: dict[int, str] = {}
     for call in step.calls:
         if call.parent is not None:
             continue
-        sources = tuple(_source(record, known) for record in call.inputs if record.shape)
+        sources = tuple(memory.source(record) for record in call.inputs if record.shape)
         if call.kind == "module" and call.network:
             role = roles[call.id] = cast.role(call.network)
             shown = _shown(sources, roles) if role == DISCRIMINATOR else ""
             found.append(Forward(call, role, sources, shown))
-            made = _Known((call.id,), (), followed=False)
+            made = _Known((call.id,))
         else:
             made = _passed_on(call, sources)
-        if made.makers:
-            for record in call.outputs:
-                if (key := _key(record)) is not None:
-                    known[key] = _replace_followed(made, record)
+        for record in call.outputs if made.makers else ():
+            memory.keep(record, made)
     return tuple(found)
-
-
-def _key(record: TensorRecord) -> _Key | None:
-    return (record.shape, record.stats) if record.stats is not None and record.shape else None
-
-
-def _replace_followed(made: _Known, record: TensorRecord) -> _Known:
-    return _Known(
-        made.makers, made.through, record.requires_grad, made.detached, made.blended, made.doubled
-    )
-
-
-def _source(record: TensorRecord, known: dict[_Key, _Known]) -> Source:
-    key = _key(record)
-    origin = known.get(key) if key is not None else None
-    if origin is None:
-        return Source(record, is_leaf=record.requires_grad)
-    lost = origin.followed and not record.requires_grad
-    return Source(
-        record,
-        origin.makers,
-        origin.through,
-        origin.detached or lost,
-        origin.blended,
-        origin.doubled,
-        is_leaf=record.requires_grad and not origin.followed,
-    )
 
 
 def _passed_on(call: Call, sources: Sequence[Source]) -> _Known:
@@ -143,7 +144,6 @@ def _passed_on(call: Call, sources: Sequence[Source]) -> _Known:
     return _Known(
         makers=tuple(dict.fromkeys(maker for source in made for maker in source.makers)),
         through=(*through, call.type) if call.type != _DETACHED else tuple(through),
-        followed=False,
         detached=call.type == _DETACHED or any(source.detached for source in made),
         blended=foreign or any(source.blended for source in made),
         doubled=(doubled and foreign) or any(source.doubled for source in made),

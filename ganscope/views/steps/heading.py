@@ -29,10 +29,16 @@ class FlowLine:
     judgement: str = ""
     times: int = 1
 
+    @property
+    def text(self) -> str:
+        """The chain in one line, without what was said at its end."""
+        return (f"{self.times} × " if self.times > 1 else "") + " → ".join(self.parts)
+
 
 def update_title(step: Step, update: Update, cast: Cast) -> tuple[str, ...]:
     """``① update of the generator``, ``Adam lr 0.0002``, in parts that a separator joins."""
-    moved = joined([cast.introduced(name) for name in update.networks])
+    named = cast.introduced if len(update.networks) == 1 else cast.named
+    moved = joined([named(name) for name in update.networks])
     if not update.networks:
         moved = "nothing: no network of these optimizers received gradients"
     same = [each for each in step.updates if each.networks == update.networks]
@@ -40,7 +46,11 @@ def update_title(step: Step, update: Update, cast: Cast) -> tuple[str, ...]:
     scale = update.gradient_scale
     scaled = [f"gradients scaled by {style.format_number(scale)}"] if scale != 1 else []
     first = f"{numeral(update.index)} update of {moved}{place}"
-    return (first, *map(optimizer_text, update.optimizers), *scaled)
+    optimizers = [optimizer_text(each) for each in update.optimizers]
+    if len(optimizers) > 1:
+        names = [style.printable(each.name) for each in update.optimizers]
+        optimizers = [f"{name}: {text}" for name, text in zip(names, optimizers, strict=True)]
+    return (first, *optimizers, *scaled)
 
 
 def optimizer_text(optimizer: Optimizer) -> str:
@@ -111,7 +121,7 @@ def _beginning(forward: Forward, every: Sequence[Forward], cast: Cast) -> list[s
     names = []
     for place, source in enumerate(forward.sources):
         shape = style.format_shape(source.record.shape)
-        name = _origin(source, every, cast) if source is made else _name(forward, place)
+        name = _origin(forward, source, every, cast) if source is made else _name(forward, place)
         names.append(f"{name} {shape}".strip())
     start = [" + ".join(names) or style.NOTHING]
     return start + (_between(made) if made else [])
@@ -131,14 +141,15 @@ def _name(forward: Forward, place: int) -> str:
     return style.printable(record.name or "")
 
 
-def _origin(source: Source, every: Sequence[Forward], cast: Cast) -> str:
+def _origin(forward: Forward, source: Source, every: Sequence[Forward], cast: Cast) -> str:
     """``G(z) of ①`` for images that another update made."""
     maker = next((one for one in every if one.call.id == source.makers[0]), None)
     if maker is None:
         return ""
     made = f"{cast.symbol(maker.call.network)}(z)" if maker.role == GENERATOR else maker.call.label
     update = maker.call.update
-    return made if update is None else f"{made} of {numeral(update)}"
+    elsewhere = update is not None and update != forward.call.update
+    return f"{made} of {numeral(update)}" if elsewhere and update is not None else made
 
 
 def _between(source: Source) -> list[str]:

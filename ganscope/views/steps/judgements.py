@@ -82,7 +82,7 @@ def what_was_shown(forward: Forward, forwards: Sequence[Forward], cast: Cast) ->
         cast.symbol(other.call.network) for other in forwards if other.call.id in makers
     )
     made = " and ".join(f"{name}(z)" for name in names) or "G(z)"
-    return {FAKE: made, BOTH: f"x and {made}", BETWEEN: f"x to {made}"}.get(forward.shown, made)
+    return {FAKE: made, BOTH: f"x and {made}", BETWEEN: "blend"}.get(forward.shown, made)
 
 
 def _symbol(forward: Forward, forwards: Sequence[Forward], cast: Cast) -> str:

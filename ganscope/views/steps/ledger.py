@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ganscope.traces import LedgerEntry, Step, Update
 from ganscope.views import style
-from ganscope.views.steps.cast import Cast, joined, numeral
+from ganscope.views.steps.cast import Cast, capital, joined, numeral, possessive
 
 EARLIER = -1
 """Stands for a backward of an earlier step."""
@@ -23,19 +23,34 @@ class Remark:
 
 def remarks(step: Step, update: Update, cast: Cast) -> Iterator[Remark]:
     """What became, in an update, of gradients that it did not make itself."""
-    foreign = [
-        entry
-        for entry in step.ledger
-        if entry.update == update.index and entry.backward not in _own(update)
-    ]
-    for network in dict.fromkeys(entry.network for entry in foreign):
-        entries = [entry for entry in foreign if entry.network == network]
+    names = dict.fromkeys(entry.network for entry in step.ledger if entry.update == update.index)
+    for network in names:
+        entries = foreign(step, update, network)
         cleared = [entry for entry in entries if entry.fate == "cleared"]
         used = [entry for entry in entries if entry.fate == "used"]
         if cleared:
-            yield Remark(_cleared(step, update, network, cleared, cast))
+            where = "before this update" if network in update.networks else "here"
+            yield Remark(capital(f"{_were(step, network, cleared, cast)} cleared {where}"))
         if used:
-            yield Remark(_mixed(step, update, network, used, cast), is_warning=True)
+            yield Remark(capital(_mixed(step, update, network, used, cast)), is_warning=True)
+
+
+def foreign(step: Step, update: Update, network: str) -> list[LedgerEntry]:
+    """What an update cleared or used of a network that no backward of its own had brought."""
+    return [
+        entry
+        for entry in step.ledger
+        if entry.network == network
+        and entry.update == update.index
+        and entry.backward not in _own(update)
+    ]
+
+
+def whose(step: Step, network: str, entries: Sequence[LedgerEntry], cast: Cast) -> str:
+    """``the 6 gradients that the backward of ① had left in the discriminator``."""
+    return (
+        f"the {_gradients(entries)} that {_origin(step, entries)} had left in {cast.named(network)}"
+    )
 
 
 def left_over(step: Step, cast: Cast) -> Iterator[Remark]:
@@ -43,63 +58,46 @@ def left_over(step: Step, cast: Cast) -> Iterator[Remark]:
     left = [entry for entry in step.ledger if entry.fate == "left"]
     for network in dict.fromkeys(entry.network for entry in left):
         entries = [entry for entry in left if entry.network == network]
-        tensors = _tensors(entries)
+        they = "it adds" if _tensors(entries) == 1 else "they add"
         yield Remark(
-            f"{_capital(cast.named(network))} keeps {_gradients(tensors)} from "
-            f"{_origin(step, entries)}: {'it adds' if tensors == 1 else 'they add'} to the next "
-            "backward's unless cleared before"
+            capital(
+                f"{cast.named(network)} keeps {_gradients(entries)} from "
+                f"{_origin(step, entries)}: {they} to the next backward's unless cleared before"
+            )
         )
-
-
-def has_mistakes(step: Step, update: Update) -> bool:
-    """Whether gradients of another update went into this one."""
-    return any(
-        entry.update == update.index and entry.fate == "used" and entry.backward not in _own(update)
-        for entry in step.ledger
-    )
 
 
 def _own(update: Update) -> set[int]:
     return {run.id for run in update.backwards}
 
 
-def _cleared(
-    step: Step, update: Update, network: str, entries: Sequence[LedgerEntry], cast: Cast
-) -> str:
-    own = network in update.networks
-    before = "before this update" if own else "here"
-    tensors = _tensors(entries)
-    verb = "was" if tensors == 1 else "were"
-    return (
-        f"{_capital(_possessive(cast.named(network)))} {_gradients(tensors)} from "
-        f"{_origin(step, entries)} {verb} cleared {before}"
-    )
+def _were(step: Step, network: str, entries: Sequence[LedgerEntry], cast: Cast) -> str:
+    """``the discriminator's 6 gradients from the backward of ① were``."""
+    verb = "was" if _tensors(entries) == 1 else "were"
+    owner = possessive(cast.named(network))
+    return f"{owner} {_gradients(entries)} from {_origin(step, entries)} {verb}"
 
 
 def _mixed(
     step: Step, update: Update, network: str, entries: Sequence[LedgerEntry], cast: Cast
 ) -> str:
-    tensors = _tensors(entries)
-    verb = "was" if tensors == 1 else "were"
-    fresh = any(
-        entry.network == network and entry.backward in _own(update) for entry in step.ledger
-    )
+    own = _own(update)
+    fresh = any(entry.network == network and entry.backward in own for entry in step.ledger)
     went = "added to this update's own" if fresh else "used in this update"
     return (
-        f"{_capital(_possessive(cast.named(network)))} {_gradients(tensors)} from "
-        f"{_origin(step, entries)} {verb} never cleared and {went}; call zero_grad() before the "
-        "backward"
+        f"{_were(step, network, entries, cast)} never cleared and {went}; call zero_grad() "
+        "before the backward"
     )
 
 
 def _origin(step: Step, entries: Sequence[LedgerEntry]) -> str:
-    """``①'s backward``, ``an earlier step``."""
+    """``the backward of ①``, ``a backward of an earlier step``."""
     homes = {run.id: update.index for update in step.updates for run in update.backwards}
     updates = sorted({homes[entry.backward] for entry in entries if entry.backward in homes})
-    names = [f"{numeral(index)}" for index in updates]
+    names = [f"the backward of {joined(list(map(numeral, updates)))}"] if updates else []
     if any(entry.backward == EARLIER for entry in entries):
-        return joined([*names, "an earlier step"]) if names else "an earlier step"
-    return f"the backward of {joined(names)}" if names else "another backward"
+        names.append("a backward of an earlier step")
+    return joined(names) if names else "another backward"
 
 
 def _tensors(entries: Sequence[LedgerEntry]) -> int:
@@ -107,13 +105,5 @@ def _tensors(entries: Sequence[LedgerEntry]) -> int:
     return max(entry.tensors for entry in entries)
 
 
-def _gradients(count: int) -> str:
-    return style.count_of(count, "gradient")
-
-
-def _possessive(name: str) -> str:
-    return f"{name}'s"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:] if text.startswith("the ") else text
+def _gradients(entries: Sequence[LedgerEntry]) -> str:
+    return style.count_of(_tensors(entries), "gradient")

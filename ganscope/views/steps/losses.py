@@ -99,12 +99,14 @@ def _runs(step: Step, update: Update, runs: Sequence[Backward]) -> str:
         nobody = "took a gradient and left none in any parameter"
         return f"{name} {nobody if first.kind == 'grad' else 'reached no parameter'}"
     entries = [entry for entry in step.ledger if entry.backward in {run.id for run in runs}]
+    fates = {network: _fate(network, update, entries) for network in first.reached}
     said: list[str] = []
-    for network, tensors in first.reached.items():
+    for network in sorted(fates, key=lambda name: fates[name] != ""):
+        tensors = first.reached[network]
         size = f"({style.format_count(tensors)}"
         size += "" if said else f" parameter tensor{'' if tensors == 1 else 's'}"
-        fate = _fate(network, update, entries)
-        said.append((f"{fate}, " if fate else "") + f"{style.printable(network)} {size})")
+        fate = f"{fates[network]}, " if fates[network] else ""
+        said.append(f"{fate}{style.printable(network)} {size})")
     return f"{name} reached {_listed(said)}"
 
 

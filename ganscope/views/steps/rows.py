@@ -27,7 +27,9 @@ class StepRow:
         weights: What the optimizer did to its weights, at the first call of each module.
         shown: What a discriminator was shown, on the row of its outermost call.
         is_network: Whether it stands for a whole network.
+        is_heading: Whether its own figures are those of a row below it.
         alike: How many calls are like this one and not shown.
+        ran_in: Index of the earlier update in which it ran; None where it ran in this one.
     """
 
     path: str
@@ -38,7 +40,9 @@ class StepRow:
     weights: Weights | None = None
     shown: str = ""
     is_network: bool = False
+    is_heading: bool = False
     alike: int = 0
+    ran_in: int | None = None
 
     @property
     def output(self) -> TensorRecord | None:
@@ -71,11 +75,13 @@ class Block:
         forward: The network's call, whether it is shown or not; None outside any network.
         calls: What is shown of it.
         alike: How many forwards are like this one and not shown.
+        ran_in: Index of the earlier update in which it ran; None where it ran in this one.
     """
 
     forward: Forward | None
     calls: tuple[Call, ...]
     alike: int = 0
+    ran_in: int | None = None
 
 
 def update_rows(story: Story, update: Update) -> tuple[StepRow, ...]:
@@ -85,22 +91,38 @@ def update_rows(story: Story, update: Update) -> tuple[StepRow, ...]:
         story: Its step.
         update: The update, with the parameters that are asked for.
     """
-    options = story.options
-    calls = [call for call in story.shown.calls if call.update == update.index]
-    blocks = _blocks(calls, story)
+    own = loss_runs(update)
+    blocks = _blocks(story, update.index, own)
     homes = _Homes(update.parameters, blocks)
-    own = {run.id for run in update.backwards}
-    rows = [row for block in blocks for row in _block_rows(block, homes, own, options)]
+    rows = [row for block in blocks for row in _block_rows(block, homes, own, story.options)]
     return (*rows, *_moved_without_call(homes.left))
 
 
-def _blocks(calls: Sequence[Call], story: Story) -> list[Block]:
-    """The calls by outermost call; forwards that are alike are shown once."""
-    tops = _tops(calls)
+def other_rows(story: Story) -> tuple[StepRow, ...]:
+    """The rows of calls that belong to no update; none unless every call is asked for."""
+    if not story.options.show_calls:
+        return ()
+    homes = _Homes((), ())
+    blocks = _blocks(story, None, set())
+    return tuple(row for block in blocks for row in _block_rows(block, homes, set(), story.options))
+
+
+def _blocks(story: Story, update: int | None, own: set[int]) -> list[Block]:
+    """What ran in an update, and what its backward ran back through though it ran before.
+
+    Forwards that are alike are shown once.
+    """
     groups: dict[int, list[Call]] = {}
-    for call in calls:
+    tops = _tops(story.shown.calls)
+    for call in story.shown.calls:
         groups.setdefault(tops[call.id], []).append(call)
-    blocks = [Block(story.owners.get(top), tuple(group)) for top, group in groups.items()]
+    blocks = []
+    for top, calls in groups.items():
+        ran, forward = calls[0].update, story.owners.get(top)
+        if ran == update:
+            blocks.append(Block(forward, tuple(calls)))
+        elif forward is not None and _took_part(calls, own):
+            blocks.append(Block(forward, tuple(calls), ran_in=ran))
     if story.options.show_calls:
         return blocks
     alike: dict[tuple[object, ...], list[Block]] = {}
@@ -108,8 +130,20 @@ def _blocks(calls: Sequence[Call], story: Story) -> list[Block]:
         first, forward = block.calls[0], block.forward
         if forward is not None:
             shapes = tuple(record.shape for record in first.inputs)
-            alike.setdefault((first.path, forward.shown, shapes), []).append(block)
+            key = (first.path, forward.shown, shapes, block.ran_in)
+            alike.setdefault(key, []).append(block)
     return [replace(same[0], alike=len(same) - 1) for same in alike.values()]
+
+
+def loss_runs(update: Update) -> set[int]:
+    """Ids of the runs that brought a loss's gradients; not those of a gradient penalty."""
+    backwards = {run.id for run in update.backwards if run.kind == "backward"}
+    return backwards or {run.id for run in update.backwards}
+
+
+def _took_part(calls: Sequence[Call], own: set[int]) -> bool:
+    """Whether a backward of these brought gradients to any of the calls."""
+    return any(each.backward in own for call in calls for each in call.gradients)
 
 
 def _tops(calls: Iterable[Call]) -> dict[int, int]:
@@ -178,7 +212,9 @@ def _block_rows(
             weights=weights_of(call.path, parameters),
             shown=block.forward.shown if block.forward and is_network else "",
             is_network=is_network,
+            is_heading=is_network and call.id in containers and not options.show_calls,
             alike=block.alike if depth == 0 else 0,
+            ran_in=block.ran_in if depth == 0 else None,
         )
 
 
@@ -194,12 +230,11 @@ def _name(call: Call, block: Block) -> str:
 
 
 def _gradient(call: Call, own: set[int]) -> TensorStats | None:
-    """Of the shown output: from a backward of this update, else from the last one."""
+    """Of the shown output: the last one that a backward of this update brought."""
     output = main_output(call)
     place = next((i for i, record in enumerate(call.outputs) if record is output), 0)
-    arrived = [each for each in call.gradients if each.output == place]
-    chosen = [each for each in arrived if each.backward in own] or arrived
-    return chosen[-1].stats if chosen else None
+    arrived = [each for each in call.gradients if each.output == place and each.backward in own]
+    return arrived[-1].stats if arrived else None
 
 
 def _moved_without_call(parameters: Sequence[ParameterUpdate]) -> Iterator[StepRow]:
