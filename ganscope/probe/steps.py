@@ -116,16 +116,30 @@ def joined(steps: Sequence[Step]) -> Step:
 
 
 def _settle_left(ledger: list[LedgerEntry], following: list[LedgerEntry]) -> None:
-    """What one step left and the next one tells the fate of is a single entry."""
+    """What one step left and the next one tells the fate of is one entry for each backward."""
     for fate in [entry for entry in following if entry.backward < 0]:
-        for place, entry in enumerate(ledger):
-            if entry.fate == "left" and (entry.network, entry.tensors) == (
-                fate.network,
-                fate.tensors,
-            ):
-                ledger[place] = replace(fate, backward=entry.backward)
-                following.remove(fate)
-                break
+        places = [
+            place
+            for place, entry in enumerate(ledger)
+            if entry.fate == "left"
+            and (entry.network, entry.tensors) == (fate.network, fate.tensors)
+        ]
+        for place in places:
+            ledger[place] = replace(fate, backward=ledger[place].backward)
+        if places:
+            following.remove(fate)
+    # What nothing was told of went together with the gradients that were added to it.
+    for place, left in enumerate(ledger):
+        if left.fate == "left":
+            same = [each for each in following if _went_with(each, left)]
+            if same:
+                fate = min(same, key=lambda each: each.update or 0)
+                ledger[place] = replace(fate, backward=left.backward)
+
+
+def _went_with(later: LedgerEntry, left: LedgerEntry) -> bool:
+    same = (later.network, later.tensors) == (left.network, left.tensors)
+    return same and later.backward >= 0 and later.fate != "left"
 
 
 def _shifted_calls(
