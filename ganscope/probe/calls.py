@@ -57,6 +57,8 @@ class Draft:
     """Not recorded itself."""
     hides = False
     """Nothing inside is recorded."""
+    recomputed = False
+    """Run a second time, for the backward pass."""
     error: BaseException | None = None
     outside_error: BaseException | None = None
     """What was being handled already when the call began."""
@@ -301,6 +303,7 @@ class CallLog:
         self._begun += 1
         draft.round = self.round
         if self.recomputes is not None and self.recomputes():
+            draft.recomputed = True
             draft.note = draft.note or "recomputed for the backward pass"
         self.drafts.append(draft)
 

@@ -51,7 +51,7 @@ class StepDraft:
         fed = self.flow.fed(self.runs)
         return {
             draft.ident: Label(rounds.get(draft.round))
-            if draft.ident in fed
+            if draft.ident in fed or draft.recomputed
             else Label(None, "evaluation")
             for draft in self.drafts
         }
