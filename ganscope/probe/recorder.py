@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from types import FrameType, TracebackType
 from typing import Any, Protocol
 
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.optimizer import (
     register_optimizer_step_post_hook,
@@ -79,6 +80,8 @@ class Recorder:
         self._moved: set[str] = set()
         self._manual = False
         self._reopened = False
+        self._scale: Any = 1.0
+        """Of the GradScaler that steps an optimizer now."""
         self._handles: list[RemovableHandle] = []
         self._patches = training_patches.TrainingPatches(self)
         self._compiled = ExitStack()
@@ -162,6 +165,8 @@ class Recorder:
         """The backward engine is about to run."""
         if not self._recording or not self._observer.is_here():
             return None
+        if self._is_running() or not self._observer.is_attached:
+            return None  # a run inside a run (checkpoints), or torch's own while it compiles
         self._observer.suspend()
 
         def begin() -> Run:
@@ -200,24 +205,26 @@ class Recorder:
             self._knows_compiled = True
             self._compiled.enter_context(patches.patched((), self._observer))
 
-    def scaled(self, optimizer: Optimizer, scale: Any, *, stepped: bool, frame: FrameType) -> None:
-        """A GradScaler has stepped an optimizer, or left the step out on an overflow."""
-        if not self._recording or not self._observer.is_here():
-            return
-        if stepped:
-            for group in self._stepped.values():
-                for each in group:
-                    if each.key == self._updates.key_of(optimizer, None) and each.scale == 1.0:
-                        each.scale = scale
-            return
+    def begin_scaled(self, scale: Any) -> None:
+        """A GradScaler is about to step an optimizer."""
+        if self._observer.is_here():
+            self._scale = scale
 
-        def skip() -> None:
-            draft = self._begin_step(optimizer, frame)
-            draft.scale, draft.skipped = scale, True
-            self._updates.end(optimizer, draft)
-            self._finish_step(draft)
+    def end_scaled(self, optimizer: Optimizer, *, stepped: bool, frame: FrameType) -> None:
+        """It has, or left the step out on an overflow."""
+        if not self._observer.is_here():
+            return
+        if self._recording and not stepped:
 
-        self._guard(skip)
+            def skip() -> None:
+                draft = self._begin_step(optimizer, frame, uses=False)
+                draft.skipped = True
+                self._updates.end(optimizer, draft)
+                self._finish_step(draft)
+
+            self._guard(skip)
+            self._turn()
+        self._scale = 1.0
 
     # -- optimizers --------------------------------------------------------------------------
 
@@ -228,11 +235,12 @@ class Recorder:
             self._stepping.clear()  # its last step raised, and was never ended
         draft = None
         if not self._stepping and self._recording:
-            self._observer.suspend()
-            frame = sys._getframe(1)
-            draft = self._observer.guarded(lambda: self._begin_step(optimizer, frame))
-            if draft is None:
-                self._observer.resume()
+            frame, closure = sys._getframe(1), _has_closure(args, kwargs)
+            draft = self._observer.guarded(
+                lambda: self._begin_step(optimizer, frame, uses=not closure)
+            )
+            if draft is not None and not closure:
+                self._observer.suspend()
         self._stepping.append((optimizer, draft))
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
@@ -249,24 +257,30 @@ class Recorder:
                 self._pass(optimizer)
             return
         done = draft
-        closure = len(args) > 1 or "closure" in kwargs
+        closure = _has_closure(args, kwargs)
 
         def end() -> None:
             if closure:
                 self._updates.look_again(optimizer, done)
+                self._ledger.used(_parameters(optimizer), self._round_of_step())
             self._updates.end(optimizer, done)
             self._finish_step(done)
 
         self._guard(end)
-        self._observer.resume()
+        if not closure:
+            self._observer.resume()
         self._turn()
 
-    def _begin_step(self, optimizer: Optimizer, frame: FrameType) -> Stepped:
+    def _begin_step(
+        self, optimizer: Optimizer, frame: FrameType, *, uses: bool
+    ) -> Stepped:
+        """`uses`: whether it steps on the gradients that are there now."""
         round = self._round_of_step()
         self._ledger.look(round)
         draft = self._updates.begin(optimizer, frame)
-        parameters = (each for group in optimizer.param_groups for each in group["params"])
-        self._ledger.used(parameters, round)
+        draft.scale = self._scale
+        if uses:
+            self._ledger.used(_parameters(optimizer), round)
         return draft
 
     def _finish_step(self, stepped: Stepped) -> None:
@@ -394,6 +408,16 @@ class Recorder:
 
     def _note(self, fault: Exception) -> None:
         self._observer.note(fault)
+
+
+def _has_closure(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Whether ``optimizer.step`` is to run the forward and the backward itself."""
+    closure = args[1] if len(args) > 1 else kwargs.get("closure")
+    return closure is not None
+
+
+def _parameters(optimizer: Optimizer) -> Iterator[Tensor]:
+    return (each for group in optimizer.param_groups for each in group["params"])
 
 
 class _Store:

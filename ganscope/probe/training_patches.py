@@ -47,8 +47,11 @@ class Listener(Protocol):
     def compiled(self) -> None:
         """Something was compiled."""
 
-    def scaled(self, optimizer: Any, scale: Any, *, stepped: bool, frame: FrameType) -> None:
-        """A GradScaler has stepped an optimizer, or left the step out."""
+    def begin_scaled(self, scale: Any) -> None:
+        """A GradScaler is about to step an optimizer."""
+
+    def end_scaled(self, optimizer: Any, *, stepped: bool, frame: FrameType) -> None:
+        """It has, or left the step out."""
 
 
 class TrainingPatches:
@@ -108,13 +111,18 @@ class TrainingPatches:
             scale = self._scale
             if isinstance(scale, torch.Tensor):
                 scale = float(scale) if scale.is_cpu else scale.detach().clone()
+            if not isinstance(optimizer, torch.optim.Optimizer):
+                return original(self, optimizer, *args, **kwargs)  # may take no hooks
             steps = []
             handle = optimizer.register_step_pre_hook(lambda *_: steps.append(1))
+            listener.begin_scaled(scale)
+            stepped = True
             try:
                 result = original(self, optimizer, *args, **kwargs)
+                stepped = bool(steps)
             finally:
                 handle.remove()
-            listener.scaled(optimizer, scale, stepped=bool(steps), frame=sys._getframe(1))
+                listener.end_scaled(optimizer, stepped=stepped, frame=sys._getframe(1))
             return result
 
         return step
