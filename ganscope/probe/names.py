@@ -105,8 +105,11 @@ def _is_scaled(frame: FrameType | None, users: FrameType) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def assigned_name(file: str, line: int) -> str | None:
-    """The variable to which the statement at `line` assigns its value, if it is a single one."""
+def assignment(file: str, line: int) -> tuple[str | None, int] | None:
+    """The variable to which the statement at `line` assigns its value, and where that begins.
+
+    None where it assigns nothing; the variable is None where it is no single one.
+    """
     tree = _tree(file)
     if tree is None:
         return None
@@ -117,8 +120,10 @@ def assigned_name(file: str, line: int) -> str | None:
             if node.lineno <= line <= end and (best is None or node.lineno >= best.lineno):
                 best = node
     if isinstance(best, ast.Assign):
-        return _name_of(best.targets[0]) if len(best.targets) == 1 else None
-    return _name_of(best.target) if isinstance(best, ast.AnnAssign | ast.AugAssign) else None
+        return (_name_of(best.targets[0]) if len(best.targets) == 1 else None), best.lineno
+    if isinstance(best, ast.AnnAssign | ast.AugAssign):
+        return _name_of(best.target), best.lineno
+    return None
 
 
 @lru_cache(maxsize=32)
