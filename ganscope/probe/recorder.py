@@ -271,9 +271,7 @@ class Recorder:
             self._observer.resume()
         self._turn()
 
-    def _begin_step(
-        self, optimizer: Optimizer, frame: FrameType, *, uses: bool
-    ) -> Stepped:
+    def _begin_step(self, optimizer: Optimizer, frame: FrameType, *, uses: bool) -> Stepped:
         """`uses`: whether it steps on the gradients that are there now."""
         round = self._round_of_step()
         self._ledger.look(round)
