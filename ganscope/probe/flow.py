@@ -104,7 +104,7 @@ class Flow:
             return known
         self._sources[draft.ident] = (set(), False)  # in case the flow runs in a circle
         sources: set[str] = set()
-        free = False
+        free, beside = False, _joins_batches(draft)
         for record in _records(draft.inputs):
             maker = self.maker_of(record)
             if maker is None:
@@ -115,8 +115,11 @@ class Flow:
                 more, also_free = self._sources_of(maker)
                 sources |= more
                 free = free or also_free
-        # What is mixed of a network's output and something else (an interpolation) is no real.
-        self._sources[draft.ident] = (sources, free and not sources)
+                beside = beside or (also_free and bool(more))
+        # What is mixed of a network's output and something else (an interpolation) is no real;
+        # what stands beside it in one batch is.
+        free = free and (beside or not sources)
+        self._sources[draft.ident] = (sources, free)
         return self._sources[draft.ident]
 
     def _terms(self, records: Iterable[TensorDraft], around: _Assignment, loss: str) -> list[_Term]:
@@ -186,6 +189,19 @@ def value_of(record: TensorDraft) -> float | None:
 
 def _records(named: Iterable[tuple[str | None, object]]) -> list[TensorDraft]:
     return [record for _, record in named if isinstance(record, TensorDraft)]
+
+
+_JOINING = ("cat", "concat", "concatenate", "vstack")
+
+
+def _joins_batches(draft: Draft) -> bool:
+    """Whether a call only lays the rows of its inputs one after the other."""
+    made = _records(draft.outputs)
+    if draft.kind != "op" or draft.type not in _JOINING or len(made) != 1:
+        return False
+    shapes = [record.shape for record in (*_records(draft.inputs), *made)]
+    rows = [shape[0] for shape in shapes if shape]
+    return len(rows) == len(shapes) and sum(rows[:-1]) == rows[-1]
 
 
 def _is_scalar(record: TensorDraft) -> bool:

@@ -463,7 +463,7 @@ class CycleGAN:
         optimizer.step()
         return loss_D.detach()
 
-    def train(self, real_A: Tensor, real_B: Tensor) -> list[Tensor]:
+    def train(self, real_A: Tensor, real_B: Tensor) -> list[Tensor]:  # noqa: N803
         self.optimizer_G.zero_grad()
         fake_B, fake_A = self.nets["G_AB"](real_A), self.nets["G_BA"](real_B)
         loss_GAN = self.mse(self.nets["D_B"](fake_B), torch.ones(5, 1))
