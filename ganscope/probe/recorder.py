@@ -1,7 +1,8 @@
 """The recorder: watches a training loop that anybody wrote, and cuts it into steps.
 
 It owns every hook that a training step needs. Whatever goes wrong in here becomes a note; the
-loop goes on as if nobody watched. Between recorded steps only the two hooks on optimizers stay.
+loop goes on as if nobody watched. Between recorded steps only what tells of optimizers stays: two
+hooks, and the patch of the GradScaler.
 """
 
 from __future__ import annotations
@@ -134,6 +135,7 @@ class Recorder:
             register_optimizer_step_pre_hook(self._before_step),
             register_optimizer_step_post_hook(self._after_step),
         ]
+        self._patches.start()
         self._resume()
 
     def stop(self, error: BaseException | None = None) -> None:
@@ -143,6 +145,7 @@ class Recorder:
         if self._recording:
             self._guard(lambda: self._close_last(error))
         self._pause()
+        self._patches.end()
         for handle in self._handles:
             handle.remove()
         self._handles = []
@@ -224,6 +227,8 @@ class Recorder:
 
             self._guard(skip)
             self._turn()
+        elif not stepped and not self._manual:
+            self._pass(optimizer, frame)
         self._scale = 1.0
 
     # -- optimizers --------------------------------------------------------------------------
@@ -254,7 +259,7 @@ class Recorder:
             return  # an inner optimizer: the one around it counts
         if draft is None:
             if not self._recording and not self._manual:
-                self._pass(optimizer)
+                self._pass(optimizer, sys._getframe(1))
             return
         done = draft
         closure = _has_closure(args, kwargs)
@@ -318,9 +323,9 @@ class Recorder:
                 return True
         return False
 
-    def _pass(self, optimizer: Optimizer) -> None:
+    def _pass(self, optimizer: Optimizer, frame: FrameType) -> None:
         """An optimizer has stepped while nothing is recorded."""
-        decision = self._rounds.update(self._updates.key_of(optimizer, sys._getframe(2)))
+        decision = self._rounds.update(self._updates.key_of(optimizer, frame))
         if decision.closes:
             self._store.skip()
         if decision.ends and not decision.reopens:
@@ -359,6 +364,7 @@ class Recorder:
         elif self._log.drafts and self._store.has_last:
             self._reopened = True  # what came after the last update belongs to its step
             self._end_step()
+        self._store.settle(self.networks)  # as well as it is known
 
     def _turn(self) -> None:
         """A step may have ended: record the next one, or look away?"""
