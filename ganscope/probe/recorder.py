@@ -153,11 +153,13 @@ class Recorder:
 
     def next_step(self) -> None:
         """The step ends here, because the user says so; from now on only the user does."""
-        self._manual = True
-        if self._recording:
-            self._guard(self._end_step)
-        else:
+        first, self._manual = not self._manual, True
+        if not self._recording:
             self._store.skip()
+        elif self._log.drafts or self._stepped:
+            self._guard(self._end_step)
+        if first and not self._rounds.is_settled:  # what was cut so far was only supposed
+            self._guard(lambda: self._store.join_all(self.networks))
         self._turn()
 
     # -- the engine, called by the patches ---------------------------------------------------
@@ -489,6 +491,11 @@ class _Store:
         self.index -= count - 1
         self._kept -= count - 1
         self._replace(count, [whole], networks)
+
+    def join_all(self, networks: Sequence[Network]) -> None:
+        """All that there is so far is one step."""
+        if len(self._recent) > 1:
+            self.join(len(self._recent), networks)
 
     def settle(self, networks: Sequence[Network]) -> None:
         """It is known where steps end: keep of the first ones what was asked for."""
