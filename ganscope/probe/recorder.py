@@ -15,7 +15,7 @@ from types import FrameType, TracebackType
 from typing import Any, Protocol
 
 from torch import Tensor
-from torch.optim import Optimizer
+from torch.optim import Optimizer, optimizer
 from torch.optim.optimizer import (
     register_optimizer_step_post_hook,
     register_optimizer_step_pre_hook,
@@ -170,6 +170,8 @@ class Recorder:
         """The backward engine is about to run."""
         if not self._recording or not self._observer.is_here():
             return None
+        if self._stepping:
+            self._drop_failed(frame)
         if self._is_running() or not self._observer.is_attached:
             return None  # a run inside a run (checkpoints), or torch's own while it compiles
         self._observer.suspend()
@@ -238,8 +240,8 @@ class Recorder:
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if not self._observer.is_here():
             return
-        if any(each is optimizer for each, _ in self._stepping):
-            self._stepping.clear()  # its last step raised, and was never ended
+        if self._stepping:
+            self._drop_failed(sys._getframe(1).f_back)
         draft = None
         if not self._stepping and self._recording:
             frame, closure = sys._getframe(1), _has_closure(args, kwargs)
@@ -248,6 +250,7 @@ class Recorder:
             )
             if draft is not None and not closure:
                 self._observer.suspend()
+                draft.suspends = True
         self._stepping.append((optimizer, draft))
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
@@ -274,9 +277,21 @@ class Recorder:
             self._finish_step(done)
 
         self._guard(end)
-        if not closure:
+        if done.suspends:
             self._observer.resume()
         self._turn()
+
+    def _drop_failed(self, frame: FrameType | None) -> None:
+        """Forget the steps that raised and never ended: they do not run at or above `frame`."""
+        running: list[Any] = []
+        while frame is not None:
+            if frame.f_code.co_filename == _OPTIMIZER:  # torch's own, around every step
+                running.append(frame.f_locals.get("self"))
+            frame = frame.f_back
+        while self._stepping and not any(each is self._stepping[-1][0] for each in running):
+            _, draft = self._stepping.pop()
+            if draft is not None and draft.suspends:
+                self._observer.resume()
 
     def _begin_step(self, optimizer: Optimizer, frame: FrameType, *, uses: bool) -> Stepped:
         """`uses`: whether it steps on the gradients that are there now."""
@@ -414,6 +429,9 @@ class Recorder:
 
     def _note(self, fault: Exception) -> None:
         self._observer.note(fault)
+
+
+_OPTIMIZER = optimizer.__file__
 
 
 def _has_closure(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
