@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ganscope.probe import modules, sites, structure
 from ganscope.probe.operations import Operation
+from ganscope.probe.statistics import unscaled
 from ganscope.probe.tensors import TensorDraft, TensorObserver
 from ganscope.traces import Call, CallSite, Gradient, TensorRecord
 
@@ -57,6 +58,8 @@ class Draft:
     """Not recorded itself."""
     hides = False
     """Nothing inside is recorded."""
+    recomputed = False
+    """Run a second time, for the backward pass."""
     error: BaseException | None = None
     outside_error: BaseException | None = None
     """What was being handled already when the call began."""
@@ -300,6 +303,7 @@ class CallLog:
         self._begun += 1
         draft.round = self.round
         if self.recomputes is not None and self.recomputes():
+            draft.recomputed = True
             draft.note = draft.note or "recomputed for the backward pass"
         self.drafts.append(draft)
 
@@ -355,6 +359,7 @@ def finished(
     drafts: Sequence[Draft],
     labels: Mapping[int, Label] | None = None,
     backwards: Mapping[int, int] | None = None,
+    scales: Mapping[int, float] | None = None,
 ) -> tuple[Call, ...]:
     """The calls of one step, immutable; the figures have been settled.
 
@@ -362,6 +367,7 @@ def finished(
         drafts: In the order in which they began.
         labels: By a draft's own number; what is missing ran in the one update there is.
         backwards: The engine's runs, by their own number, as they are numbered in the step.
+        scales: The factor in the gradients of a run, where there is one.
     """
     if not drafts:
         return ()
@@ -373,7 +379,8 @@ def finished(
     for draft in drafts:
         draft.nth = repeats[draft.path] = repeats.get(draft.path, 0) + 1
         label = labels.get(draft.ident, _PLAIN)
-        calls.append(_finished(draft, first, label, backwards, known))
+        gradients = _gradients(draft, backwards, scales)
+        calls.append(_finished(draft, first, label, gradients, known))
     return tuple(calls)
 
 
@@ -381,7 +388,7 @@ def _finished(
     draft: Draft,
     first: int,
     label: Label,
-    backwards: Mapping[int, int],
+    gradients: tuple[Gradient, ...],
     known: _Known,
 ) -> Call:
     parameters, settings = 0, draft.settings
@@ -409,20 +416,25 @@ def _finished(
         parameters,
         draft.seconds,
         sites.read(draft.place, known.sites),
-        _gradients(draft, backwards),
+        gradients,
         settings,
         draft.note,
     )
 
 
-def _gradients(draft: Draft, backwards: Mapping[int, int]) -> tuple[Gradient, ...]:
-    """What arrived at the call's outputs, in the order of its arrival."""
+def _gradients(
+    draft: Draft, backwards: Mapping[int, int], scales: Mapping[int, float] | None
+) -> tuple[Gradient, ...]:
+    """What arrived at the call's outputs, in the order of its arrival, unscaled."""
     arrived: list[Gradient] = []
     for output, (_, record) in enumerate(draft.outputs):
         if isinstance(record, TensorDraft) and record.gradients:
             for run, figures in record.gradients:
                 if run in backwards:
-                    arrived.append(Gradient(backwards[run], output, figures.stats))
+                    stats = figures.stats
+                    if scales and stats is not None and run in scales:
+                        stats = unscaled(stats, scales[run])
+                    arrived.append(Gradient(backwards[run], output, stats))
     return tuple(arrived)
 
 

@@ -13,6 +13,13 @@ from ganscope.probe.gradients import Run
 from ganscope.probe.tensors import TensorDraft
 from ganscope.traces import LossPart
 
+_Term = tuple[Draft, TensorDraft, str | None]
+"""A scalar: who made it, itself, and the variable that it was assigned to."""
+
+
+_Assignment = tuple[str | None, int] | None
+"""A variable and the line of the statement that assigns it."""
+
 
 class Flow:
     """The calls of one step as a graph.
@@ -56,13 +63,15 @@ class Flow:
 
     def parts_of(self, loss: TensorDraft, name: str) -> tuple[LossPart, ...]:
         """The scalars that fed a loss through arithmetic, named as in the user's code."""
-        found: list[tuple[Draft, TensorDraft]] = []
-        self._collect_parts(loss, found, set())
+        found = self._terms([loss], None, name)
+        while len(found) == 1 and self._is_sum(found[0][0]):
+            maker = found[0][0]
+            found = self._terms(_records(maker.inputs), _assignment(maker), name)
         if len(found) < 2:
             return ()
         parts, taken = [], {name}
-        for maker, record in found:
-            wanted = _assigned(maker)
+        for maker, record, variable in found:
+            wanted = variable
             if wanted is None or wanted in taken:
                 wanted = maker.path or maker.type
             unique, count = wanted, 1
@@ -95,7 +104,7 @@ class Flow:
             return known
         self._sources[draft.ident] = (set(), False)  # in case the flow runs in a circle
         sources: set[str] = set()
-        free = False
+        free, beside = False, _joins_batches(draft)
         for record in _records(draft.inputs):
             maker = self.maker_of(record)
             if maker is None:
@@ -106,23 +115,43 @@ class Flow:
                 more, also_free = self._sources_of(maker)
                 sources |= more
                 free = free or also_free
-        # What is mixed of a network's output and something else (an interpolation) is no real.
-        self._sources[draft.ident] = (sources, free and not sources)
+                beside = beside or (also_free and bool(more))
+        # What is mixed of a network's output and something else (an interpolation) is no real;
+        # what stands beside it in one batch is.
+        free = free and (beside or not sources)
+        self._sources[draft.ident] = (sources, free)
         return self._sources[draft.ident]
 
-    def _collect_parts(
-        self, record: TensorDraft, found: list[tuple[Draft, TensorDraft]], met: set[int]
-    ) -> None:
-        maker = self.maker_of(record)
-        if maker is None or id(record) in met:
-            return
-        met.add(id(record))
+    def _terms(self, records: Iterable[TensorDraft], around: _Assignment, loss: str) -> list[_Term]:
+        """What was put together to `records`, down to scalars with a variable of their own.
+
+        Args:
+            records: Where to begin.
+            around: The statement that puts them together.
+            loss: The variable of the whole.
+        """
+        found: list[_Term] = []
+        met: set[int] = set()
+        waiting = [(record, around) for record in records]
+        while waiting:
+            record, around = waiting.pop(0)
+            maker = self.maker_of(record)
+            if maker is None or id(record) in met:
+                continue
+            met.add(id(record))
+            own = _assignment(maker)
+            # What its own statement goes on to change is not yet what that assigns.
+            variable = None if own is None or own == around else own[0]
+            if variable in (None, loss) and self._is_sum(maker):
+                waiting = [(each, own) for each in _records(maker.inputs)] + waiting
+            else:
+                found.append((maker, record, variable))
+        return found
+
+    def _is_sum(self, maker: Draft) -> bool:
+        """Whether `maker` puts scalars together."""
         inputs = _records(maker.inputs)
-        if maker.kind == "op" and inputs and all(_is_scalar(each) for each in inputs):
-            for each in inputs:
-                self._collect_parts(each, found, met)
-        else:
-            found.append((maker, record))
+        return maker.kind == "op" and bool(inputs) and all(map(_is_scalar, inputs))
 
     def _outermost_of(self, draft: Draft) -> Draft:
         while draft.parent is not None and draft.parent in self._by_ident:
@@ -162,6 +191,19 @@ def _records(named: Iterable[tuple[str | None, object]]) -> list[TensorDraft]:
     return [record for _, record in named if isinstance(record, TensorDraft)]
 
 
+_JOINING = ("cat", "concat", "concatenate", "vstack")
+
+
+def _joins_batches(draft: Draft) -> bool:
+    """Whether a call only lays the rows of its inputs one after the other."""
+    made = _records(draft.outputs)
+    if draft.kind != "op" or draft.type not in _JOINING or len(made) != 1:
+        return False
+    shapes = [record.shape for record in (*_records(draft.inputs), *made)]
+    rows = [shape[0] for shape in shapes if shape]
+    return len(rows) == len(shapes) and sum(rows[:-1]) == rows[-1]
+
+
 def _is_scalar(record: TensorDraft) -> bool:
     return record.shape is not None and record.shape.numel() == 1
 
@@ -170,5 +212,5 @@ def _has_gradients(draft: Draft) -> bool:
     return any(record.gradients for record in _records(draft.outputs))
 
 
-def _assigned(draft: Draft) -> str | None:
-    return None if draft.place is None else names.assigned_name(*draft.place)
+def _assignment(draft: Draft) -> _Assignment:
+    return None if draft.place is None else names.assignment(*draft.place)

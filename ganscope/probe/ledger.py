@@ -31,8 +31,8 @@ class _Pending:
     version: int
 
 
-Fate = tuple[str, int, str, int | None]
-"""Network, engine's run, fate, round."""
+Fate = tuple[str, tuple[int, ...], str, int]
+"""What became of one parameter's gradient: network, the engine's runs in it, fate, round."""
 
 
 class Ledger:
@@ -40,7 +40,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self._pending: dict[int, _Pending] = {}
-        self._fates: Counter[Fate] = Counter()
+        self._fates: list[Fate] = []
 
     def received(self, run: Run) -> None:
         """A backward has left gradients."""
@@ -80,18 +80,21 @@ class Ledger:
             rounds: The updates of the step, as they are numbered in it.
             last: The last round of the step, updates or not.
         """
-        for entry in self._pending.values():
-            for run in entry.runs:
-                if run in runs:
-                    self._fates[entry.network, run, "left", None] += 1
-        fates, self._fates = self._fates, Counter()
-        for later in [key for key in fates if key[3] is not None and key[3] > last]:
-            self._fates[later] = fates.pop(later)  # of the step that follows
-        # Several earlier backwards may have filled one parameter: it counts once.
         counted: Counter[tuple[str, int, str, int | None]] = Counter()
-        for (network, run, fate, round), tensors in fates.items():
-            update = None if round is None else rounds.get(round)
-            counted[network, runs.get(run, EARLIER), fate, update] += tensors
+        for entry in self._pending.values():
+            for run in runs.keys() & entry.runs:
+                counted[entry.network, runs[run], "left", None] += 1
+            entry.runs = _aged(entry.runs, runs)
+        fates, self._fates = self._fates, []
+        for network, own, fate, round in fates:
+            if round > last:  # of the step that follows; when this one ended, they were there
+                for run in runs.keys() & own:
+                    counted[network, runs[run], "left", None] += 1
+                self._fates.append((network, tuple(_aged(own, runs)), fate, round))
+                continue
+            # Several earlier backwards may have filled one parameter: it counts once.
+            for backward in {runs.get(run, EARLIER) for run in own}:
+                counted[network, backward, fate, rounds.get(round)] += 1
         return tuple(
             LedgerEntry(network, backward, tensors, fate, update)
             for (network, backward, fate, update), tensors in sorted(
@@ -124,8 +127,12 @@ class Ledger:
 
     def _settle(self, key: int, fate: str, round: int) -> None:
         entry = self._pending.pop(key)
-        for run in entry.runs:
-            self._fates[entry.network, run, fate, round] += 1
+        self._fates.append((entry.network, tuple(entry.runs), fate, round))
+
+
+def _aged(own: Iterable[int], ended: Mapping[int, int]) -> list[int]:
+    """The runs of one gradient when the step of the `ended` ones is over."""
+    return list(dict.fromkeys(EARLIER if run in ended else run for run in own))
 
 
 def _version(gradient: Tensor) -> int:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
 
 _TORCH = str(Path(torch.__file__).parent)
+_PROBE = str(Path(__file__).parent)
 _FUSED = (nn.TransformerEncoderLayer, nn.TransformerEncoder, nn.MultiheadAttention)
 _WITH_STATISTICS = (nn.modules.batchnorm._NormBase,)
 _WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
@@ -48,8 +49,8 @@ def unwrap(module: nn.Module) -> tuple[nn.Module, str | None]:
 def wrapper_around(frame: FrameType, module: nn.Module) -> str | None:
     """The name of the wrapper whose forward is on its way to call `module`, if there is one."""
     current: FrameType | None = frame
-    while current is not None and current.f_code.co_filename.startswith(_TORCH):
-        # torch's own frames, which end with the call: reading their locals keeps nothing.
+    while current is not None and current.f_code.co_filename.startswith((_TORCH, _PROBE)):
+        # torch's own frames and ours, which end with the call: reading their locals keeps nothing.
         around = current.f_locals.get("self")
         if isinstance(around, nn.Module) and around is not module:
             inner, wrapper = unwrap(around)

@@ -11,6 +11,7 @@ from functools import lru_cache
 from types import CodeType, FrameType
 
 import torch
+from torch.amp import grad_scaler
 
 from ganscope.probe import sites
 
@@ -85,15 +86,30 @@ def optimizer_name(frame: FrameType | None, optimizer: object) -> str | None:
     if users is None:
         return None
     call = _call_of(users)
-    name = None if call is None else _text_of(_about(call))
+    about = None if call is None else _about(call)
+    if call is not None and isinstance(call.func, ast.Attribute) and not _is_scaled(frame, users):
+        about = call.func.value  # the argument, if there is one, is a closure
+    name = _text_of(about)
     if name is None or not name.isidentifier() or name in _VAGUE:
         return _global_name(users, optimizer) or (name if name and name.isidentifier() else None)
     return name
 
 
+def _is_scaled(frame: FrameType | None, users: FrameType) -> bool:
+    """Whether a GradScaler stands between `users` and the optimizer."""
+    while frame is not None and frame is not users:
+        if frame.f_code.co_filename == _SCALER:
+            return True
+        frame = frame.f_back
+    return False
+
+
 @lru_cache(maxsize=1024)
-def assigned_name(file: str, line: int) -> str | None:
-    """The variable to which the statement at `line` assigns its value, if it is a single one."""
+def assignment(file: str, line: int) -> tuple[str | None, int] | None:
+    """The variable to which the statement at `line` assigns its value, and where that begins.
+
+    None where it assigns nothing; the variable is None where it is no single one.
+    """
     tree = _tree(file)
     if tree is None:
         return None
@@ -104,8 +120,10 @@ def assigned_name(file: str, line: int) -> str | None:
             if node.lineno <= line <= end and (best is None or node.lineno >= best.lineno):
                 best = node
     if isinstance(best, ast.Assign):
-        return _name_of(best.targets[0]) if len(best.targets) == 1 else None
-    return _name_of(best.target) if isinstance(best, ast.AnnAssign | ast.AugAssign) else None
+        return (_name_of(best.targets[0]) if len(best.targets) == 1 else None), best.lineno
+    if isinstance(best, ast.AnnAssign | ast.AugAssign):
+        return _name_of(best.target), best.lineno
+    return None
 
 
 @lru_cache(maxsize=32)
@@ -116,6 +134,7 @@ def _tree(file: str) -> ast.Module | None:
         return None
 
 
+_SCALER = grad_scaler.__file__
 _VAGUE = frozenset({"self", "model", "module", "net", "network", "m", "f", "fn", "func", "opt"})
 _SCALERS = frozenset({"scale", "sum", "mean", "unsqueeze", "squeeze"})
 _SUBJECTS = frozenset({"outputs", "tensors", "loss", "optimizer"})

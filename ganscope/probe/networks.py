@@ -33,8 +33,6 @@ class Networks:
         self._nouns: dict[str, Network] = {}
         self._roots: dict[str, weakref.ref[nn.Module]] = {}
         self._taken: set[str] = set()
-        self.found: list[nn.Module] = []
-        """Networks adopted since somebody last looked."""
 
     @property
     def nouns(self) -> tuple[Network, ...]:
@@ -105,7 +103,6 @@ class Networks:
         self._roots[name] = weakref.ref(module)
         size = modules.parameter_count(module)
         self._nouns[name] = Network(name, type(module).__name__, "unknown", size, wrapper)
-        self.found.append(module)
         return self.place_of(module) or (name, name)
 
     def _own(self, module: nn.Module, name: str) -> None:

@@ -139,6 +139,11 @@ class Observer:
         self.muted -= modules
         self._want_mode(bool(self._handles) and self.log.wants_operations)
 
+    @property
+    def is_attached(self) -> bool:
+        """Whether the hooks are there."""
+        return bool(self._handles)
+
     def is_here(self) -> bool:
         """Whether this is the thread that is observed."""
         return get_ident() == self._thread

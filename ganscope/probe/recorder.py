@@ -1,19 +1,21 @@
 """The recorder: watches a training loop that anybody wrote, and cuts it into steps.
 
 It owns every hook that a training step needs. Whatever goes wrong in here becomes a note; the
-loop goes on as if nobody watched. Between recorded steps only the two hooks on optimizers stay.
+loop goes on as if nobody watched. Between recorded steps only what tells of optimizers stays: two
+hooks, and the patch of the GradScaler.
 """
 
 from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from types import FrameType
 from typing import Any, Protocol
 
-from torch.optim import Optimizer
+from torch import Tensor
+from torch.optim import Optimizer, optimizer
 from torch.optim.optimizer import (
     register_optimizer_step_post_hook,
     register_optimizer_step_pre_hook,
@@ -86,6 +88,8 @@ class Recorder:
         self._moved: set[str] = set()
         self._manual = manual
         self._reopened = False
+        self._scale: Any = 1.0
+        """Of the GradScaler that steps an optimizer now."""
         self._handles: list[RemovableHandle] = []
         self._patches = training_patches.TrainingPatches(self)
         self._compiled = ExitStack()
@@ -138,6 +142,7 @@ class Recorder:
             register_optimizer_step_pre_hook(self._before_step),
             register_optimizer_step_post_hook(self._after_step),
         ]
+        self._patches.start()
         self._resume()
 
     def stop(self, error: BaseException | None = None) -> None:
@@ -147,6 +152,7 @@ class Recorder:
         if self._recording:
             self._guard(lambda: self._close_last(error))
         self._pause()
+        self._patches.end()
         for handle in self._handles:
             handle.remove()
         self._handles = []
@@ -154,11 +160,13 @@ class Recorder:
 
     def next_step(self) -> None:
         """The step ends here, because the user says so; from now on only the user does."""
-        self._manual = True
-        if self._recording:
-            self._guard(self._end_step)
-        else:
+        first, self._manual = not self._manual, True
+        if not self._recording:
             self._store.skip()
+        elif self._log.drafts or self._stepped:
+            self._guard(self._end_step)
+        if first and not self._rounds.is_settled:  # what was cut so far was only supposed
+            self._guard(lambda: self._store.join_all(self.networks))
         self._turn()
 
     # -- the engine, called by the patches ---------------------------------------------------
@@ -169,6 +177,10 @@ class Recorder:
         """The backward engine is about to run."""
         if not self._recording or not self._observer.is_here():
             return None
+        if self._stepping:
+            self._drop_failed(frame)
+        if self._is_running() or not self._observer.is_attached:
+            return None  # a run inside a run (checkpoints), or torch's own while it compiles
         self._observer.suspend()
 
         def begin() -> Run:
@@ -207,39 +219,45 @@ class Recorder:
             self._knows_compiled = True
             self._compiled.enter_context(patches.patched((), self._observer))
 
-    def scaled(self, optimizer: Optimizer, scale: Any, *, stepped: bool, frame: FrameType) -> None:
-        """A GradScaler has stepped an optimizer, or left the step out on an overflow."""
-        if not self._recording or not self._observer.is_here():
-            return
-        if stepped:
-            for group in self._stepped.values():
-                for each in group:
-                    if each.key == self._updates.key_of(optimizer, None) and each.scale == 1.0:
-                        each.scale = scale
-            return
+    def begin_scaled(self, scale: Any) -> None:
+        """A GradScaler is about to step an optimizer."""
+        if self._observer.is_here():
+            self._scale = scale
 
-        def skip() -> None:
-            draft = self._begin_step(optimizer, frame)
-            draft.scale, draft.skipped = scale, True
-            self._updates.end(optimizer, draft)
-            self._finish_step(draft)
+    def end_scaled(self, optimizer: Optimizer, *, stepped: bool, frame: FrameType) -> None:
+        """It has, or left the step out on an overflow."""
+        if not self._observer.is_here():
+            return
+        if self._recording and not stepped:
 
-        self._guard(skip)
+            def skip() -> None:
+                draft = self._begin_step(optimizer, frame, uses=False)
+                draft.skipped = True
+                self._updates.end(optimizer, draft)
+                self._finish_step(draft)
+
+            self._guard(skip)
+            self._turn()
+        elif not stepped and not self._manual:
+            self._pass(optimizer, frame)
+        self._scale = 1.0
 
     # -- optimizers --------------------------------------------------------------------------
 
     def _before_step(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
         if not self._observer.is_here():
             return
-        if any(each is optimizer for each, _ in self._stepping):
-            self._stepping.clear()  # its last step raised, and was never ended
+        if self._stepping:
+            self._drop_failed(sys._getframe(1).f_back)
         draft = None
         if not self._stepping and self._recording:
-            self._observer.suspend()
-            frame = sys._getframe(1)
-            draft = self._observer.guarded(lambda: self._begin_step(optimizer, frame))
-            if draft is None:
-                self._observer.resume()
+            frame, closure = sys._getframe(1), _has_closure(args, kwargs)
+            draft = self._observer.guarded(
+                lambda: self._begin_step(optimizer, frame, uses=not closure)
+            )
+            if draft is not None and not closure:
+                self._observer.suspend()
+                draft.suspends = True
         self._stepping.append((optimizer, draft))
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
@@ -253,27 +271,43 @@ class Recorder:
             return  # an inner optimizer: the one around it counts
         if draft is None:
             if not self._recording and not self._manual:
-                self._pass(optimizer)
+                self._pass(optimizer, sys._getframe(1))
             return
         done = draft
-        closure = len(args) > 1 or "closure" in kwargs
+        closure = _has_closure(args, kwargs)
 
         def end() -> None:
             if closure:
                 self._updates.look_again(optimizer, done)
+                self._ledger.used(_parameters(optimizer), self._round_of_step())
             self._updates.end(optimizer, done)
             self._finish_step(done)
 
         self._guard(end)
-        self._observer.resume()
+        if done.suspends:
+            self._observer.resume()
         self._turn()
 
-    def _begin_step(self, optimizer: Optimizer, frame: FrameType) -> Stepped:
+    def _drop_failed(self, frame: FrameType | None) -> None:
+        """Forget the steps that raised and never ended: they do not run at or above `frame`."""
+        running: list[Any] = []
+        while frame is not None:
+            if frame.f_code.co_filename == _OPTIMIZER:  # torch's own, around every step
+                running.append(frame.f_locals.get("self"))
+            frame = frame.f_back
+        while self._stepping and not any(each is self._stepping[-1][0] for each in running):
+            _, draft = self._stepping.pop()
+            if draft is not None and draft.suspends:
+                self._observer.resume()
+
+    def _begin_step(self, optimizer: Optimizer, frame: FrameType, *, uses: bool) -> Stepped:
+        """`uses`: whether it steps on the gradients that are there now."""
         round = self._round_of_step()
         self._ledger.look(round)
         draft = self._updates.begin(optimizer, frame)
-        parameters = (each for group in optimizer.param_groups for each in group["params"])
-        self._ledger.used(parameters, round)
+        draft.scale = self._scale
+        if uses:
+            self._ledger.used(_parameters(optimizer), round)
         return draft
 
     def _finish_step(self, stepped: Stepped) -> None:
@@ -313,9 +347,9 @@ class Recorder:
                 return True
         return False
 
-    def _pass(self, optimizer: Optimizer) -> None:
+    def _pass(self, optimizer: Optimizer, frame: FrameType) -> None:
         """An optimizer has stepped while nothing is recorded."""
-        decision = self._rounds.update(self._updates.key_of(optimizer, sys._getframe(2)))
+        decision = self._rounds.update(self._updates.key_of(optimizer, frame))
         if decision.closes:
             self._store.skip()
         if decision.ends and not decision.reopens:
@@ -354,6 +388,7 @@ class Recorder:
         elif self._log.drafts and self._store.has_last:
             self._reopened = True  # what came after the last update belongs to its step
             self._end_step()
+        self._store.settle(self.networks)  # as well as it is known
 
     def _turn(self) -> None:
         """A step may have ended: record the next one, or look away?"""
@@ -401,6 +436,19 @@ class Recorder:
 
     def _note(self, fault: Exception) -> None:
         self._observer.note(fault)
+
+
+_OPTIMIZER = optimizer.__file__
+
+
+def _has_closure(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Whether ``optimizer.step`` is to run the forward and the backward itself."""
+    closure = args[1] if len(args) > 1 else kwargs.get("closure")
+    return closure is not None
+
+
+def _parameters(optimizer: Optimizer) -> Iterator[Tensor]:
+    return (each for group in optimizer.param_groups for each in group["params"])
 
 
 class _Store:
@@ -468,6 +516,11 @@ class _Store:
         self.index -= count - 1
         self._kept -= count - 1
         self._replace(count, [whole], networks)
+
+    def join_all(self, networks: Sequence[Network]) -> None:
+        """All that there is so far is one step."""
+        if len(self._recent) > 1:
+            self.join(len(self._recent), networks)
 
     def settle(self, networks: Sequence[Network]) -> None:
         """It is known where steps end: keep of the first ones what was asked for."""

@@ -291,3 +291,16 @@ def sample_stride(count: int) -> int:
     while math.gcd(stride, count) != 1:
         stride += 1
     return stride
+
+
+def unscaled(stats: TensorStats, scale: float) -> TensorStats:
+    """The figures of the same values divided by a positive `scale`."""
+    histogram = stats.histogram
+    if histogram is not None:
+        low, high = histogram.low / scale, histogram.high / scale
+        histogram = replace(histogram, low=low, high=high)
+    figures = (stats.mean, stats.std, stats.min, stats.max, stats.norm)
+    mean, std, low_, high_, norm = [
+        None if figure is None else figure / scale for figure in figures
+    ]
+    return replace(stats, mean=mean, std=std, min=low_, max=high_, norm=norm, histogram=histogram)

@@ -41,17 +41,23 @@ class StepDraft:
         fetch([each for stepped in every for each in stepped.parameters], _NUMBERS)
         rounds = {round: place for place, round in enumerate(sorted(self.stepped))}
         runs = {run.ident: place for place, run in enumerate(self.runs)}
-        calls = finished(self.drafts, self._labels(rounds), runs)
+        calls = finished(self.drafts, self._labels(rounds), runs, self._scales())
         updates = tuple(
             self._update(place, round, self.stepped[round], runs) for round, place in rounds.items()
         )
         return Step(index, calls, updates, ledger.take(runs, rounds, self.last))
 
+    def _scales(self) -> dict[int, float]:
+        """By the engine's run, the GradScaler's factor in its gradients, where there is one."""
+        scales = {round: _scale(stepped) for round, stepped in self.stepped.items()}
+        scaled = {round: scale for round, scale in scales.items() if scale != 1.0}
+        return {run.ident: scaled[run.round] for run in self.runs if run.round in scaled}
+
     def _labels(self, rounds: Mapping[int, int]) -> dict[int, Label]:
         fed = self.flow.fed(self.runs)
         return {
             draft.ident: Label(rounds.get(draft.round))
-            if draft.ident in fed
+            if draft.ident in fed or draft.recomputed
             else Label(None, "evaluation")
             for draft in self.drafts
         }
@@ -61,13 +67,13 @@ class StepDraft:
     ) -> Update:
         own = [run for run in self.runs if run.round == round]
         networks = dict.fromkeys(network for each in stepped for network in each.networks)
-        scales = [float(each.scale) for each in stepped if each.scale is not None]
+        scale = _scale(stepped)
         return Update(
             index=place,
             optimizers=tuple(each.optimizer for each in stepped),
             networks=tuple(networks),
             losses=tuple(
-                loss for run in own if run.kind == "backward" for loss in self._losses(run)
+                loss for run in own if run.kind == "backward" for loss in self._losses(run, scale)
             ),
             backwards=tuple(
                 Backward(
@@ -78,11 +84,11 @@ class StepDraft:
                 )
                 for run in own
             ),
-            gradient_scale=next((scale for scale in scales if scale != 1.0), 1.0),
+            gradient_scale=scale,
             parameters=tuple(each.finish() for every in stepped for each in every.parameters),
         )
 
-    def _losses(self, run: Run) -> list[Loss]:
+    def _losses(self, run: Run, scale: float) -> list[Loss]:
         losses = []
         for root in run.roots:
             value = value_of(root)
@@ -91,8 +97,13 @@ class StepDraft:
             maker = self.flow.maker_of(root)
             call = None if maker is None else maker.ident - self.drafts[0].ident
             name = run.name or "loss"
-            losses.append(Loss(name, value, call, self.flow.parts_of(root, name)))
+            losses.append(Loss(name, value / scale, call, self.flow.parts_of(root, name)))
         return losses
+
+
+def _scale(stepped: Sequence[Stepped]) -> float:
+    scales = [float(each.scale) for each in stepped if each.scale is not None]
+    return next((scale for scale in scales if scale not in (0.0, 1.0)), 1.0)
 
 
 _NUMBERS = ("weight_norm", "update_norm")
@@ -116,16 +127,30 @@ def joined(steps: Sequence[Step]) -> Step:
 
 
 def _settle_left(ledger: list[LedgerEntry], following: list[LedgerEntry]) -> None:
-    """What one step left and the next one tells the fate of is a single entry."""
+    """What one step left and the next one tells the fate of is one entry for each backward."""
     for fate in [entry for entry in following if entry.backward < 0]:
-        for place, entry in enumerate(ledger):
-            if entry.fate == "left" and (entry.network, entry.tensors) == (
-                fate.network,
-                fate.tensors,
-            ):
-                ledger[place] = replace(fate, backward=entry.backward)
-                following.remove(fate)
-                break
+        places = [
+            place
+            for place, entry in enumerate(ledger)
+            if entry.fate == "left"
+            and (entry.network, entry.tensors) == (fate.network, fate.tensors)
+        ]
+        for place in places:
+            ledger[place] = replace(fate, backward=ledger[place].backward)
+        if places:
+            following.remove(fate)
+    # What nothing was told of went together with the gradients that were added to it.
+    for place, left in enumerate(ledger):
+        if left.fate == "left":
+            same = [each for each in following if _went_with(each, left)]
+            if same:
+                fate = min(same, key=lambda each: each.update or 0)
+                ledger[place] = replace(fate, backward=left.backward)
+
+
+def _went_with(later: LedgerEntry, left: LedgerEntry) -> bool:
+    same = (later.network, later.tensors) == (left.network, left.tensors)
+    return same and later.backward >= 0 and later.fate != "left"
 
 
 def _shifted_calls(

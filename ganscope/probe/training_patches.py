@@ -5,7 +5,8 @@
     ``torch.autograd.backward`` and ``torch.autograd.grad``, however they were imported.
 
 ``torch.amp.GradScaler.step``
-    On an overflow it steps no optimizer, and the update ends all the same.
+    On an overflow it steps no optimizer, and the update ends all the same. This one stays between
+    recorded steps, or the rounds of optimizers would be counted wrong there.
 
 ``_BaseDataLoaderIter.__next__``
     A batch is thousands of operations, and transforms are modules: none of them is a network's.
@@ -47,8 +48,15 @@ class Listener(Protocol):
     def compiled(self) -> None:
         """Something was compiled."""
 
-    def scaled(self, optimizer: Any, scale: Any, *, stepped: bool, frame: FrameType) -> None:
-        """A GradScaler has stepped an optimizer, or left the step out."""
+    def begin_scaled(self, scale: Any) -> None:
+        """A GradScaler is about to step an optimizer."""
+
+    def end_scaled(self, optimizer: Any, *, stepped: bool, frame: FrameType) -> None:
+        """It has, or left the step out."""
+
+
+_Originals = list[tuple[Any, str, Any]]
+"""What to put back: owner, name, what was there."""
 
 
 class TrainingPatches:
@@ -60,27 +68,40 @@ class TrainingPatches:
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
-        self._originals: list[tuple[Any, str, Any]] = []
+        self._originals: _Originals = []
+        self._lasting: _Originals = []
+
+    def start(self) -> None:
+        """Patch what is patched until `end`."""
+        self._patch(self._lasting, grad_scaler.GradScaler, "step", self._scaler_step)
+
+    def end(self) -> None:
+        """Put everything back as it was."""
+        self.take_off()
+        self._put_back(self._lasting)
 
     def put_on(self) -> None:
-        """Patch."""
+        """Patch what is patched for the time of a step."""
         if self._originals:
             return
-        self._patch(torch.autograd, "_engine_run_backward", self._engine)
-        self._patch(grad_scaler.GradScaler, "step", self._scaler_step)
-        self._patch(dataloader._BaseDataLoaderIter, "__next__", self._next_batch)
-        self._patch(torch, "compile", self._compile)
+        self._patch(self._originals, torch.autograd, "_engine_run_backward", self._engine)
+        self._patch(self._originals, dataloader._BaseDataLoaderIter, "__next__", self._next_batch)
+        self._patch(self._originals, torch, "compile", self._compile)
 
     def take_off(self) -> None:
-        """Put everything back as it was."""
-        originals, self._originals = self._originals, []
-        for owner, name, original in originals:
-            setattr(owner, name, original)
+        """Put back what `put_on` has patched."""
+        self._put_back(self._originals)
 
-    def _patch(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
+    def _put_back(self, originals: _Originals) -> None:
+        while originals:
+            setattr(*originals.pop())
+
+    def _patch(
+        self, originals: _Originals, owner: Any, name: str, make: Callable[[Any], Any]
+    ) -> None:
         original = getattr(owner, name, None)
         if original is not None:
-            self._originals.append((owner, name, original))
+            originals.append((owner, name, original))
             setattr(owner, name, make(original))
 
     def _engine(self, original: Any) -> Any:
@@ -108,13 +129,18 @@ class TrainingPatches:
             scale = self._scale
             if isinstance(scale, torch.Tensor):
                 scale = float(scale) if scale.is_cpu else scale.detach().clone()
+            if not isinstance(optimizer, torch.optim.Optimizer):
+                return original(self, optimizer, *args, **kwargs)  # may take no hooks
             steps = []
             handle = optimizer.register_step_pre_hook(lambda *_: steps.append(1))
+            listener.begin_scaled(scale)
+            stepped = True
             try:
                 result = original(self, optimizer, *args, **kwargs)
+                stepped = bool(steps)
             finally:
                 handle.remove()
-            listener.scaled(optimizer, scale, stepped=bool(steps), frame=sys._getframe(1))
+                listener.end_scaled(optimizer, stepped=stepped, frame=sys._getframe(1))
             return result
 
         return step

@@ -51,6 +51,8 @@ class Stepped:
     parameters: list[ParameterDraft]
     scale: Number = 1.0
     skipped: bool = False
+    suspends: bool = False
+    """Whether operations are unseen until it ends."""
 
 
 class UpdateLog:

@@ -305,7 +305,8 @@ def accumulation(watch: Watch) -> Result:
             d_optim.zero_grad()
             for _ in range(3):
                 fake = generator(torch.randn(4, 6)).detach()
-                d_loss = bce(discriminator(fake), torch.zeros(4, 1)) / 3
+                both = discriminator(torch.cat([torch.rand(4, 8), fake]))
+                d_loss = bce(both, torch.cat([torch.ones(4, 1), torch.zeros(4, 1)])) / 3
                 d_loss.backward()
             d_optim.step()
             g_optim.zero_grad()
@@ -462,17 +463,18 @@ class CycleGAN:
         optimizer.step()
         return loss_D.detach()
 
-    def train(self, A: Tensor, B: Tensor) -> list[Tensor]:
+    def train(self, real_A: Tensor, real_B: Tensor) -> list[Tensor]:  # noqa: N803
         self.optimizer_G.zero_grad()
-        fake_B, fake_A = self.nets["G_AB"](A), self.nets["G_BA"](B)
+        fake_B, fake_A = self.nets["G_AB"](real_A), self.nets["G_BA"](real_B)
         loss_GAN = self.mse(self.nets["D_B"](fake_B), torch.ones(5, 1))
         loss_GAN = loss_GAN + self.mse(self.nets["D_A"](fake_A), torch.ones(5, 1))
-        loss_cycle = self.l1(self.nets["G_BA"](fake_B), A) + self.l1(self.nets["G_AB"](fake_A), B)
+        loss_cycle = self.l1(self.nets["G_BA"](fake_B), real_A)
+        loss_cycle = loss_cycle + self.l1(self.nets["G_AB"](fake_A), real_B)
         loss_G = loss_GAN + 10.0 * loss_cycle
         loss_G.backward()
         self.optimizer_G.step()
-        loss_A = self.discriminate("D_A", self.optimizer_D_A, A, fake_A)
-        loss_B = self.discriminate("D_B", self.optimizer_D_B, B, fake_B)
+        loss_A = self.discriminate("D_A", self.optimizer_D_A, real_A, fake_A)
+        loss_B = self.discriminate("D_B", self.optimizer_D_B, real_B, fake_B)
         return [loss_G.detach(), loss_A, loss_B]
 
 
