@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from types import FrameType
 from typing import Any, Protocol
@@ -34,6 +34,8 @@ from ganscope.probe.steps import StepDraft, joined
 from ganscope.probe.tensors import TensorObserver
 from ganscope.probe.updates import Stepped, UpdateLog
 from ganscope.traces import Failure, Network, Step
+
+_Hook = Callable[[Optimizer, Any, Any], None]
 
 
 class Sink(Protocol):
@@ -139,8 +141,8 @@ class Recorder:
         """
         self._observer.__enter__()
         self._handles = [
-            register_optimizer_step_pre_hook(self._before_step),
-            register_optimizer_step_post_hook(self._after_step),
+            register_optimizer_step_pre_hook(self._shielded(self._before_step)),
+            register_optimizer_step_post_hook(self._shielded(self._after_step)),
         ]
         self._patches.start()
         self._resume()
@@ -244,11 +246,22 @@ class Recorder:
 
     # -- optimizers --------------------------------------------------------------------------
 
-    def _before_step(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
+    def _shielded(self, hook: _Hook) -> _Hook:
+        """The hook, whose own faults never reach the user's loop."""
+
+        def shielded(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+            try:
+                hook(optimizer, args, kwargs)
+            except Exception as fault:
+                self._note(fault)
+
+        return shielded
+
+    def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if not self._observer.is_here():
             return
         if self._stepping:
-            self._drop_failed(sys._getframe(1).f_back)
+            self._drop_failed(sys._getframe(2).f_back)
         draft = None
         if not self._stepping and self._recording:
             frame, closure = sys._getframe(1), _has_closure(args, kwargs)
