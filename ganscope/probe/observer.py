@@ -297,8 +297,9 @@ class Observer:
             return None
 
     def note(self, fault: Exception) -> None:
-        if len(self.faults) < _MOST_FAULTS:
-            self.faults.append(f"the observer failed: {type(fault).__name__}: {fault}")
+        text = f"the observer failed: {type(fault).__name__}: {fault}"
+        if len(self.faults) < _MOST_FAULTS and text not in self.faults:
+            self.faults.append(text)
 
 
 def _leave_child() -> None:
