@@ -158,6 +158,7 @@ class Recorder:
         works: list[Callable[[], object]] = [
             self._pause,
             self._patches.end,
+            self._updates.release,
             *(handle.remove for handle in self._handles),
             lambda: self._observer.__exit__(None, None, None),
         ]

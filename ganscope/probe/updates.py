@@ -119,6 +119,11 @@ class UpdateLog:
         """Steps will go unrecorded: what is known of the weights gets old."""
         self._sketches.clear()
 
+    def release(self) -> None:
+        """Nothing more is measured: give the memory back."""
+        self.forget()
+        self._before.clear()
+
     def _named(self, optimizer: TorchOptimizer, frame: FrameType | None) -> tuple[str, int]:
         known = self._names.get(id(optimizer))
         if known is not None and known[0]() is optimizer:
