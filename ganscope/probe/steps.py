@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ganscope.probe.calls import Draft, Label, finished
+from ganscope.probe.drafts import Draft
+from ganscope.probe.finishing import Label, finished
 from ganscope.probe.flow import Flow, value_of
 from ganscope.probe.gradients import Run
 from ganscope.probe.ledger import Ledger
