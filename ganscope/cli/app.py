@@ -15,6 +15,7 @@ import typer
 from ganscope.cli.command import Command, Verbs
 from ganscope.cli.diff import diff
 from ganscope.cli.models import models
+from ganscope.cli.show import show
 from ganscope.cli.step import step
 from ganscope.cli.summary import summary
 from ganscope.cli.trace import trace
@@ -34,7 +35,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-VERBS = (trace, step, diff, summary, models)
+VERBS = (trace, step, show, diff, summary, models)
 
 for _verb in VERBS:
     app.command(_verb.__name__, cls=Command)(_verb)
