@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -30,10 +31,11 @@ _PLAIN = Label()
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What calls of one step share: parameter count and settings of a module, source lines."""
+    """What calls of one step share: facts about modules, source lines, places in the step."""
 
     facts: dict[int, tuple[int, str]]
     sites: dict[sites.Place, CallSite]
+    places: dict[int, int]
 
 
 def finished(
@@ -50,10 +52,7 @@ def finished(
         backwards: The engine's runs, by their own number, as they are numbered in the step.
         scales: The factor in the gradients of a run, where there is one.
     """
-    if not drafts:
-        return ()
-    first = drafts[0].ident
-    known = _Known({}, {})
+    known = _Known({}, {}, {draft.ident: place for place, draft in enumerate(drafts)})
     repeats: dict[str, int] = {}
     labels, backwards = labels or {}, backwards or {}
     calls = []
@@ -61,13 +60,18 @@ def finished(
         draft.nth = repeats[draft.path] = repeats.get(draft.path, 0) + 1
         label = labels.get(draft.ident, _PLAIN)
         gradients = _gradients(draft, backwards, scales)
-        calls.append(_finished(draft, first, label, gradients, known))
+        calls.append(_finished(draft, label, gradients, known))
     return tuple(calls)
+
+
+def place_of(drafts: Sequence[Draft], ident: int) -> int | None:
+    """Where the call with this number stands among those of a step."""
+    place = bisect_left(drafts, ident, key=lambda draft: draft.ident)
+    return place if place < len(drafts) and drafts[place].ident == ident else None
 
 
 def _finished(
     draft: Draft,
-    first: int,
     label: Label,
     gradients: tuple[Gradient, ...],
     known: _Known,
@@ -81,10 +85,9 @@ def _finished(
             facts = (modules.parameter_count(module), modules.settings(module))
             known.facts[id(module)] = facts
         parameters, settings = facts
-    parent = draft.parent
     return Call(
-        draft.ident - first,
-        parent - first if parent is not None and parent >= first else None,
+        known.places[draft.ident],
+        None if draft.parent is None else known.places.get(draft.parent),
         label.update,
         label.purpose,
         draft.kind,
