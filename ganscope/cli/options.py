@@ -81,7 +81,7 @@ Depth = Annotated[
 ]
 NoOperations = Annotated[bool, typer.Option("--no-ops", help="Leave functional operations out.")]
 Values = Annotated[bool, typer.Option("--values", help="Show the first values of each output.")]
-Explain = Annotated[bool, typer.Option("--explain", help="A sentence per layer, for learners.")]
+Explain = Annotated[bool, typer.Option("--explain", help="What it means, for learners, with these numbers.")]
 Width = Annotated[int | None, typer.Option("--width", metavar="N", help="Columns of text to fill.")]
 Format = Annotated[
     str | None,
