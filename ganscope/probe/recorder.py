@@ -53,25 +53,29 @@ class Recorder:
 
     Args:
         sink: Where finished steps go.
-        every: Record every so many-th step.
+        after: Leave so many steps out first.
+        every: Record every so many-th step from there on.
         steps: Stop after so many recorded steps; None goes on.
         samples: Whether to keep real values of each tensor for the pictures.
         manual: Whether steps end at `next_step` alone, from the first one on.
+        on_full: Called where the last wanted step has ended, with every hook taken away; the
+            loop stands at that place, and what is raised here comes out there.
     """
 
     def __init__(
         self,
         sink: Sink,
         *,
+        after: int = 0,
         every: int = 1,
         steps: int | None = None,
         samples: bool = False,
         manual: bool = False,
+        on_full: Callable[[], None] | None = None,
     ) -> None:
         self.failure: Failure | None = None
         self.lost: str | None = None
         """Why steps are missing that were to be recorded."""
-        self._every, self._most = every, steps
         self._networks = Networks()
         self._gradients = GradientLog(self._networks, self._note)
         self._updates = UpdateLog(self._networks)
@@ -82,7 +86,7 @@ class Recorder:
         self._log = log
         self._observer = Observer(log)
         self._ledger, self._rounds = Ledger(), Rounds()
-        self._store = _Store(sink, every, steps)
+        self._store, self._on_full = _Store(sink, after, every, steps), on_full
         self._stepped: dict[int, list[Stepped]] = {}
         self._stepping: list[tuple[Optimizer, Stepped | None]] = []
         self._edges: set[tuple[str, str]] = set()
@@ -125,6 +129,16 @@ class Recorder:
     def is_complete(self) -> bool:
         """Whether everything that was to be recorded was seen and kept."""
         return not (self._observer.faults or self._observer.elsewhere or self.lost)
+
+    @property
+    def ended(self) -> int:
+        """How many steps have ended, recorded or not."""
+        return self._store.index
+
+    @property
+    def elsewhere(self) -> int:
+        """How many calls ran on other threads, where they are not seen."""
+        return self._observer.elsewhere
 
     @property
     def device(self) -> str:
@@ -413,6 +427,8 @@ class Recorder:
         self._guard(lambda: self._store.settle(self.networks))
         if self._store.is_full:
             self.stop()
+            if self._on_full is not None:
+                self._on_full()
         elif self._store.wants_next and not self._recording:
             self._resume()
         elif not self._store.wants_next and self._recording:
@@ -469,15 +485,16 @@ class _Store:
 
     Args:
         sink: Where they go at once.
-        every: Keep every so many-th.
+        after: Keep none of so many at the beginning.
+        every: Keep every so many-th of the others.
         most: Keep so many at most.
     """
 
-    def __init__(self, sink: Sink, every: int, most: int | None) -> None:
+    def __init__(self, sink: Sink, after: int, every: int, most: int | None) -> None:
         self.index = 0
         """Of the step that runs now."""
         self.lost: str | None = None
-        self._sink, self._every, self._most = sink, every, most
+        self._sink, self._after, self._every, self._most = sink, after, every, most
         self._recent: list[Step] = []
         """The last steps of the sink, as many as may have to be joined."""
         self._kept = 0
@@ -496,7 +513,7 @@ class _Store:
     @property
     def wants_next(self) -> bool:
         """Whether the step that begins now is to be kept."""
-        return not self.is_full and self.index % self._every == 0
+        return not self.is_full and self._is_wanted(self.index)
 
     def add(self, step: Step, networks: Sequence[Network], *, reopened: bool) -> None:
         """A step has ended; `reopened`: it is the rest of the one before."""
@@ -540,12 +557,15 @@ class _Store:
         if self._settled:
             return
         self._settled = True
-        kept = [step for step in self._recent if step.index % self._every == 0][: self._most]
+        kept = [step for step in self._recent if self._is_wanted(step.index)][: self._most]
         if len(kept) < len(self._recent):
             self._replace(len(self._recent), kept, networks)
         self._kept = len(kept)
         last = self._recent[-1:]
         self._recent = last if last and kept and last[0] is kept[-1] else []
+
+    def _is_wanted(self, index: int) -> bool:
+        return index >= self._after and (index - self._after) % self._every == 0
 
     def _replace(self, count: int, steps: Sequence[Step], networks: Sequence[Network]) -> None:
         try:
