@@ -15,6 +15,8 @@ import typer
 from ganscope.cli.command import Command, Verbs
 from ganscope.cli.diff import diff
 from ganscope.cli.models import models
+from ganscope.cli.run import SETTINGS, Unwatched
+from ganscope.cli.run import run as run_script
 from ganscope.cli.step import step
 from ganscope.cli.summary import summary
 from ganscope.cli.trace import trace
@@ -34,10 +36,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-VERBS = (trace, step, diff, summary, models)
+VERBS = (trace, step, run_script, diff, summary, models)
 
 for _verb in VERBS:
-    app.command(_verb.__name__, cls=Command)(_verb)
+    if _verb is run_script:
+        app.command(_verb.__name__, cls=Unwatched, context_settings=SETTINGS)(_verb)
+    else:
+        app.command(_verb.__name__, cls=Command)(_verb)
 
 
 @app.callback(invoke_without_command=True)
