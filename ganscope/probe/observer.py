@@ -61,6 +61,8 @@ class Observer:
         self._handles: list[RemovableHandle] = []
         self._mode = modes.OperationMode(self)
         self._mode_in = False
+        self._handling = 0
+        """Above 0 while an operation runs for which torch itself has lifted the mode off."""
 
     @classmethod
     def refuse_second(cls) -> None:
@@ -117,7 +119,7 @@ class Observer:
 
     def _want_mode(self, wanted: bool) -> None:
         """The function mode is there only between modules: never inside a leaf or a kernel."""
-        if wanted is not self._mode_in:
+        if wanted is not self._mode_in and not self._handling:
             (modes.put_in if wanted else modes.take_out)(self._mode)
             self._mode_in = wanted
 
@@ -256,7 +258,18 @@ class Observer:
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """Run a torch function and record it; its result and its exception come through."""
-        if _is_compiling() or self._passes_over(args, kwargs):
+        if _is_compiling():
+            return function(*args, **kwargs)
+        self._handling += 1
+        try:
+            return self._run_operation(function, args, kwargs)
+        finally:
+            self._handling -= 1
+
+    def _run_operation(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        if self._passes_over(args, kwargs):
             return function(*args, **kwargs)
         entered = perf_counter()
         log, draft = self.log, None
@@ -272,21 +285,25 @@ class Observer:
             result = function(*args, **kwargs)
         except Exception as error:
             if draft is not None:
-                self._failed(draft, operation, error, sys._getframe(2))
+                self._failed(draft, operation, error, sys._getframe(3))
             raise
         ended = perf_counter()
         if draft is not None:
             try:
                 with _Quiet():
-                    log.end_operation(draft, operation, result, ended - started, sys._getframe(2))
+                    log.end_operation(draft, operation, result, ended - started, sys._getframe(3))
             except Exception as fault:
                 self.note(fault)
         log.own_time += perf_counter() - ended
         return result
 
     def _passes_over(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-        with _Quiet():
-            return self.log.passes_over(args, kwargs)
+        try:
+            with _Quiet():
+                return self.log.passes_over(args, kwargs)
+        except Exception as fault:
+            self.note(fault)
+            return True
 
     def _failed(
         self, draft: Draft, operation: Operation, error: BaseException, frame: FrameType
@@ -306,8 +323,9 @@ class Observer:
 
     def note(self, fault: Exception) -> None:
         """Keep a fault of ours, to be told of in the trace."""
-        if len(self.faults) < _MOST_FAULTS:
-            self.faults.append(f"the observer failed: {type(fault).__name__}: {fault}")
+        text = f"the observer failed: {type(fault).__name__}: {fault}"
+        if len(self.faults) < _MOST_FAULTS and text not in self.faults:
+            self.faults.append(text)
 
 
 def _leave_child() -> None:

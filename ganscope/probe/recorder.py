@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from types import FrameType
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 from torch.optim import Optimizer, optimizer
 from torch.optim.optimizer import (
@@ -34,8 +35,6 @@ from ganscope.probe.steps import StepDraft, joined
 from ganscope.probe.tensors import TensorObserver
 from ganscope.probe.updates import Stepped, UpdateLog
 from ganscope.traces import Failure, Network, Step
-
-_Hook = Callable[[Optimizer, Any, Any], None]
 
 
 class Sink(Protocol):
@@ -75,9 +74,9 @@ class Recorder:
     ) -> None:
         self.failure: Failure | None = None
         self.lost: str | None = None
-        """Why steps are missing that were to be recorded."""
+        """What was lost beside steps."""
         self._networks = Networks()
-        self._gradients = GradientLog(self._networks, self._note)
+        self._gradients = GradientLog(self._networks, self.note)
         self._updates = UpdateLog(self._networks)
         self._tensors = TensorObserver(keep_samples=samples, watch=self._gradients.watch)
         self._gradients.tensors = self._updates.tensors = self._tensors
@@ -121,14 +120,15 @@ class Recorder:
             f"weights of {name} changed between two steps of their optimizer (clipping?)"
             for name in sorted(self._updates.moved_unseen)
         ]
-        if self.lost is not None:
-            notes.append(self.lost)
+        notes += [lost for lost in (self._store.lost, self.lost) if lost is not None]
         return tuple(notes)
 
     @property
     def is_complete(self) -> bool:
         """Whether everything that was to be recorded was seen and kept."""
-        return not (self._observer.faults or self._observer.elsewhere or self.lost)
+        return not (
+            self._observer.faults or self._observer.elsewhere or self.lost or self._store.lost
+        )
 
     @property
     def ended(self) -> int:
@@ -155,34 +155,49 @@ class Recorder:
         """
         self._observer.__enter__()
         self._handles = [
-            register_optimizer_step_pre_hook(self._shielded(self._before_step)),
-            register_optimizer_step_post_hook(self._shielded(self._after_step)),
+            register_optimizer_step_pre_hook(self._hook(self._before_step)),
+            register_optimizer_step_post_hook(self._hook(self._after_step)),
         ]
-        self._patches.start()
-        self._resume()
+        try:
+            self._patches.start()
+            self._resume()
+        except Exception as fault:
+            self.note(fault)
+            self.stop()
 
     def stop(self, error: BaseException | None = None) -> None:
         """Take every hook away; `error` is what ended the loop, if something did."""
         if not self._handles:
             return
+        works: list[Callable[[], object]] = [
+            self._pause,
+            self._patches.end,
+            self._updates.release,
+            *(handle.remove for handle in self._handles),
+            lambda: self._observer.__exit__(None, None, None),
+        ]
         if self._recording:
-            self._guard(lambda: self._close_last(error))
-        self._pause()
-        self._patches.end()
-        for handle in self._handles:
-            handle.remove()
+            works.insert(0, lambda: self._close_last(error))
         self._handles = []
-        self._observer.__exit__(None, None, None)
+        for work in works:  # none may keep the others from being done
+            try:
+                with torch._C.DisableTorchFunction():
+                    work()
+            except Exception as fault:
+                self.note(fault)
 
     def next_step(self) -> None:
         """The step ends here, because the user says so; from now on only the user does."""
+        self._guard(self._next_step)
+
+    def _next_step(self) -> None:
         first, self._manual = not self._manual, True
         if not self._recording:
             self._store.skip()
         elif self._log.drafts or self._stepped:
-            self._guard(self._end_step)
+            self._end_step()
         if first and not self._rounds.is_settled:  # what was cut so far was only supposed
-            self._guard(lambda: self._store.join_all(self.networks))
+            self._store.join_all(self.networks)
         self._turn()
 
     # -- the engine, called by the patches ---------------------------------------------------
@@ -260,25 +275,25 @@ class Recorder:
 
     # -- optimizers --------------------------------------------------------------------------
 
-    def _shielded(self, hook: _Hook) -> _Hook:
-        """The hook, whose own faults never reach the user's loop."""
+    def _hook(self, work: Callable[[Optimizer, Any, Any, FrameType], None]) -> _Hook:
+        """A hook of which no fault comes out."""
 
-        def shielded(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        def hook(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
             try:
-                hook(optimizer, args, kwargs)
+                work(optimizer, args, kwargs, sys._getframe(1))
             except Exception as fault:
-                self._note(fault)
+                self.note(fault)
 
-        return shielded
+        return hook
 
-    def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+    def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any, frame: FrameType) -> None:
         if not self._observer.is_here():
             return
         if self._stepping:
-            self._drop_failed(sys._getframe(2).f_back)
+            self._drop_failed(frame.f_back)
         draft = None
         if not self._stepping and self._recording:
-            frame, closure = sys._getframe(1), _has_closure(args, kwargs)
+            closure = _has_closure(args, kwargs)
             draft = self._observer.guarded(
                 lambda: self._begin_step(optimizer, frame, uses=not closure)
             )
@@ -287,7 +302,7 @@ class Recorder:
                 draft.suspends = True
         self._stepping.append((optimizer, draft))
 
-    def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+    def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any, frame: FrameType) -> None:
         if not self._observer.is_here() or not self._stepping:
             return
         while self._stepping:
@@ -296,21 +311,21 @@ class Recorder:
                 break
         if self._stepping:
             return  # an inner optimizer: the one around it counts
-        if draft is None:
-            if not self._recording and not self._manual:
-                self._pass(optimizer, sys._getframe(1))
+        if not self._recording:
+            if not self._manual:
+                self._pass(optimizer, frame)
             return
-        done = draft
-        closure = _has_closure(args, kwargs)
+        # After a fault of ours the step is counted all the same.
+        done = draft or self._updates.unmeasured(optimizer)
 
         def end() -> None:
-            if closure:
+            if _has_closure(args, kwargs):
                 self._updates.look_again(optimizer, done)
                 self._ledger.used(_parameters(optimizer), self._round_of_step())
             self._updates.end(optimizer, done)
-            self._finish_step(done)
 
         self._guard(end)
+        self._guard(lambda: self._finish_step(done))
         if done.suspends:
             self._observer.resume()
         self._turn()
@@ -421,7 +436,6 @@ class Recorder:
         """A step may have ended: record the next one, or look away?"""
         if self._stepped or self._log.drafts or not self._handles:
             return
-        self.lost = self.lost or self._store.lost
         if not self._is_sure:
             return
         self._guard(lambda: self._store.settle(self.networks))
@@ -463,11 +477,13 @@ class Recorder:
     def _guard(self, work: Any) -> None:
         self._observer.guarded(work)
 
-    def _note(self, fault: Exception) -> None:
+    def note(self, fault: Exception) -> None:
+        """A fault of ours becomes a note."""
         self._observer.note(fault)
 
 
 _OPTIMIZER = optimizer.__file__
+_Hook = Callable[[Optimizer, Any, Any], None]
 
 
 def _has_closure(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
@@ -493,12 +509,20 @@ class _Store:
     def __init__(self, sink: Sink, after: int, every: int, most: int | None) -> None:
         self.index = 0
         """Of the step that runs now."""
-        self.lost: str | None = None
+        self._losses = 0
+        self._first_loss: str | None = None
         self._sink, self._after, self._every, self._most = sink, after, every, most
         self._recent: list[Step] = []
         """The last steps of the sink, as many as may have to be joined."""
         self._kept = 0
         self._settled = False
+
+    @property
+    def lost(self) -> str | None:
+        """Why steps are missing that were to be kept."""
+        if self._losses < 2:
+            return self._first_loss
+        return f"{self._first_loss}; nor could {self._losses - 1} further one(s)"
 
     @property
     def has_last(self) -> bool:
@@ -523,12 +547,13 @@ class _Store:
             self._replace(1, [whole], networks)
             return
         self.index += 1
-        self._recent.append(step)
-        self._kept += 1
         try:
             self._sink.append(step, networks)
         except Exception as error:
-            self._lose(error)
+            self._lose(step, error)
+            return
+        self._recent.append(step)
+        self._kept += 1
         if self._settled:
             del self._recent[:-1]
 
@@ -571,8 +596,11 @@ class _Store:
         try:
             self._sink.replace_last(count, steps, networks)
         except Exception as error:
-            self._lose(error)
+            self._lose(steps[-1] if steps else None, error)
 
-    def _lose(self, error: Exception) -> None:
-        if self.lost is None:
-            self.lost = f"from step {self.index - 1} on nothing could be kept: {error}"
+    def _lose(self, step: Step | None, error: Exception) -> None:
+        self._recent.clear()  # the sink holds something else than was to stand there
+        self._losses += 1
+        if self._first_loss is None:
+            which = "a step" if step is None else f"step {step.index}"
+            self._first_loss = f"{which} could not be kept: {error}"

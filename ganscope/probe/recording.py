@@ -80,13 +80,20 @@ class Recording:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._recorder.stop(error)
+        try:
+            self._recorder.stop(error)
+        except Exception as fault:
+            self._recorder.note(fault)
         self._state = "ended"
         try:
             self._writer.close(self._meta(), self._recorder.networks, self._recorder.failure)
         except Exception as fault:
             self._recorder.lost = self._recorder.lost or f"the recording was not closed: {fault}"
-        _warn(self._recorder.notes if not self._recorder.is_complete else ())
+        try:
+            notes = () if self._recorder.is_complete else self._recorder.notes
+        except Exception as fault:
+            notes = (f"what was lost cannot be told: {fault}",)
+        _warn(notes)
 
     @property
     def trace(self) -> Trace:

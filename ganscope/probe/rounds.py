@@ -51,17 +51,18 @@ class Rounds:
 
     def update(self, key: Key) -> Decision:
         """An optimizer has stepped."""
-        first_time = key not in self._known
         self._known.add(key)
         if len(self._known) == 1:
             self._alone += 1
             self._last = [key]
             return Decision(ends=True)
-        if first_time and len(self._known) == 2 and self._alone:
-            # The last step of the first optimizer was the beginning of a round.
-            self._open = [*self._last, key]
-            return Decision(reopens=True)
-        if self._tail is not None and not self._open and self._last[-1:] == [key]:
+        if self._tail is None:
+            if self._last[-1] == key or key not in self._last:
+                # The first round: each update may be its end, so it is kept as if it were.
+                self._last = [*self._last, key]
+                return Decision(reopens=True, ends=True)
+            self._tail = _tail(self._last)  # it was whole
+        elif not self._open and self._last[-1] == key:
             # The round was longer than expected.
             self._last = [*self._last, key]
             self._tail = _tail(self._last)
@@ -86,10 +87,9 @@ class Rounds:
 
     def _close(self) -> int:
         """End the open step; returns how many ended steps turn out to be one."""
-        first_round = self._tail is None
         ended, self._last, self._open = self._open, self._open, []
         self._tail = _tail(ended)
-        if first_round or not self._alone:
+        if not self._alone:
             return 0
         # The second round tells how many updates belong before the first one's last.
         leading = _leading(ended)

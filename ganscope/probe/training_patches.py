@@ -48,6 +48,9 @@ class Listener(Protocol):
     def compiled(self) -> None:
         """Something was compiled."""
 
+    def note(self, fault: Exception) -> None:
+        """A fault of its own."""
+
     def begin_scaled(self, scale: Any) -> None:
         """A GradScaler is about to step an optimizer."""
 
@@ -92,6 +95,14 @@ class TrainingPatches:
         """Put back what `put_on` has patched."""
         self._put_back(self._originals)
 
+    def _tell(self, what: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Tell the listener; no fault of its own comes through."""
+        try:
+            return what(*args, **kwargs)
+        except Exception as fault:
+            self._listener.note(fault)
+            return None
+
     def _put_back(self, originals: _Originals) -> None:
         while originals:
             setattr(*originals.pop())
@@ -110,18 +121,18 @@ class TrainingPatches:
         def _engine_run_backward(t_outputs: Any, *args: Any, **kwargs: Any) -> Any:
             kind = "backward" if kwargs.get("accumulate_grad") else "grad"
             inputs = args[3] if len(args) > 3 else ()
-            run = listener.begin_backward(t_outputs, kind, inputs, sys._getframe(1))
+            run = self._tell(listener.begin_backward, t_outputs, kind, inputs, sys._getframe(1))
             if run is None:
                 return original(t_outputs, *args, **kwargs)
             try:
                 return original(t_outputs, *args, **kwargs)
             finally:
-                listener.end_backward(run)
+                self._tell(listener.end_backward, run)
 
         return _engine_run_backward
 
     def _scaler_step(self, original: Any) -> Any:
-        listener = self._listener
+        listener, tell = self._listener, self._tell
 
         def step(self: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
             if not self.is_enabled():
@@ -133,28 +144,28 @@ class TrainingPatches:
                 return original(self, optimizer, *args, **kwargs)  # may take no hooks
             steps = []
             handle = optimizer.register_step_pre_hook(lambda *_: steps.append(1))
-            listener.begin_scaled(scale)
+            tell(listener.begin_scaled, scale)
             stepped = True
             try:
                 result = original(self, optimizer, *args, **kwargs)
                 stepped = bool(steps)
             finally:
                 handle.remove()
-                listener.end_scaled(optimizer, stepped=stepped, frame=sys._getframe(1))
+                tell(listener.end_scaled, optimizer, stepped=stepped, frame=sys._getframe(1))
             return result
 
         return step
 
     def _next_batch(self, original: Any) -> Any:
-        listener = self._listener
+        listener, tell = self._listener, self._tell
 
         def __next__(self: Any) -> Any:  # noqa: N807
-            if not listener.begin_loading():
+            if not tell(listener.begin_loading):
                 return original(self)
             try:
                 return original(self)
             finally:
-                listener.end_loading()
+                tell(listener.end_loading)
 
         return __next__
 
@@ -164,7 +175,7 @@ class TrainingPatches:
         @functools.wraps(original)
         def compile(*args: Any, **kwargs: Any) -> Any:
             result = original(*args, **kwargs)
-            listener.compiled()
+            self._tell(listener.compiled)
             return result
 
         return compile

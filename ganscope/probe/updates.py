@@ -93,6 +93,11 @@ class UpdateLog:
         noun = Optimizer(name, type(optimizer).__name__, _learning_rates(optimizer))
         return Stepped(noun, key, tuple(moved), drafts)
 
+    def unmeasured(self, optimizer: TorchOptimizer) -> Stepped:
+        """What is left to say where looking failed: that it stepped."""
+        name, key = self._named(optimizer, None)
+        return Stepped(Optimizer(name, type(optimizer).__name__, ()), key, (), [])
+
     def look_again(self, optimizer: TorchOptimizer, stepped: Stepped) -> None:
         """Gradients that came only inside the step, from a closure."""
         moved = dict.fromkeys(stepped.networks)
@@ -105,7 +110,7 @@ class UpdateLog:
 
     def end(self, optimizer: TorchOptimizer, stepped: Stepped) -> None:
         """The optimizer has stepped: how far did the weights move?"""
-        parameters = _parameters(optimizer)
+        parameters = _parameters(optimizer) if stepped.parameters else []
         for parameter, draft in zip(parameters, stepped.parameters, strict=True):
             draft.update_norm = weights.distance(parameter, self._memory(parameter))
             self._sketches[id(parameter)] = (weakref.ref(parameter), weights.sketch(parameter))
@@ -113,6 +118,11 @@ class UpdateLog:
     def forget(self) -> None:
         """Steps will go unrecorded: what is known of the weights gets old."""
         self._sketches.clear()
+
+    def release(self) -> None:
+        """Nothing more is measured: give the memory back."""
+        self.forget()
+        self._before.clear()
 
     def _named(self, optimizer: TorchOptimizer, frame: FrameType | None) -> tuple[str, int]:
         known = self._names.get(id(optimizer))

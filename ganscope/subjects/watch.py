@@ -90,6 +90,7 @@ class Watch:
         self._recorder: Recorder | None = None
         self._writer: TraceWriter | None = None
         self._faults: list[str] = []
+        self._reported = 0
         self._told = self._torch = False
 
     @property
@@ -153,6 +154,7 @@ class Watch:
         except Exception as fault:
             self._fault("the recording was not ended", fault)
             seen = Seen(None, is_full, error, torch=self._torch, lost=tuple(self._faults))
+        self._reported = len(self._faults)
         try:
             self._tell(seen)
         except Exception as fault:  # the program's own output and exit code come first
@@ -204,5 +206,5 @@ class Watch:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """What went wrong in ganscope itself, one sentence each."""
-        return tuple(self._faults)
+        """What went wrong in ganscope itself and has not been told, one sentence each."""
+        return tuple(self._faults[self._reported :])

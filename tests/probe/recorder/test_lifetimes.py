@@ -1,0 +1,138 @@
+"""Nothing is retained: no activation after its step, no network, no memory over many steps."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+import tracemalloc
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from torch import Tensor
+
+import ganscope
+from tests.probe.recorder.test_control import Duel
+
+
+@pytest.fixture(autouse=True)
+def without_collector() -> Iterator[None]:
+    """What is let go only by the collector of cycles counts as kept."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def test_activations_and_gradients_die_when_the_loop_lets_them_go() -> None:
+    duel = Duel()
+    alive: list[weakref.ref[Tensor]] = []
+
+    def keep(module: object, args: object, output: Tensor) -> None:
+        alive.append(weakref.ref(output))
+
+    for part in (*duel.generator.modules(), *duel.discriminator.modules()):
+        part.register_forward_hook(keep)
+    with ganscope.record() as recording:
+        for _ in range(4):
+            duel.turn()
+            assert not [each() for each in alive if each() is not None]
+    assert len(recording.trace.steps) == 4
+
+
+def test_networks_and_optimizers_die_with_the_last_name_of_the_user() -> None:
+    def inside() -> list[weakref.ref[object]]:
+        duel = Duel()
+        for _ in range(4):
+            duel.turn()
+        weight = duel.generator[0].weight
+        return [weakref.ref(each) for each in (duel.generator, duel.discriminator, weight)]
+
+    with ganscope.record() as recording:
+        watched = inside()
+        assert [each() for each in watched] == [None] * 3
+        again = inside()
+        assert [each() for each in again] == [None] * 3
+    names = [network.name for network in recording.trace.networks]
+    assert names == ["generator", "discriminator", "generator_2", "discriminator_2"]
+
+
+def test_memory_is_flat_over_three_hundred_steps() -> None:
+    duel = Duel()
+    with ganscope.record(every=2) as recording:
+        for _ in range(30):
+            duel.turn()
+        gc.collect()
+        tensors = _tensors()
+        tracemalloc.start()
+        try:
+            for _ in range(6):
+                duel.turn()
+            gc.collect()
+            before = tracemalloc.get_traced_memory()[0]
+            for _ in range(264):
+                duel.turn()
+            gc.collect()
+            after = tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+        assert _tensors() == tensors
+    assert after - before < 100_000  # what is kept of one step alone is more than 400 bytes
+    assert len(recording.trace.steps) == 150
+
+
+def _tensors() -> int:
+    return sum(issubclass(type(thing), Tensor) for thing in gc.get_objects())
+
+
+def test_a_recording_that_has_ended_holds_no_weights() -> None:
+    duel = Duel()
+    before = _tensors()
+    recording = ganscope.record()
+    with recording:
+        for _ in range(3):
+            duel.turn()
+    duel.opt_g.state.clear()
+    duel.opt_d.state.clear()
+    duel.generator.zero_grad()
+    duel.discriminator.zero_grad()
+    assert _tensors() == before
+
+
+_CHILD = """
+import os, sys, torch, ganscope
+recording = ganscope.record()
+model = torch.nn.Linear(2, 2)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+def turn():
+    optimizer.zero_grad(); model(torch.ones(1, 2)).sum().backward(); optimizer.step()
+with recording:
+    turn()
+    child = os.fork()
+    if child == 0:
+        turn()
+        sys.exit(0)
+    os.waitpid(child, 0)
+    turn()
+print(len(recording.trace.steps), recording.trace.meta.completeness)
+folder = recording.path.parent
+del recording
+print(folder.exists())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_a_forked_process_leaves_the_recording_alone() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(ganscope.__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", _CHILD],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    assert done.stdout.split() == ["2", "complete", "False"], done.stderr
+    assert done.returncode == 0
