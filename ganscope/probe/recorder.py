@@ -23,13 +23,14 @@ from torch.optim.optimizer import (
 )
 from torch.utils.hooks import RemovableHandle
 
-from ganscope.probe import failures, flow, patches, training_patches
+from ganscope.probe import failures, flow, patches, sites, training_patches
 from ganscope.probe.calls import CallLog
 from ganscope.probe.gradients import GradientLog, Run
 from ganscope.probe.ledger import Ledger
 from ganscope.probe.modules import optimized_module
 from ganscope.probe.networks import Networks, with_roles
 from ganscope.probe.observer import Observer
+from ganscope.probe.overwritten import Steppers
 from ganscope.probe.rounds import Rounds
 from ganscope.probe.steps import StepDraft, joined
 from ganscope.probe.tensors import TensorObserver
@@ -88,6 +89,7 @@ class Recorder:
         self._store, self._on_full = _Store(sink, after, every, steps), on_full
         self._stepped: dict[int, list[Stepped]] = {}
         self._stepping: list[tuple[Optimizer, Stepped | None]] = []
+        self._steppers = Steppers()
         self._edges: set[tuple[str, str]] = set()
         self._outside: set[str] = set()
         self._moved: set[str] = set()
@@ -348,6 +350,7 @@ class Recorder:
         self._ledger.look(round)
         draft = self._updates.begin(optimizer, frame)
         draft.scale = self._scale
+        self._steppers.stepped(draft, sites.find(frame))
         if uses:
             self._ledger.used(_parameters(optimizer), round)
         return draft
@@ -424,6 +427,9 @@ class Recorder:
             update = len(self._stepped)
             self.failure = failures.describe(
                 self._log, error, step=self._store.index, update=update
+            )
+            self.failure = self._steppers.explain(
+                self.failure, self._networks.parameters(), self._gradients.runs
             )
         if self._stepped or error is not None:
             self._end_step()

@@ -166,7 +166,10 @@ class Watch:
         recorder, writer = self._recorder, self._writer
         if recorder is None or writer is None:
             return Seen(None, is_full, error, torch=self._torch, lost=tuple(self._faults))
-        recorder.stop(None if isinstance(error, SystemExit | Stopped) else error)
+        try:
+            recorder.stop(None if isinstance(error, SystemExit | Stopped) else error)
+        except Exception as fault:
+            recorder.note(fault)
         trace: Trace | None = None
         try:
             self._close_file(recorder, writer)
