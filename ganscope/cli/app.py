@@ -15,7 +15,7 @@ import typer
 from ganscope.cli.command import Command, Verbs
 from ganscope.cli.diff import diff
 from ganscope.cli.models import models
-from ganscope.cli.run import SETTINGS, Unwatched
+from ganscope.cli.run import SETTINGS, Interrupted, Unwatched
 from ganscope.cli.run import run as run_script
 from ganscope.cli.step import step
 from ganscope.cli.summary import summary
@@ -57,10 +57,19 @@ def _main(
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line on `arguments`; returns the exit code and never raises on bad input."""
+    """Run the command line on `arguments`; returns the exit code and never raises on bad input.
+
+    Raises:
+        KeyboardInterrupt: A script under ``ganscope run`` was interrupted.
+        SystemExit: It has left so.
+    """
     _open_streams()
     try:
         outcome: Any = app(arguments, prog_name="ganscope", standalone_mode=False)
+    except Interrupted:
+        # Python ends the process by the signal; its traceback has been shown.
+        sys.excepthook = lambda *_: None
+        raise KeyboardInterrupt from None
     except GanscopeError as error:
         return _say(str(error), error.exit_code)
     except Exception as error:

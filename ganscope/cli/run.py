@@ -20,6 +20,10 @@ SETTINGS = {"allow_interspersed_args": False}
 """What stands behind the script is the script's, whatever it looks like."""
 
 
+class Interrupted(BaseException):
+    """Ctrl-C has ended the program, and python has been told of it already."""
+
+
 class Unwatched(Command):
     """A verb whose process belongs to somebody else's program: its output is not looked at."""
 
@@ -133,14 +137,8 @@ def _run(program: Any, wanted: Any, report: Report) -> int:
         raise error
     tracebacks.show(error)
     if isinstance(error, KeyboardInterrupt):
-        _end_as_interrupted()
+        raise Interrupted
     return 1
-
-
-def _end_as_interrupted() -> None:
-    """Let python end the process by the signal, without a second traceback."""
-    sys.excepthook = lambda *_: None
-    raise KeyboardInterrupt
 
 
 def _close_what_was_closed() -> None:

@@ -44,6 +44,8 @@ class Words:
         elif failure is not None:
             update = "" if failure.update is None else f", update {failure.update + 1} of it"
             return f"{self.name} failed in training step {failure.step}{update}"
+        elif seen.trace is None and error is not None and not isinstance(error, SystemExit):
+            ended = f"{self.name} failed before any training step was seen"
         elif seen.trace is None:
             ended = f"no training step of {self.name} was seen"
         elif isinstance(error, SystemExit):

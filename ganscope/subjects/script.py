@@ -138,7 +138,7 @@ def _forget_shadowed(folder: str) -> None:
 
     What python itself has imported at its start stays, as it would.
     """
-    started = {*sys.builtin_module_names, *_AT_START, "torch", "numpy", "ganscope"}
+    started = {*sys.builtin_module_names, *_AT_START, "__main__", "torch", "numpy", "ganscope"}
     with suppress(OSError):
         for entry in os.scandir(folder):
             name = entry.name.removesuffix(".py")

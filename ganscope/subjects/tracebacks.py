@@ -32,6 +32,7 @@ def show(error: BaseException) -> None:
     except SystemExit:
         raise
     except BaseException as second:
+        clean(second)
         if sys.stderr is not None:
             sys.stderr.write("Error in sys.excepthook:\n")
             sys.__excepthook__(type(second), second, second.__traceback__)

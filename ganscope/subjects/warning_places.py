@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Iterator
+from itertools import islice
 from types import FrameType
 from typing import Any
 
@@ -44,52 +46,57 @@ class WarningPlaces:
             self._original = None
 
 
-def _placed(message: Any, frame: FrameType | None) -> bool:
+def _placed(message: Any, frame: FrameType) -> bool:
     """Give `message` its place; whether it is to be shown there, or was before."""
-    while frame is not None and not _is_at(frame, message):
-        frame = frame.f_back
-    if frame is None:
+    level = _level_of(message, frame)
+    if level is None:
         return True
-    if tracebacks.is_inner(frame):
-        around = frame.f_back
-        direct = None if around is None else tracebacks.direct_call(around.f_code)
-        if direct is not None:
-            message.lineno = direct[1]
+    found, there = level
+    place = next(islice(_plain_frames(frame), found - 1, None), None)
+    if place is None or (place[0] is there and place[1] == message.lineno):
         return True
-    if not _is_between(frame):
-        return True
-    users = _before_detour(frame)
-    if users is None:
-        return True
-    ours = frame.f_globals.get("__warningregistry__", {})
-    key = (str(message.message), message.category, message.lineno)
-    once = ours.pop(key, None)
-    message.filename, message.lineno = users.f_code.co_filename, users.f_lineno
+    right, line = place
+    wrong = there.f_globals.get("__warningregistry__", {})
+    text = str(message.message)
+    once = wrong.pop((text, message.category, message.lineno), None)
+    message.filename, message.lineno = right.f_code.co_filename, line
     if not once:
-        return True
-    theirs = users.f_globals.setdefault("__warningregistry__", {})
-    key = (*key[:2], message.lineno)
-    if theirs.get("version") != ours.get("version"):
-        theirs.clear()
-        theirs["version"] = ours.get("version")
-    known = bool(theirs.get(key))
-    theirs[key] = True
+        return True  # shown every time
+    registry = right.f_globals.setdefault("__warningregistry__", {})
+    if registry.get("version") != wrong.get("version"):  # filters have changed since
+        registry.clear()
+        registry["version"] = wrong.get("version")
+    known = bool(registry.get((text, message.category, line)))
+    registry[(text, message.category, line)] = True
     return not known
 
 
-def _is_at(frame: FrameType, message: Any) -> bool:
-    return bool(frame.f_code.co_filename == message.filename and frame.f_lineno == message.lineno)
+def _level_of(message: Any, frame: FrameType) -> tuple[int, FrameType] | None:
+    """How many frames up python has placed `message`, 1 for `frame` itself, and which that is."""
+    level, current = 1, frame
+    while (current.f_code.co_filename, current.f_lineno) != (message.filename, message.lineno):
+        if current.f_back is None:
+            return None
+        level, current = level + 1, current.f_back
+    return level, current
 
 
-def _is_between(frame: FrameType) -> bool:
-    return tracebacks.is_ours(frame) or frame.f_code.co_name == "handle_torch_function"
-
-
-def _before_detour(frame: FrameType | None) -> FrameType | None:
-    """Who called the torch function that is run through us."""
-    while frame is not None and tracebacks.is_ours(frame):
-        frame = frame.f_back
-    if frame is not None and frame.f_code.co_name == "handle_torch_function":
-        first = frame.f_back
-        return None if first is None else first.f_back
-    return frame
+def _plain_frames(frame: FrameType | None) -> Iterator[tuple[FrameType, int]]:
+    """The frames from `frame` up that python alone would have, each with its line."""
+    through_us = False
+    while frame is not None:
+        if tracebacks.is_ours(frame):
+            through_us = True
+        elif through_us and frame.f_code.co_name == "handle_torch_function":
+            frame = frame.f_back  # who was called first, to be run through us
+            through_us = False
+        else:
+            through_us = False
+            around = frame.f_back if tracebacks.is_inner(frame) else None
+            direct = None if around is None else tracebacks.direct_call(around.f_code)
+            if around is not None and direct is not None:
+                frame = around
+                yield frame, direct[1]
+            else:
+                yield frame, frame.f_lineno
+        frame = None if frame is None else frame.f_back

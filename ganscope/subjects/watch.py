@@ -174,7 +174,7 @@ class Watch:
         try:
             self._close_file(recorder, writer)
             trace = open_trace(self._wanted.path.absolute())
-            if not len(trace.steps):
+            if _is_empty(trace):
                 self._wanted.path.unlink()
                 trace = None
         except Exception as fault:
@@ -184,7 +184,7 @@ class Watch:
             trace,
             is_full,
             error,
-            recorder.failure,
+            None if trace is None else recorder.failure,
             self._torch,
             recorder.ended,
             recorder.elsewhere,
@@ -211,3 +211,10 @@ class Watch:
     def faults(self) -> tuple[str, ...]:
         """What went wrong in ganscope itself and has not been told, one sentence each."""
         return tuple(self._faults[self._reported :])
+
+
+def _is_empty(trace: Trace) -> bool:
+    """Whether it holds nothing, or only the failure of a program that had not begun to train."""
+    if len(trace.steps) > 1:
+        return False
+    return not any(step.calls or step.updates for step in trace.steps)
