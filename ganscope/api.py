@@ -91,6 +91,6 @@ def record(
     Raises:
         InputError: `every` or `steps` is no positive number.
         OutputError: The file exists and `force` is not given, or it cannot be written.
-        ObserverError: On entry, if another observer is at work.
+        ObserverError: Another observer is at work.
     """
     return Recording(path, every=every, steps=steps, samples=samples, force=force)

@@ -6,6 +6,7 @@ import os
 import stat
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,15 +129,25 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         OutputError: It cannot be written (no permission, a full disk).
     """
+    write_pieces(path, (data,))
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
+    """Write what is made piece by piece; where making it fails, nothing is written.
+
+    Raises:
+        OutputError: It cannot be written (no permission, a full disk).
+    """
     temporary: str | None = None
     try:
         if path.exists() and not path.is_file():  # a pipe or a device takes no replacing
-            path.write_bytes(data)
+            with path.open("wb") as file:
+                file.writelines(pieces)
         else:
             real = path.resolve()  # through a link, so that the link stays one
             descriptor, temporary = tempfile.mkstemp(prefix=f".{real.name}.", dir=real.parent)
             with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
+                file.writelines(pieces)
             Path(temporary).chmod(_mode_for(real))
             Path(temporary).replace(real)
     except OSError as error:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from types import FrameType
 from typing import Any, Protocol
@@ -17,60 +16,14 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from ganscope.probe import modules, sites, structure
+from ganscope.probe.drafts import Draft, Named
+from ganscope.probe.finishing import finished
 from ganscope.probe.operations import Operation
-from ganscope.probe.statistics import unscaled
 from ganscope.probe.tensors import TensorDraft, TensorObserver
-from ganscope.traces import Call, CallSite, Gradient, TensorRecord
+from ganscope.traces import Call, TensorRecord
 
-Record = TensorRecord | TensorDraft
-Named = tuple[str | None, Record]
 Place = tuple[str, str]
 """Network and path."""
-
-
-class Draft:
-    """A call that is still open, or not yet made immutable."""
-
-    # On the class: a draft sets only what differs, which halves its cost.
-    ident = -1
-    nth = 1
-    network = ""
-    """Name of the network it belongs to; empty outside any."""
-    round = 0
-    """Which update, counted over the whole observation, it ran in."""
-    key: nn.Module | None = None
-    """The module as it was called, perhaps a compiled wrapper."""
-    module: nn.Module | None = None
-    """The module itself."""
-    inputs: Sequence[Named] = ()
-    outputs: Sequence[Named] = ()
-    settings = ""
-    note: str | None = None
-    place: sites.Place | None = None
-    seconds: float | None = None
-    opaque = False
-    """Operations inside are its own business."""
-    distrusted = False
-    """What it changes may leave no trace: a version is not bumped, an operation not seen."""
-    passes_place_on = False
-    """What it calls was called, as a person sees it, where it was called itself."""
-    hidden = False
-    """Not recorded itself."""
-    hides = False
-    """Nothing inside is recorded."""
-    recomputed = False
-    """Run a second time, for the backward pass."""
-    error: BaseException | None = None
-    outside_error: BaseException | None = None
-    """What was being handled already when the call began."""
-    started = 0.0
-    own_time_before = 0.0
-
-    def __init__(self, kind: str, path: str, type_name: str, parent: int | None) -> None:
-        self.kind = kind
-        self.path = path
-        self.type = type_name
-        self.parent = parent
 
 
 class Places(Protocol):
@@ -331,121 +284,9 @@ class CallLog:
         return finished(self.take())
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
-    """What is known of a call only when its step has ended.
-
-    Attributes:
-        update: Index of the update in which it ran; None where it fed no loss.
-        purpose: ``training`` or ``evaluation``.
-    """
-
-    update: int | None = 0
-    purpose: str = "training"
-
-
-_PLAIN = Label()
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What calls of one step share: parameter count and settings of a module, source lines."""
-
-    facts: dict[int, tuple[int, str]]
-    sites: dict[sites.Place, CallSite]
-
-
-def finished(
-    drafts: Sequence[Draft],
-    labels: Mapping[int, Label] | None = None,
-    backwards: Mapping[int, int] | None = None,
-    scales: Mapping[int, float] | None = None,
-) -> tuple[Call, ...]:
-    """The calls of one step, immutable; the figures have been settled.
-
-    Args:
-        drafts: In the order in which they began.
-        labels: By a draft's own number; what is missing ran in the one update there is.
-        backwards: The engine's runs, by their own number, as they are numbered in the step.
-        scales: The factor in the gradients of a run, where there is one.
-    """
-    if not drafts:
-        return ()
-    first = drafts[0].ident
-    known = _Known({}, {})
-    repeats: dict[str, int] = {}
-    labels, backwards = labels or {}, backwards or {}
-    calls = []
-    for draft in drafts:
-        draft.nth = repeats[draft.path] = repeats.get(draft.path, 0) + 1
-        label = labels.get(draft.ident, _PLAIN)
-        gradients = _gradients(draft, backwards, scales)
-        calls.append(_finished(draft, first, label, gradients, known))
-    return tuple(calls)
-
-
-def _finished(
-    draft: Draft,
-    first: int,
-    label: Label,
-    gradients: tuple[Gradient, ...],
-    known: _Known,
-) -> Call:
-    parameters, settings = 0, draft.settings
-    module = draft.module
-    if module is not None:
-        # By id within this loop alone; the drafts keep the modules alive.
-        facts = known.facts.get(id(module))
-        if facts is None:
-            facts = (modules.parameter_count(module), modules.settings(module))
-            known.facts[id(module)] = facts
-        parameters, settings = facts
-    parent = draft.parent
-    return Call(
-        draft.ident - first,
-        parent - first if parent is not None and parent >= first else None,
-        label.update,
-        label.purpose,
-        draft.kind,
-        draft.network,
-        draft.path,
-        draft.type,
-        draft.nth,
-        tuple([_final(name, record) for name, record in draft.inputs]),
-        tuple([_final(name, record) for name, record in draft.outputs]),
-        parameters,
-        draft.seconds,
-        sites.read(draft.place, known.sites),
-        gradients,
-        settings,
-        draft.note,
-    )
-
-
-def _gradients(
-    draft: Draft, backwards: Mapping[int, int], scales: Mapping[int, float] | None
-) -> tuple[Gradient, ...]:
-    """What arrived at the call's outputs, in the order of its arrival, unscaled."""
-    arrived: list[Gradient] = []
-    for output, (_, record) in enumerate(draft.outputs):
-        if isinstance(record, TensorDraft) and record.gradients:
-            for run, figures in record.gradients:
-                if run in backwards:
-                    stats = figures.stats
-                    if scales and stats is not None and run in scales:
-                        stats = unscaled(stats, scales[run])
-                    arrived.append(Gradient(backwards[run], output, stats))
-    return tuple(arrived)
-
-
 def _stray(name: str, top: Draft | None) -> Place:
     """The place of a module that was made on the fly, inside the one around it."""
     return ("", name) if top is None else (top.network, f"{top.path}/{name}")
-
-
-def _final(name: str | None, record: Record) -> TensorRecord:
-    final = record if isinstance(record, TensorRecord) else record.finish()
-    return final if name is None else named(final, name)
 
 
 def stems_from(error: BaseException, cause: BaseException | None) -> bool:
@@ -458,21 +299,6 @@ def stems_from(error: BaseException, cause: BaseException | None) -> bool:
         met.append(current)
         current = current.__cause__ or current.__context__
     return False
-
-
-def named(record: TensorRecord, name: str) -> TensorRecord:
-    """The same record under a name."""
-    return TensorRecord(
-        record.shape,
-        record.dtype,
-        record.device,
-        record.requires_grad,
-        record.stats,
-        record.note,
-        record.preview,
-        record.samples,
-        name,
-    )
 
 
 def _only_tensors(leaves: Iterable[tuple[str | None, Any]]) -> list[tuple[str | None, Tensor]]:

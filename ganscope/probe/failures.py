@@ -9,7 +9,8 @@ from typing import Any
 from torch import nn
 
 from ganscope.probe import sites
-from ganscope.probe.calls import CallLog, Draft, stems_from
+from ganscope.probe.calls import CallLog, stems_from
+from ganscope.probe.drafts import Draft
 from ganscope.probe.tensors import TensorDraft
 from ganscope.traces import Failure
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ganscope.probe import names
-from ganscope.probe.calls import Draft
+from ganscope.probe.drafts import Draft
 from ganscope.probe.gradients import Run
 from ganscope.probe.tensors import TensorDraft
 from ganscope.traces import LossPart

@@ -26,7 +26,8 @@ from torch.utils.hooks import RemovableHandle
 
 from ganscope.errors import ObserverError
 from ganscope.probe import failures, modes
-from ganscope.probe.calls import CallLog, Draft
+from ganscope.probe.calls import CallLog
+from ganscope.probe.drafts import Draft
 from ganscope.probe.operations import Operation
 from ganscope.traces import Call, Failure
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,20 +32,11 @@ from ganscope.probe.networks import Networks, with_roles
 from ganscope.probe.observer import Observer
 from ganscope.probe.overwritten import Steppers
 from ganscope.probe.rounds import Rounds
-from ganscope.probe.steps import StepDraft, joined
+from ganscope.probe.steps import StepDraft
+from ganscope.probe.store import Sink, StepStore
 from ganscope.probe.tensors import TensorObserver
 from ganscope.probe.updates import Stepped, UpdateLog
-from ganscope.traces import Failure, Network, Step
-
-
-class Sink(Protocol):
-    """Where finished steps go."""
-
-    def append(self, step: Step, networks: Sequence[Network]) -> None:
-        """Keep one more step."""
-
-    def replace_last(self, count: int, steps: Sequence[Step], networks: Sequence[Network]) -> None:
-        """Put `steps` where the last `count` were."""
+from ganscope.traces import Failure, Network
 
 
 class Recorder:
@@ -86,7 +77,7 @@ class Recorder:
         self._log = log
         self._observer = Observer(log)
         self._ledger, self._rounds = Ledger(), Rounds()
-        self._store, self._on_full = _Store(sink, after, every, steps), on_full
+        self._store, self._on_full = StepStore(sink, after, every, steps), on_full
         self._stepped: dict[int, list[Stepped]] = {}
         self._stepping: list[tuple[Optimizer, Stepped | None]] = []
         self._steppers = Steppers()
@@ -500,113 +491,3 @@ def _has_closure(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
 
 def _parameters(optimizer: Optimizer) -> Iterator[Tensor]:
     return (each for group in optimizer.param_groups for each in group["params"])
-
-
-class _Store:
-    """Finished steps on their way to the sink, until it is known which of them are one.
-
-    Args:
-        sink: Where they go at once.
-        after: Keep none of so many at the beginning.
-        every: Keep every so many-th of the others.
-        most: Keep so many at most.
-    """
-
-    def __init__(self, sink: Sink, after: int, every: int, most: int | None) -> None:
-        self.index = 0
-        """Of the step that runs now."""
-        self._losses = 0
-        self._first_loss: str | None = None
-        self._sink, self._after, self._every, self._most = sink, after, every, most
-        self._recent: list[Step] = []
-        """The last steps of the sink, as many as may have to be joined."""
-        self._kept = 0
-        self._settled = False
-
-    @property
-    def lost(self) -> str | None:
-        """Why steps are missing that were to be kept."""
-        if self._losses < 2:
-            return self._first_loss
-        return f"{self._first_loss}; nor could {self._losses - 1} further one(s)"
-
-    @property
-    def has_last(self) -> bool:
-        """Whether the step before this one can still be added to."""
-        return bool(self._recent) and self._recent[-1].index == self.index - 1
-
-    @property
-    def is_full(self) -> bool:
-        """Whether no further step is wanted."""
-        return self._settled and self._most is not None and self._kept >= self._most
-
-    @property
-    def wants_next(self) -> bool:
-        """Whether the step that begins now is to be kept."""
-        return not self.is_full and self._is_wanted(self.index)
-
-    def add(self, step: Step, networks: Sequence[Network], *, reopened: bool) -> None:
-        """A step has ended; `reopened`: it is the rest of the one before."""
-        if reopened and self._recent:
-            whole = joined([self._recent[-1], step])
-            self._recent[-1] = whole
-            self._replace(1, [whole], networks)
-            return
-        self.index += 1
-        try:
-            self._sink.append(step, networks)
-        except Exception as error:
-            self._lose(step, error)
-            return
-        self._recent.append(step)
-        self._kept += 1
-        if self._settled:
-            del self._recent[:-1]
-
-    def skip(self) -> None:
-        """A step has ended that was not recorded."""
-        self.index += 1
-        self._recent.clear()
-
-    def join(self, count: int, networks: Sequence[Network]) -> None:
-        """The last `count` steps are one."""
-        if count > len(self._recent):
-            return
-        whole = joined(self._recent[-count:])
-        self._recent[-count:] = [whole]
-        self.index -= count - 1
-        self._kept -= count - 1
-        self._replace(count, [whole], networks)
-
-    def join_all(self, networks: Sequence[Network]) -> None:
-        """All that there is so far is one step."""
-        if len(self._recent) > 1:
-            self.join(len(self._recent), networks)
-
-    def settle(self, networks: Sequence[Network]) -> None:
-        """It is known where steps end: keep of the first ones what was asked for."""
-        if self._settled:
-            return
-        self._settled = True
-        kept = [step for step in self._recent if self._is_wanted(step.index)][: self._most]
-        if len(kept) < len(self._recent):
-            self._replace(len(self._recent), kept, networks)
-        self._kept = len(kept)
-        last = self._recent[-1:]
-        self._recent = last if last and kept and last[0] is kept[-1] else []
-
-    def _is_wanted(self, index: int) -> bool:
-        return index >= self._after and (index - self._after) % self._every == 0
-
-    def _replace(self, count: int, steps: Sequence[Step], networks: Sequence[Network]) -> None:
-        try:
-            self._sink.replace_last(count, steps, networks)
-        except Exception as error:
-            self._lose(steps[-1] if steps else None, error)
-
-    def _lose(self, step: Step | None, error: Exception) -> None:
-        self._recent.clear()  # the sink holds something else than was to stand there
-        self._losses += 1
-        if self._first_loss is None:
-            which = "a step" if step is None else f"step {step.index}"
-            self._first_loss = f"{which} could not be kept: {error}"

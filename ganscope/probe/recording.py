@@ -13,6 +13,7 @@ from types import TracebackType
 
 from ganscope.errors import InputError, UsageError
 from ganscope.probe.circumstances import meta
+from ganscope.probe.observer import Observer
 from ganscope.probe.recorder import Recorder
 from ganscope.traces import Meta, Trace
 from ganscope.traces.file import TraceWriter, open_trace
@@ -39,6 +40,7 @@ class Recording:
     Raises:
         InputError: `every` or `steps` is no positive number.
         OutputError: The file exists and `force` is not given, or it cannot be written.
+        ObserverError: Another observer is at work.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Recording:
         for name, number in (("every", every), ("steps", steps)):
             if number is not None and (not isinstance(number, int) or number < 1):
                 raise InputError(f"{name} is a number of steps, at least 1, not {number!r}")
+        Observer.refuse_second()  # before a file is made that nobody would write to
         self._folder = _TemporaryFolder() if path is None else None
         self.path = Path(path) if path is not None else Path(self._temporary, "run.gscope")
         self._command, self._seed = command, seed

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ganscope.probe.calls import Draft, Label, finished
+from ganscope.probe.drafts import Draft
+from ganscope.probe.finishing import Label, finished, place_of
 from ganscope.probe.flow import Flow, value_of
 from ganscope.probe.gradients import Run
 from ganscope.probe.ledger import Ledger
@@ -30,9 +31,19 @@ class StepDraft:
     stepped: Mapping[int, Sequence[Stepped]]
     last: float
     flow: Flow = field(init=False)
+    fed: set[int] = field(init=False)
+    """Numbers of the calls that fed a loss."""
 
     def __post_init__(self) -> None:
         self.flow = Flow(self.drafts)
+        self.fed = self.flow.fed(self.runs)
+        if self.runs:
+            self.drafts = [draft for draft in self.drafts if not self._is_idle(draft)]
+
+    def _is_idle(self, draft: Draft) -> bool:
+        """An operation outside every module that fed no loss: logging, the making of a grid."""
+        outside = draft.kind == "op" and draft.parent is None and not draft.network
+        return outside and draft.ident not in self.fed and draft.error is None
 
     def finish(self, index: int, ledger: Ledger) -> Step:
         """The step, immutable; the figures have been settled."""
@@ -54,10 +65,9 @@ class StepDraft:
         return {run.ident: scaled[run.round] for run in self.runs if run.round in scaled}
 
     def _labels(self, rounds: Mapping[int, int]) -> dict[int, Label]:
-        fed = self.flow.fed(self.runs)
         return {
             draft.ident: Label(rounds.get(draft.round))
-            if draft.ident in fed or draft.recomputed
+            if draft.ident in self.fed or draft.recomputed
             else Label(None, "evaluation")
             for draft in self.drafts
         }
@@ -95,7 +105,7 @@ class StepDraft:
             if value is None or root.shape is None or root.shape.numel() != 1:
                 continue
             maker = self.flow.maker_of(root)
-            call = None if maker is None else maker.ident - self.drafts[0].ident
+            call = None if maker is None else place_of(self.drafts, maker.ident)
             name = run.name or "loss"
             losses.append(Loss(name, value / scale, call, self.flow.parts_of(root, name)))
         return losses

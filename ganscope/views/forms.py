@@ -20,7 +20,7 @@ _DEEPEST = 24
 """Levels that are drawn as indentation where the width is no matter."""
 
 
-def _fit(name: str, room: int | None) -> str:
+def fit(name: str, room: int | None) -> str:
     """`name`, with its middle left out where it is wider than `room`."""
     if room is None or len(name) * 2 <= room:
         return name
@@ -56,7 +56,7 @@ def tree(step: int, room: int | None = None, *, paths: bool = False) -> Form:
         for row in rows:
             before = indentation(row, step, levels) + _mark(row)
             name = row.full_name if paths else row.short_name
-            texts.append(before + _fit(name, room and room - len(before)))
+            texts.append(before + fit(name, room and room - len(before)))
         return texts
 
     return Form("layer", cells, room, step)
@@ -68,7 +68,7 @@ def class_name(room: int) -> Form:
     def text(row: Row) -> str:
         name = style.printable(row.call.type)
         said = row.is_op and name == row.short_name.partition(" #")[0]
-        return "" if said else _fit(name, room)
+        return "" if said else fit(name, room)
 
     return Form("type", each(text), room)
 

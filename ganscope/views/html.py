@@ -22,13 +22,13 @@ _FLOW_WIDTH = 160
 _BARS = 16
 _BAR_WIDTH, _BAR_HEIGHT = 5, 16
 
-_TABLE = (
+TABLE = (
     "border-collapse:collapse;background:transparent;color:inherit;font-size:0.9em;"
     "font-variant-numeric:tabular-nums"
 )
-_CELL = "padding:1px 8px;border:0;white-space:pre;background:transparent;text-align:"
-_HEAD = "border-bottom:1px solid currentColor;"
-_ROWS = {
+CELL = "padding:1px 8px;border:0;white-space:pre;background:transparent;text-align:"
+HEAD = "border-bottom:1px solid currentColor;"
+ROWS = {
     "loud": "font-weight:bold;color:#d3302f",
     "op": "font-style:italic;opacity:0.75",
     "container": "opacity:0.75",
@@ -50,9 +50,9 @@ def html(trace: Trace, options: ViewOptions) -> str:
         if len(shown.steps) > 1:
             blocks.append(f"<p><strong>step {step.index}</strong></p>")
         blocks.append(_table(rows, told(trace, step, rows, options)))
-        blocks.append(_lines(summary.flows([row.call for row in rows], _FLOW_WIDTH)))
-    blocks.append(_lines([summary.totals(trace, shown), *summary.unseen(trace)]))
-    blocks.append(_lines([*summary.nonfinite(trace), *summary.failure(trace)]))
+        blocks.append(lines(summary.flows([row.call for row in rows], _FLOW_WIDTH)))
+    blocks.append(lines([summary.totals(trace, shown), *summary.unseen(trace)]))
+    blocks.append(lines([*summary.nonfinite(trace), *summary.failure(trace)]))
     return '<div class="ganscope">\n' + "\n".join(filter(None, blocks)) + "\n</div>"
 
 
@@ -61,13 +61,13 @@ def _table(rows: Sequence[Row], beside: dict[int, list[str]]) -> str:
         return "<p>no calls</p>"
     columns = [column for column in COLUMNS if column is not NOTE or any(map(notes_of, rows))]
     head = "".join(
-        f'<th scope="col" style="{_HEAD}{_CELL}{column.justify}">{escape(column.header)}</th>'
+        f'<th scope="col" style="{HEAD}{CELL}{column.justify}">{escape(column.header)}</th>'
         for column in columns
     )
     cells = [_cells(column, rows) for column in columns]
     body = "\n".join(_rows(rows, list(zip(*cells, strict=True)), beside))
     return (
-        f'<table style="{_TABLE}">\n<thead><tr>{head}</tr></thead>\n'
+        f'<table style="{TABLE}">\n<thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{body}\n</tbody>\n</table>"
     )
 
@@ -76,7 +76,7 @@ def _rows(
     rows: Sequence[Row], cells: list[tuple[str, ...]], beside: dict[int, list[str]]
 ) -> Iterator[str]:
     for row, own in zip(rows, cells, strict=True):
-        yield f'<tr style="{_ROWS[_kind(row)]}">{"".join(own)}</tr>'
+        yield f'<tr style="{ROWS[_kind(row)]}">{"".join(own)}</tr>'
         for line in beside[row.call.id]:
             yield (
                 f'<tr><td colspan="{len(own)}" style="padding:0 8px 4px 3em;border:0;'
@@ -97,11 +97,11 @@ def _cells(column: Column, rows: Sequence[Row]) -> list[str]:
     if column is LAYER:
         texts = [indentation(row, 2) + text for row, text in zip(rows, texts, strict=True)]
     elif column is HISTOGRAM:
-        texts = [_bars(row.stats.histogram if row.stats else None) for row in rows]
-    return [f'<td style="{_CELL}{column.justify}">{text}</td>' for text in texts]
+        texts = [bars(row.stats.histogram if row.stats else None) for row in rows]
+    return [f'<td style="{CELL}{column.justify}">{text}</td>' for text in texts]
 
 
-def _bars(histogram: Histogram | None) -> str:
+def bars(histogram: Histogram | None) -> str:
     """A histogram as small bars in the colour of the text."""
     if histogram is None or not any(histogram.counts):
         return style.NOTHING
@@ -120,9 +120,10 @@ def _bars(histogram: Histogram | None) -> str:
     )
 
 
-def _lines(lines: Iterable[summary.Line]) -> str:
+def lines(said: Iterable[summary.Line]) -> str:
+    """Labelled lines below a table."""
     return "\n".join(
         f'<div style="white-space:normal"><span style="opacity:0.7">{escape(line.label)}</span> '
         f"{escape(line.text)}</div>"
-        for line in lines
+        for line in said
     )

@@ -24,10 +24,13 @@ class Page:
         self.width = width
         self.ascii_only = ascii_only
 
+    def plain(self, text: str) -> str:
+        """`text` in signs that the output can show."""
+        return style.to_ascii(text) if self.ascii_only else text
+
     def text(self, text: str, name: str = "") -> Text:
         """One line in a style of the palette."""
-        if self.ascii_only:
-            text = style.to_ascii(text)
+        text = self.plain(text)
         return Text(text, style.PALETTE.get(name, ""), no_wrap=True, overflow="ignore", end="\n")
 
     def wrapped(self, text: str, name: str, indent: str = "", hang: str = "") -> Iterator[Text]:
@@ -39,8 +42,7 @@ class Page:
             indent: Stands before every line.
             hang: Stands before every line but the first, behind `indent`.
         """
-        if self.ascii_only:
-            text = style.to_ascii(text)
+        text = self.plain(text)
         first, *rest = wrap(text, self.width - len(indent))
         yield self.text(indent + first, name)
         if rest:
@@ -53,31 +55,29 @@ class Page:
         name: str,
         *,
         indent: str = "",
+        hang: str = "",
         separator: str = " · ",
     ) -> Iterator[Text]:
         """Parts joined by a separator, broken between parts only where they fit."""
-        if self.ascii_only:
-            parts, separator = [style.to_ascii(part) for part in parts], style.to_ascii(separator)
+        parts, separator = list(map(self.plain, parts)), self.plain(separator)
         line, room = "", self.width - len(indent)
         for part in parts:
             joined = f"{line}{separator}{part}" if line else part
             if line and cell_len(joined) > room:
-                yield from self.wrapped(line, name, indent)
+                yield from self.wrapped(line, name, indent, "  ")
+                indent, room, hang = indent + hang, room - len(hang), ""
                 joined = part
             line = joined
-        yield from self.wrapped(line, name, indent)
+        yield from self.wrapped(line, name, indent, "  ")
 
-    def lines(self, lines: Iterable[Line]) -> Iterator[Text]:
+    def lines(self, lines: Iterable[Line], *, indent: str = "") -> Iterator[Text]:
         """Labelled lines; a label is not repeated below itself."""
         last = ""
         for line in lines:
             label = "" if line.label == last else line.label
             last = line.label
-            texts = wrap(
-                style.to_ascii(line.text) if self.ascii_only else line.text, self.width - LABELS
-            )
-            for text in texts:
-                whole = self.text("")
+            for text in wrap(self.plain(line.text), self.width - LABELS - len(indent)):
+                whole = self.text(indent)
                 loud = "warning" if line.style == "warning" else "quiet"
                 whole.append(f"{label:<{LABELS}}", style.PALETTE[loud])
                 whole.append(text, style.PALETTE.get(line.style, ""))

@@ -10,21 +10,23 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from ganscope.traces import ParameterUpdate, Trace, Update
-from ganscope.views import style, summary
+from ganscope.views import style
 from ganscope.views.options import ViewOptions
 from ganscope.views.page import NARROWEST, Page
 from ganscope.views.registry import view
 from ganscope.views.steps import ledger, remarks
-from ganscope.views.steps.cast import numeral
-from ganscope.views.steps.heading import FlowLine, flow_lines
+from ganscope.views.steps.heading import FlowLine
 from ganscope.views.steps.rows import StepRow, other_rows, update_rows
 from ganscope.views.steps.story import Story, tell
 from ganscope.views.steps.tables import Table, layer_tables, parameter_tables
-from ganscope.views.steps.words import about
+from ganscope.views.steps.words import MEASURED, about, circumstances, ending, measured, unfinished
 
 R = TypeVar("R")
 
 _INDENT = "   "
+_BEFORE_VERDICT = 3
+_VERDICTS = 64
+"""Where verdicts stand, unless what is before them is longer."""
 
 
 @view("table", of="step")
@@ -100,8 +102,7 @@ def _update(
 ) -> Iterator[Text]:
     told = about(story, update)
     yield from page.packed(told.title, "heading")
-    for line in told.flow:
-        yield from page.flow(line)
+    yield from page.flow(told.flow)
     yield from page.packed(told.runs, "", indent=_INDENT)
     for remark in told.remarks:
         yield from page.remark(remark)
@@ -114,20 +115,22 @@ def _update(
 
 
 def _ending(story: Story, page: _StepPage) -> Iterator[Text]:
-    """What belongs to no update: an unfinished one, evaluations, what is left and was not seen."""
-    if story.unfinished or story.failure:
+    """What belongs to no update."""
+    asked = measured(story)
+    if asked:
         yield Text("")
-        index = len(story.step.updates)
-        yield from page.packed([f"{numeral(index)} an update that failed"], "warning")
-        lines = flow_lines(story.unfinished, story.forwards, story.judged, story.cast)
-        for line in lines:
-            yield from page.flow(line)
-        yield from page.lines(summary.failure(story.trace))
-    said = [*remarks.evaluations(story), *ledger.left_over(story.step, story.cast)]
-    below = [*summary.unseen(story.trace), *summary.nonfinite(story.trace)]
-    if said or below:
+        yield from page.wrapped(MEASURED, "heading")
+        yield from page.lines(asked, indent=_INDENT)
+    failed = unfinished(story)
+    if failed is not None:
+        title, flow = failed
         yield Text("")
-    for remark in said:
+        yield from page.packed(title, "warning")
+        yield from page.flow(flow)
+    said, below = ending(story), circumstances(story)
+    if (said or below) and failed is None:
+        yield Text("")
+    for remark in said if failed is None else ():
         yield from page.remark(remark, indent="")
     yield from page.lines(below)
 
@@ -135,20 +138,29 @@ def _ending(story: Story, page: _StepPage) -> Iterator[Text]:
 class _StepPage(Page):
     """A page that holds the parts of a step."""
 
-    def flow(self, line: FlowLine) -> Iterator[Text]:
-        """A chain of networks, what the discriminator said at the right end where it fits."""
-        text = _INDENT + line.text
-        room = self.width - cell_len(text) - cell_len(line.judgement)
-        if line.judgement and room >= 3:
-            text += " " * min(room, max(3, 64 - cell_len(text))) + line.judgement
+    def flow(self, lines: Sequence[FlowLine]) -> Iterator[Text]:
+        """Chains of networks; what the discriminator said at the right, where it fits."""
+        texts = [f"{_INDENT}{self.plain(one.text)}" for one in lines]
+        verdicts = max((cell_len(one.verdict) for one in lines), default=0)
+        longest = max(map(cell_len, texts), default=0) + _BEFORE_VERDICT
+        column = max(longest, min(_VERDICTS, self.width - verdicts))
+        fits = column + verdicts <= self.width
+        for text, line in zip(texts, lines, strict=True):
+            if line.verdict and fits:
+                yield from self._chain(text + " " * (column - cell_len(text)) + line.verdict)
+                continue
+            yield from self._chain(text)
+            if line.verdict:
+                yield from self.wrapped(line.verdict, "shape", f"{_INDENT}  ")
+
+    def _chain(self, text: str) -> Iterator[Text]:
+        """A chain on one line, or broken before its arrows."""
+        if cell_len(text) <= self.width:
             yield self.text(text, "shape")
             return
-        first, *rest = line.text.split(" → ")
-        yield from self.packed(
-            [first, *(f"→ {part}" for part in rest)], "shape", indent=_INDENT, separator=" "
-        )
-        if line.judgement:
-            yield from self.wrapped(line.judgement, "shape", _INDENT + "  ")
+        first, *rest = text.strip().split(" → ")
+        parts = [first, *(f"→ {part}" for part in rest)]
+        yield from self.packed(parts, "shape", indent=_INDENT, hang="  ", separator=" ")
 
     def remark(self, remark: ledger.Remark, indent: str = _INDENT) -> Iterator[Text]:
         """A sentence; a warning bears its sign."""

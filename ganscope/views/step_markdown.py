@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 from ganscope.traces import Trace, Update
-from ganscope.views import summary
 from ganscope.views.fitting import Column
 from ganscope.views.options import ViewOptions
 from ganscope.views.registry import view
-from ganscope.views.steps import columns, ledger, remarks
+from ganscope.views.steps import columns, parameter_columns, remarks
 from ganscope.views.steps.bars import scale_of
 from ganscope.views.steps.rows import StepRow, other_rows, update_rows
 from ganscope.views.steps.story import Story, tell
-from ganscope.views.steps.words import about
+from ganscope.views.steps.words import MEASURED, about, circumstances, ending, measured, unfinished
 from ganscope.views.tabular import escape
 
 R = TypeVar("R")
@@ -41,7 +39,7 @@ def _step(story: Story) -> Iterator[str]:
         yield from _update(story, update, rows, plan)
     if groups[-1]:
         yield "### calls that belong to no update"
-        yield "\n".join(_table(groups[-1], plan.columns))
+        yield "\n".join(_table(groups[-1], plan.unlimited))
     yield from _ending(story)
 
 
@@ -56,46 +54,50 @@ def _update(
 ) -> Iterator[str]:
     told = about(story, update)
     yield f"### {' · '.join(map(escape, told.title))}"
-    lines = [f"{line.text}{' — ' if line.judgement else ''}{line.judgement}" for line in told.flow]
-    lines += told.runs
+    lines = [*(line.whole for line in told.flow), *told.runs]
     lines += [("⚠ " if each.is_warning else "") + each.text for each in told.remarks]
     yield "\n".join(f"- {escape(line)}" for line in lines)
     if rows:
-        yield "\n".join(_table(rows, plan.columns))
+        yield "\n".join(_table(rows, plan.unlimited))
     if story.options.show_updates and update.parameters:
-        yield "\n".join(_table(update.parameters, columns.PARAMETER_COLUMNS))
+        yield "\n".join(_table(update.parameters, parameter_columns.COLUMNS))
     if told.lessons:
         yield "\n".join(f"- {escape(sentence)}" for sentence in told.lessons)
 
 
 def _ending(story: Story) -> Iterator[str]:
-    alone = replace(story.trace, steps=(story.step,))
-    lines = [
-        *(each.text for each in remarks.evaluations(story)),
-        *(each.text for each in ledger.left_over(story.step, story.cast)),
-        *(f"{line.label}: {line.text}" for line in _below(alone, story)),
-    ]
+    asked = measured(story)
+    if asked:
+        yield f"### {MEASURED}"
+        yield "\n".join(f"- {escape(f'{line.label}: {line.text}')}" for line in asked)
+    failed = unfinished(story)
+    if failed is not None:
+        title, flow = failed
+        yield f"### {escape(' · '.join(title))}"
+        yield "\n".join(f"- {escape(line.whole)}" for line in flow)
+    lines = [each.text for each in ending(story)]
+    lines += [f"{line.label}: {line.text}" for line in circumstances(story)]
     if lines:
         yield "\n".join(f"- {escape(line)}" for line in lines)
 
 
-def _below(trace: Trace, story: Story) -> Iterator[summary.Line]:
-    yield from summary.unseen(trace)
-    yield from summary.nonfinite(trace)
-    if story.failure is not None:
-        yield from summary.failure(trace)
-
-
 def _table(rows: Sequence[R], shown: Sequence[Column[R]]) -> Iterator[str]:
-    texts = [(column, column.texts(rows)) for column in shown]
+    texts = [(column, _cells(column, rows)) for column in shown]
     texts = [(column, cells) for column, cells in texts if any(cells)]
     yield _line([_header(column) for column, _ in texts])
     yield _line(["---:" if column.justify == "right" else ":---" for column, _ in texts])
     yield from map(_line, zip(*(cells for _, cells in texts), strict=True))
 
 
+def _cells(column: Column[R], rows: Sequence[R]) -> list[str]:
+    """A column's cells; layers by their whole paths, as nothing is indented here."""
+    if column.key != columns.LAYER.key:
+        return column.texts(rows)
+    return [columns.whole_name(row) for row in rows if isinstance(row, StepRow)]
+
+
 def _header(column: Column[R]) -> str:
-    return f"{column.key} ({column.header})" if column.key == "gradient bar" else column.key
+    return f"{column.key} ({column.header})" if column.key == columns.BAR else column.key
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -96,6 +96,12 @@ for name in names():
         assert "net.1" in to_text(trace, options, name=name)
     if name == "json":
         assert Trace.from_dict(json.loads(text)) == trace
+with open(sys.argv[2], encoding="utf-8") as file:
+    training = Trace.from_dict(json.load(file))
+everything = ViewOptions(width=150, explain=True, show_grads=True, show_updates=True)
+for name in names():
+    assert "D(G(z))" in to_text(training, everything, name=name) or name in ("json", "csv"), name
+str(training)
 str(trace), repr(trace)
 print("shown")
 """
@@ -111,7 +117,8 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_saved_trace_is_shown_where_torch_cannot_be_imported(saved: Path) -> None:
-    assert _python(NO_TORCH, str(saved)) == "shown\n"
+    step = ROOT / "tests" / "views" / "data" / "walkthrough.json"
+    assert _python(NO_TORCH, str(saved), str(step)) == "shown\n"
 
 
 # -- the floors ----------------------------------------------------------------------------------

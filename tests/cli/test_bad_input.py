@@ -51,9 +51,9 @@ def files() -> None:
 
 CASES = [
     # -- verbs and flags
-    ("trce generator", "there is no verb 'trce'; there are trace, step, diff, summary, models; "
+    ("trce generator", "there is no verb 'trce'; there are trace, step, show, diff, summary, models; "
      "did you mean 'trace'?"),
-    ("frobnicate", "there is no verb 'frobnicate'; there are trace, step, diff, summary, models"),
+    ("frobnicate", "there is no verb 'frobnicate'; there are trace, step, show, diff, summary, models"),
     ("trace", "missing argument 'TARGET'; see ganscope trace --help"),
     ("trace generator --modle gan", "there is no flag --modle; did you mean '--model'?"),
     ("trace generator --zzz", "there is no flag --zzz; see ganscope trace --help"),

@@ -12,6 +12,7 @@ from ganscope.traces import Call, Failure, Histogram, Network, Step, TensorStats
 from ganscope.views import ViewOptions, names, to_text
 
 from .builders import META, call, failing_trace, generator_trace, tensor, trace_of
+from .steps import failed, forgotten, recorded, with_calls, with_step
 
 
 def deep() -> Trace:
@@ -66,10 +67,22 @@ TRACES = {
     ),
     "deep": deep(),
     "orphans": trace_of(call(7, "net.x", parent=3), call(9, "net.y", parent=9)),
+    "a step": recorded(),
+    "a step with a penalty": recorded("penalty"),
+    "a step without zero_grad": forgotten(),
+    "a step that failed": failed(),
+    "a step without calls": with_step(recorded(), calls=()),
+    "a step without figures": with_calls(
+        recorded(), lambda one: replace(one, outputs=(), inputs=(), gradients=())
+    ),
+    "a step of strange names": with_calls(
+        recorded(),
+        lambda one: replace(one, path=one.path.replace("model", "図|<b>_`")),
+    ),
     "two steps": replace(trace_of(), steps=(Step(0, (call(0, "a"),)), Step(1, ()))),
 }
 
-EVERYTHING = ViewOptions(values=True, explain=True)
+EVERYTHING = ViewOptions(values=True, explain=True, show_grads=True)
 
 
 @pytest.mark.parametrize("trace", TRACES.values(), ids=TRACES.keys())

@@ -34,13 +34,17 @@ class Scale:
         left, right = f"1e{self.low}", f"1e{self.high}"
         return left + "─" * max(1, width - len(left) - len(right)) + right
 
+    def share(self, value: float | None) -> float:
+        """How far along the scale a value stands, 0 to 1; 0 for what is not above its start."""
+        if value is None or not math.isfinite(value) or value <= 0:
+            return 0.0
+        return min(1.0, max(0.0, (math.log10(value) - self.low) / self.decades))
+
     def bar(self, value: float | None, width: int) -> str:
-        """A bar of up to `width` cells; nothing for 0, for what is below, or not known."""
+        """A bar of up to `width` cells; nothing for 0 and for what is not known."""
         if value is None or not math.isfinite(value) or value <= 0:
             return ""
-        share = (math.log10(value) - self.low) / self.decades
-        eighths = round(8 * width * min(1.0, max(0.0, share)))
-        whole, rest = divmod(max(1, eighths), 8)
+        whole, rest = divmod(max(1, round(8 * width * self.share(value))), 8)
         return style.PARTS[-1] * whole + (style.PARTS[rest - 1] if rest else "")
 
 

@@ -1,22 +1,18 @@
-"""The columns of an update's tables: the layers, and the parameters one by one."""
+"""The columns of an update's table of layers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ganscope.traces import ParameterUpdate
-from ganscope.views import style
-from ganscope.views.cells import shorten
+from ganscope.views import forms, style
 from ganscope.views.describe import describe_type
 from ganscope.views.fitting import Column, Form, each
-from ganscope.views.steps import bars
 from ganscope.views.steps.bars import Scale
 from ganscope.views.steps.cast import numeral
 from ganscope.views.steps.rows import StepRow
 
 Wishes = tuple[tuple[Column[StepRow], int], ...]
-ParameterWishes = tuple[tuple[Column[ParameterUpdate], int], ...]
 
 _SHOWN = {"real": "x", "fake": "fake", "between": "blended", "both": "x and fake"}
 
@@ -27,6 +23,12 @@ class Plan:
 
     columns: tuple[Column[StepRow], ...]
     wishes: Wishes
+
+    @property
+    def unlimited(self) -> tuple[Column[StepRow], ...]:
+        """All columns, the class in one of its own, for media that know no width."""
+        place = self.columns.index(LAYER) + 1
+        return (*self.columns[:place], TYPE, *self.columns[place:])
 
 
 def plan(scale: Scale, *, gradients: bool, numbered: bool) -> Plan:
@@ -40,73 +42,91 @@ def plan(scale: Scale, *, gradients: bool, numbered: bool) -> Plan:
     bar = _bar(scale)
     if not gradients:
         columns: tuple[Column[StepRow], ...] = (
-            NUMBER,
-            LAYER,
-            TYPE,
-            SHAPE,
-            MEAN,
-            DEVIATION,
-            HISTOGRAM,
-            *_WEIGHT,
-        )
+            NUMBER, LAYER, SETTINGS, SHAPE, MEAN, DEVIATION, HISTOGRAM, *_WEIGHT,
+        )  # fmt: skip
         wishes: Wishes = (
-            (LAYER, 0), (DEVIATION, 0), (RATIO, 0), (MEAN, 0), (TYPE, 0), (SHAPE, 0),
-            (LAYER, 1), (WEIGHT, 0), (HISTOGRAM, 0), (WEIGHT_GRADIENT, 0), (TYPE, 1),
-            (LAYER, 2), (MEAN, 1), (DEVIATION, 1), (TYPE, 2), (HISTOGRAM, 1),
-            (WEIGHT, 1), (WEIGHT_GRADIENT, 1), (TYPE, 3),
+            (LAYER, 0), (DEVIATION, 0), (RATIO, 0), (MEAN, 0), (RATIO, 1), (LAYER, 1), (SHAPE, 0),
+            (WEIGHT, 0), (HISTOGRAM, 0), (WEIGHT_GRADIENT, 0), (SETTINGS, 0), (LAYER, 2),
+            (MEAN, 1), (DEVIATION, 1), (SETTINGS, 1), (HISTOGRAM, 1), (WEIGHT, 1),
+            (WEIGHT_GRADIENT, 1), (SETTINGS, 2),
         )  # fmt: skip
     else:
         columns = (
-            NUMBER, LAYER, TYPE, SHAPE, MEAN, DEVIATION, HISTOGRAM,
+            NUMBER, LAYER, SETTINGS, SHAPE, MEAN, DEVIATION, HISTOGRAM,
             GRADIENT, GRADIENT_DEVIATION, bar, *_WEIGHT,
         )  # fmt: skip
         wishes = (
-            (LAYER, 0), (GRADIENT, 0), (bar, 0), (RATIO, 0), (DEVIATION, 0),
-            (LAYER, 1), (WEIGHT_GRADIENT, 0), (bar, 1), (GRADIENT_DEVIATION, 0), (WEIGHT, 0),
-            (MEAN, 0), (TYPE, 0), (SHAPE, 0), (bar, 2), (LAYER, 2), (TYPE, 1), (HISTOGRAM, 0),
-            (TYPE, 2), (MEAN, 1), (DEVIATION, 1), (HISTOGRAM, 1), (WEIGHT, 1),
-            (WEIGHT_GRADIENT, 1), (TYPE, 3),
+            (LAYER, 0), (GRADIENT, 0), (bar, 0), (RATIO, 0), (DEVIATION, 0), (RATIO, 1),
+            (LAYER, 1), (WEIGHT_GRADIENT, 0), (bar, 1), (GRADIENT_DEVIATION, 0), (MEAN, 0),
+            (WEIGHT, 0), (SHAPE, 0), (bar, 2), (LAYER, 2), (HISTOGRAM, 0), (SETTINGS, 0),
+            (MEAN, 1), (DEVIATION, 1), (SETTINGS, 1), (HISTOGRAM, 1), (WEIGHT, 1),
+            (WEIGHT_GRADIENT, 1), (SETTINGS, 2),
         )  # fmt: skip
     if numbered:
         return Plan(columns, (*wishes[:6], (NUMBER, 0), *wishes[6:]))
     return Plan(columns[1:], wishes)
 
 
+def _suffix(row: StepRow) -> str:
+    """What is said of a call behind its name: `` on fake``, `` of ①``."""
+    shown = f" on {_SHOWN.get(row.shown, row.shown)}" if row.shown else ""
+    alike = f" ({row.alike + 1} ×)" if row.alike else ""
+    ran_in = f" of {numeral(row.ran_in)}" if row.ran_in is not None else ""
+    return shown + alike + ran_in
+
+
+def whole_name(row: StepRow) -> str:
+    """The whole path of a call or a module, for where nothing is indented."""
+    mark = "⚠ " * row.is_sick + "· " * row.is_op
+    label = (row.call.label or row.call.type) if row.call else row.path
+    return mark + style.printable(label) + _suffix(row)
+
+
 def _layer(room: int | None) -> Form[StepRow]:
+    """Names as a tree, each module's class beside its name, one below the other."""
+
+    def cells(rows: Sequence[StepRow]) -> list[str]:
+        names = [tree_name(row, room) for row in rows]
+        leaves = [len(name) for name, row in zip(names, rows, strict=True) if _class(row)]
+        classes = max((len(_class(row)) for row in rows), default=0)
+        most = max(leaves, default=0) if room is None else room - classes - 2
+        column = min(max(leaves, default=0), max(most, 0))
+        texts = []
+        for row, name in zip(rows, names, strict=True):
+            text = f"{name:<{column}}  {_class(row)}" if _class(row) else name
+            texts.append(forms.fit(text, room) if _class(row) else text)
+        return texts
+
+    return Form("layer", cells, room)
+
+
+def tree_name(row: StepRow, room: int | None = None) -> str:
+    """The name of a row below what stands above it, indented."""
+    before = "  " * row.depth + "⚠ " * row.is_sick + "· " * row.is_op
+    number = f" #{row.call.nth}" if row.call and row.is_network and row.call.nth > 1 else ""
+    after = number + _suffix(row)
+    name = row.name.removesuffix(number)
+    if room is not None:
+        name = forms.fit(name, max(6, room - len(before) - len(after)))
+    return before + name + after
+
+
+def _class(row: StepRow) -> str:
+    """The class of a module; a network's stands in the title, an operation's is its name."""
+    if row.call is None or row.is_op or row.is_network:
+        return ""
+    return style.printable(row.call.type)
+
+
+def _settings(room: int) -> Form[StepRow]:
     def cell(row: StepRow) -> str:
-        before = "  " * row.depth + "⚠ " * row.is_sick + "· " * row.is_op
-        number = f" #{row.call.nth}" if row.call and row.is_network and row.call.nth > 1 else ""
-        shown = f" on {_SHOWN.get(row.shown, row.shown)}" if row.shown else ""
-        alike = f" ({row.alike + 1} ×)" if row.alike else ""
-        ran_in = f" of {numeral(row.ran_in)}" if row.ran_in is not None else ""
-        after = number + shown + alike + ran_in
-        name = row.name.removesuffix(number)
-        if room is not None:
-            name = shorten(name, max(6, room - len(before) - len(after)))
-        return before + name + after
-
-    return Form("layer", each(cell), room)
-
-
-def _type(room: int | None) -> Form[StepRow]:
-    def cell(row: StepRow) -> str:
-        if row.call is None or row.is_network:  # a network's class stands in the title
+        if row.call is None or row.is_network:
             return ""
-        if row.is_op and room is not None and room < 20:
-            return ""
-        text = describe_type(row.call, room)
-        return text if room is None or len(text) <= room else shorten(text, room)
+        described = describe_type(row.call, room + len(row.call.type) + 2)
+        inside = described.removeprefix(style.printable(row.call.type))
+        return inside[1:-1] if inside.startswith("(") else ""
 
-    return Form("type", each(cell), room)
-
-
-def _class(room: int) -> Form[StepRow]:
-    def cell(row: StepRow) -> str:
-        if row.call is None or row.is_op or row.is_network:
-            return ""
-        return shorten(style.printable(row.call.type), room)
-
-    return Form("type", each(cell), room)
+    return Form("settings", each(cell), room)
 
 
 def _numbers(
@@ -175,16 +195,21 @@ def _bar(scale: Scale) -> Column[StepRow]:
 
         return Form(scale.header(width), each(cell))
 
-    return Column("gradient bar", "left", "histogram", (form(10), form(14), form(20)), (), _OUTPUTS)
+    return Column(BAR, "left", "histogram", (form(10), form(14), form(20)), (), _OUTPUTS)
 
 
+BAR = "gradient bar"
 _ACTIVATION, _OUTPUTS, _WEIGHTS = "activation", "gradient", "weight"
 
 NUMBER: Column[StepRow] = Column(
     "#", "right", "quiet", (Form("#", each(lambda row: str(row.call.id) if row.call else "")),)
 )
-LAYER: Column[StepRow] = Column("layer", "left", "", (_layer(22), _layer(28), _layer(None)))
-TYPE: Column[StepRow] = Column("type", "left", "", (_class(12), _type(22), _type(32), _type(48)))
+LAYER: Column[StepRow] = Column("layer", "left", "", (_layer(24), _layer(30), _layer(None)))
+TYPE: Column[StepRow] = Column("type", "left", "", (Form("type", each(_class)),))
+"""For media that keep it apart from the names."""
+SETTINGS: Column[StepRow] = Column(
+    "settings", "left", "quiet", (_settings(16), _settings(28), _settings(44))
+)
 SHAPE: Column[StepRow] = Column("shape", "left", "shape", (Form("shape", each(_shape)),))
 MEAN: Column[StepRow] = Column(
     "activation mean",
@@ -205,62 +230,15 @@ GRADIENT = _numbers("gradient norm", "norm", _OUTPUTS, _gradient("norm"))
 GRADIENT_DEVIATION = _numbers("gradient std", "std", _OUTPUTS, _gradient("std"))
 WEIGHT = _numbers("weight norm", "norm", _WEIGHTS, _weight("weight_norm"))
 WEIGHT_GRADIENT = _numbers("weight gradient", "gradient", _WEIGHTS, _weight("gradient_norm"))
-RATIO = _numbers("update/weight", "update/weight", _WEIGHTS, _weight("ratio"))
-_WEIGHT = (WEIGHT, WEIGHT_GRADIENT, RATIO)
-
-
-def _parameter(
-    key: str, header: str, value: Callable[[ParameterUpdate], float | None]
-) -> Column[ParameterUpdate]:
-    def cells(rows: Sequence[ParameterUpdate]) -> list[str]:
-        return [style.format_number(value(row)) for row in rows]
-
-    def aligned(rows: Sequence[ParameterUpdate]) -> list[str]:
-        return style.align_on_point(cells(rows))
-
-    return Column(key, "right", "", (Form(header, cells), Form(header, aligned)))
-
-
-def _parameter_name(room: int | None) -> Form[ParameterUpdate]:
-    def cell(row: ParameterUpdate) -> str:
-        name = style.printable(row.name)
-        return name if room is None else shorten(name, room)
-
-    return Form("parameter", each(cell), room)
-
-
-PARAMETER: Column[ParameterUpdate] = Column(
-    "parameter", "left", "", (_parameter_name(22), _parameter_name(30), _parameter_name(None))
-)
-PARAMETER_SHAPE: Column[ParameterUpdate] = Column(
-    "shape", "left", "shape", (Form("shape", each(lambda row: style.format_shape(row.shape))),)
-)
-OPTIMIZER: Column[ParameterUpdate] = Column(
-    "optimizer", "left", "", (Form("optimizer", each(lambda row: style.printable(row.optimizer))),)
-)
-_GAUGED: Column[ParameterUpdate] = Column(
-    "ratio on a scale",
-    "left",
+RATIO: Column[StepRow] = Column(
+    "update/weight",
+    "right",
     "",
-    (Form("1e-6──1e-3──1", each(lambda row: bars.gauge(row.update_ratio))),),
+    (
+        Form("ratio", each(lambda row: _number(row, _weight("ratio")))),
+        Form("update/weight", each(lambda row: _number(row, _weight("ratio")))),
+    ),
+    (),
+    _WEIGHTS,
 )
-_OF_GRADIENT = _parameter(
-    "gradient norm", "gradient norm", lambda row: row.gradient.norm if row.gradient else None
-)
-_DEVIATION = _parameter(
-    "gradient std", "its std", lambda row: row.gradient.std if row.gradient else None
-)
-_WEIGHT_NORM = _parameter("weight norm", "weight norm", lambda row: row.weight_norm)
-_UPDATE_NORM = _parameter("update norm", "update norm", lambda row: row.update_norm)
-_UPDATE_RATIO = _parameter("update/weight", "update/weight", lambda row: row.update_ratio)
-
-PARAMETER_COLUMNS: tuple[Column[ParameterUpdate], ...] = (
-    PARAMETER, PARAMETER_SHAPE, OPTIMIZER, _OF_GRADIENT, _DEVIATION, _WEIGHT_NORM, _UPDATE_NORM,
-    _UPDATE_RATIO, _GAUGED,
-)  # fmt: skip
-PARAMETER_WISHES: ParameterWishes = (
-    (PARAMETER, 0), (_UPDATE_RATIO, 0), (_GAUGED, 0), (_OF_GRADIENT, 0), (PARAMETER, 1),
-    (_UPDATE_NORM, 0), (_WEIGHT_NORM, 0), (PARAMETER_SHAPE, 0), (_DEVIATION, 0), (PARAMETER, 2),
-    (OPTIMIZER, 0), (_OF_GRADIENT, 1), (_WEIGHT_NORM, 1), (_UPDATE_NORM, 1), (_UPDATE_RATIO, 1),
-    (_DEVIATION, 1),
-)  # fmt: skip
+_WEIGHT = (WEIGHT, WEIGHT_GRADIENT, RATIO)

@@ -11,7 +11,7 @@ from ganscope.views.rows import main_output
 from ganscope.views.steps.rows import loss_runs
 from ganscope.views.steps.story import Story
 
-_STEADY = 3.0
+_STEADY = 2.0
 """A change by less than this factor is neither vanishing nor exploding."""
 
 
@@ -71,7 +71,7 @@ def profile(story: Story, update: Update) -> Iterator[str]:
     elif factor <= 1 / _STEADY:
         yield f"on its way back the gradient's norm grows {way}: {_times(1 / factor)} times larger"
     else:
-        yield f"on its way back the gradient's norm stays about the same, {way}"
+        yield f"on its way back the gradient's norm changes little: {way}"
 
 
 def _times(factor: float) -> str:

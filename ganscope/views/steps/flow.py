@@ -163,3 +163,16 @@ def _shown(sources: Sequence[Source], roles: dict[int, str]) -> str:
     if any(source.blended and source.is_leaf for source in fakes):
         return BETWEEN
     return FAKE
+
+
+def is_noise(shape: Sequence[int] | None) -> bool:
+    """Whether a tensor has the shape of noise: a vector, or one per 1 × 1 map, for each image."""
+    return shape is not None and (len(shape) == 2 or (len(shape) == 4 and shape[2:] == (1, 1)))
+
+
+def made(forward: Forward, cast: Cast) -> str:
+    """``G(z)`` for what a generator made of noise, ``G(input)`` of images; else the call."""
+    if forward.role != GENERATOR:
+        return forward.call.label
+    shape = forward.sources[0].record.shape if forward.sources else None
+    return f"{cast.symbol(forward.call.network)}({'z' if is_noise(shape) else 'input'})"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ganscope.traces import Optimizer, Step, Update
 from ganscope.views import style
 from ganscope.views.steps.cast import GENERATOR, Cast, joined, numeral
-from ganscope.views.steps.flow import Forward, Source
-from ganscope.views.steps.judgements import Judgement
+from ganscope.views.steps.flow import Forward, Source, is_noise, made
+from ganscope.views.steps.verdicts import Verdict
 
 _MOST_BETWEEN = 3
 """Operations between two networks that are named."""
@@ -21,12 +21,12 @@ class FlowLine:
 
     Attributes:
         parts: ``z 64×100``, ``generator``, ``64×1×28×28``; an arrow stands between them.
-        judgement: ``D(G(z)) 0.501``; empty where no discriminator is at the end.
+        verdict: ``D(G(z)) 0.501``; empty where no discriminator is at the end.
         times: How many chains are alike.
     """
 
     parts: tuple[str, ...]
-    judgement: str = ""
+    verdict: str = ""
     times: int = 1
 
     @property
@@ -34,13 +34,18 @@ class FlowLine:
         """The chain in one line, without what was said at its end."""
         return (f"{self.times} × " if self.times > 1 else "") + " → ".join(self.parts)
 
+    @property
+    def whole(self) -> str:
+        """The chain and what was said at its end."""
+        return f"{self.text} — {self.verdict}" if self.verdict else self.text
+
 
 def update_title(step: Step, update: Update, cast: Cast) -> tuple[str, ...]:
     """``① update of the generator``, ``Adam lr 0.0002``, in parts that a separator joins."""
     named = cast.introduced if len(update.networks) == 1 else cast.named
     moved = joined([named(name) for name in update.networks])
     if not update.networks:
-        moved = "nothing: no network of these optimizers received gradients"
+        moved = "no network: none received gradients"
     same = [each for each in step.updates if each.networks == update.networks]
     place = f" ({same.index(update) + 1} of {len(same)})" if len(same) > 1 else ""
     scale = update.gradient_scale
@@ -64,7 +69,7 @@ def optimizer_text(optimizer: Optimizer) -> str:
 def flow_lines(
     ran: Sequence[Forward],
     every: Sequence[Forward],
-    judged: Mapping[int, Judgement],
+    judged: Mapping[int, Verdict],
     cast: Cast,
 ) -> Iterator[FlowLine]:
     """The chains of networks' calls in an update, alike ones told once.
@@ -75,12 +80,23 @@ def flow_lines(
         judged: What discriminators said.
         cast: The networks.
     """
-    chains = [_line(chain, every, judged, cast) for chain in _chains(ran)]
-    alike: dict[tuple[tuple[str, ...], str], list[FlowLine]] = {}
-    for line in chains:
-        alike.setdefault((line.parts, line.judgement.rpartition(" ")[0]), []).append(line)
-    for (parts, _), lines in alike.items():
-        yield FlowLine(parts, lines[0].judgement, len(lines))
+    alike: dict[tuple[object, ...], list[tuple[tuple[str, ...], Verdict | None]]] = {}
+    for chain in _chains(ran):
+        parts = tuple(_parts(chain, every, cast))
+        said = judged.get(chain[-1].call.id)
+        key = parts, (said.symbol, said.is_probability) if said else None
+        alike.setdefault(key, []).append((parts, said))
+    for same in alike.values():
+        verdicts = [said for _, said in same if said is not None]
+        yield FlowLine(same[0][0], _together(verdicts), len(same))
+
+
+def _together(verdicts: Sequence[Verdict]) -> str:
+    """What was said of several batches of one size: the mean over all of their images."""
+    if not verdicts:
+        return ""
+    mean = sum(one.mean for one in verdicts) / len(verdicts)
+    return replace(verdicts[0], mean=mean).text
 
 
 def _chains(ran: Sequence[Forward]) -> list[list[Forward]]:
@@ -96,35 +112,27 @@ def _chains(ran: Sequence[Forward]) -> list[list[Forward]]:
     return chains
 
 
-def _line(
-    chain: Sequence[Forward],
-    every: Sequence[Forward],
-    judged: Mapping[int, Judgement],
-    cast: Cast,
-) -> FlowLine:
-    parts: list[str] = []
+def _parts(chain: Sequence[Forward], every: Sequence[Forward], cast: Cast) -> Iterator[str]:
     last: Forward | None = None
     for forward in chain:
         if last is None:
-            parts += _beginning(forward, every, cast)
+            yield from _beginning(forward, every, cast)
         else:
-            parts += _between(_main_source(forward, last.call.id))
-        parts.append(style.printable(forward.call.network))
-        parts.append(_shape(forward))
+            yield from _between(_main_source(forward, last.call.id))
+        yield style.printable(forward.call.network)
+        yield _shape(forward)
         last = forward
-    said = judged.get(chain[-1].call.id)
-    return FlowLine(tuple(parts), said.text if said else "")
 
 
 def _beginning(forward: Forward, every: Sequence[Forward], cast: Cast) -> list[str]:
-    made = next((source for source in forward.sources if source.makers), None)
+    taken = next((source for source in forward.sources if source.makers), None)
     names = []
     for place, source in enumerate(forward.sources):
         shape = style.format_shape(source.record.shape)
-        name = _origin(forward, source, every, cast) if source is made else _name(forward, place)
+        name = _origin(forward, source, every, cast) if source is taken else _name(forward, place)
         names.append(f"{name} {shape}".strip())
     start = [" + ".join(names) or style.NOTHING]
-    return start + (_between(made) if made else [])
+    return start + (_between(taken) if taken else [])
 
 
 def _name(forward: Forward, place: int) -> str:
@@ -134,10 +142,8 @@ def _name(forward: Forward, place: int) -> str:
         return record.name
     if place == 0 and forward.shown:
         return "x"
-    shape = record.shape or ()
-    noise = len(shape) == 2 or (len(shape) == 4 and shape[2:] == (1, 1))
     if place == 0 and forward.role == GENERATOR:
-        return "z" if noise else "input"
+        return "z" if is_noise(record.shape) else "input"
     return style.printable(record.name or "")
 
 
@@ -146,10 +152,9 @@ def _origin(forward: Forward, source: Source, every: Sequence[Forward], cast: Ca
     maker = next((one for one in every if one.call.id == source.makers[0]), None)
     if maker is None:
         return ""
-    made = f"{cast.symbol(maker.call.network)}(z)" if maker.role == GENERATOR else maker.call.label
-    update = maker.call.update
+    name, update = made(maker, cast), maker.call.update
     elsewhere = update is not None and update != forward.call.update
-    return f"{made} of {numeral(update)}" if elsewhere and update is not None else made
+    return f"{name} of {numeral(update)}" if elsewhere and update is not None else name
 
 
 def _between(source: Source) -> list[str]:

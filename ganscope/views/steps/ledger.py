@@ -35,6 +35,22 @@ def remarks(step: Step, update: Update, cast: Cast) -> Iterator[Remark]:
             yield Remark(capital(_mixed(step, update, network, used, cast)), is_warning=True)
 
 
+def bad_gradients(update: Update) -> Iterator[Remark]:
+    """That gradients hold NaN or infinite values, and whether the weights were moved by them."""
+    gradients = [one for one in update.parameters if one.gradient is not None]
+    bad = [one for one in gradients if one.gradient is not None and one.gradient.nonfinite]
+    if not bad:
+        return
+    moved = any(one.update_norm is None or one.update_norm > 0 for one in gradients)
+    scaled = update.gradient_scale != 1
+    yield Remark(
+        f"{len(bad)} of {style.count_of(len(gradients), 'gradient')} hold NaN or infinite values"
+        + ("" if moved else ", and no weight was moved")
+        + (": the scaler left this update out" if scaled and not moved else ""),
+        is_warning=True,
+    )
+
+
 def foreign(step: Step, update: Update, network: str) -> list[LedgerEntry]:
     """What an update cleared or used of a network that no backward of its own had brought."""
     return [

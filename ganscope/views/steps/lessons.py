@@ -7,17 +7,11 @@ from collections.abc import Iterator, Sequence
 
 from ganscope.traces import Update
 from ganscope.views import style
-from ganscope.views.steps import bars, depth, ledger
+from ganscope.views.steps import bars, depth, ledger, on_verdicts
 from ganscope.views.steps.cast import DISCRIMINATOR, GENERATOR, capital, joined, possessive
-from ganscope.views.steps.flow import BETWEEN, FAKE, REAL, Forward
-from ganscope.views.steps.judgements import Judgement
+from ganscope.views.steps.flow import BETWEEN, FAKE, Forward
 from ganscope.views.steps.losses import short_name
 from ganscope.views.steps.story import Story
-
-_LN_2 = math.log(2)
-_NEAR_A_HALF = 0.1
-_NEAR = 0.01
-"""Relative: a mean of logarithms is not quite the logarithm of a mean."""
 
 
 def lessons(story: Story, update: Update) -> list[str]:
@@ -25,15 +19,16 @@ def lessons(story: Story, update: Update) -> list[str]:
 
     What an earlier update of the step has taught already is not taught again.
     """
-    earlier = story.step.updates[: update.index]
+    earlier = [each for each in story.step.updates if each.index < update.index]
     repeats = any(each.networks == update.networks for each in earlier)
-    found = [*_verdicts(story, update), *_mistakes(story, update)]
+    found = [*on_verdicts.verdicts(story, update), *_mistakes(story, update)]
     if not repeats:
         found += [
             *_both_reached(story, update),
             *_cut(story, update),
             *_cleared(story, update),
-            *_losses(story, update),
+            *on_verdicts.cross_entropy(story, update),
+            *on_verdicts.pull(story, update),
             *_penalty(story, update),
             *_repeated(story, update),
         ]
@@ -42,45 +37,8 @@ def lessons(story: Story, update: Update) -> list[str]:
     return [f"{capital(text)}." for text in found]
 
 
-def _said(story: Story, update: Update) -> list[Judgement]:
-    ran = story.ran(update)
-    return [story.judged[one.call.id] for one in ran if one.call.id in story.judged]
-
-
 def _moves(story: Story, update: Update, role: str) -> bool:
     return any(story.cast.role(name) == role for name in update.networks)
-
-
-def _verdicts(story: Story, update: Update) -> Iterator[str]:
-    """What D(x) and D(G(z)) mean, said where both stand."""
-    said = _said(story, update)
-    real = next((one for one in said if one.forward.shown == REAL), None)
-    fake = next((one for one in said if one.forward.shown == FAKE), None)
-    if real is None or fake is None:
-        return
-    figures = f"{_figure(real)} on real images, {_figure(fake)} on the generator's"
-    if not (real.is_probability and fake.is_probability):
-        yield (
-            f"the discriminator's mean output is {figures}; it is no probability, and training "
-            "draws the two apart"
-        )
-        return
-    apart = abs(real.mean - 0.5) < _NEAR_A_HALF and abs(fake.mean - 0.5) < _NEAR_A_HALF
-    state = (
-        "near 0.5 for both, it cannot tell them apart yet"
-        if apart
-        else "it rates real images higher"
-        if real.mean > fake.mean
-        else "it rates the generator's images higher than real ones"
-    )
-    yield (
-        f"the discriminator's mean verdict is {figures}. It is trained toward 1 for real and 0 "
-        f"for fake: {state}"
-    )
-
-
-def _figure(said: Judgement) -> str:
-    return f"{said.symbol} = {style.format_number(said.mean)}"
 
 
 def _both_reached(story: Story, update: Update) -> Iterator[str]:
@@ -108,10 +66,10 @@ def _both_reached(story: Story, update: Update) -> Iterator[str]:
 
 def _wanted(story: Story, update: Update) -> str:
     """``, D(G(z)) = 0.51, which it wants to be 1``."""
-    fakes = [one for one in _said(story, update) if one.forward.shown == FAKE]
+    fakes = [one for one in on_verdicts.said_in(story, update) if one.forward.shown == FAKE]
     if not fakes:
         return ""
-    return f", {_figure(fakes[0])}, which it wants " + (
+    return f", {on_verdicts.figure(fakes[0])}, which it wants " + (
         "to be 1" if fakes[0].is_probability else "higher"
     )
 
@@ -144,7 +102,7 @@ def _cut(story: Story, update: Update) -> Iterator[str]:
     elif any(source.detached for one in fakes for source in one.sources):
         only = joined([story.cast.named(name) for name in reached]) or "nobody"
         yield (
-            f"detach gave the discriminator the same fake images without their history: the "
+            f"detaching gave the discriminator the same fake images without their history: the "
             f"backward ended there, reached only {only}, and {maker} took no gradient"
         )
 
@@ -183,48 +141,6 @@ def _mistakes(story: Story, update: Update) -> Iterator[str]:
             f"{capital(ledger.whose(story.step, name, used, story.cast))} were NOT cleared: the "
             f"optimizer followed the sum of both, so {who} was moved along another loss too"
         )
-
-
-def _losses(story: Story, update: Update) -> Iterator[str]:
-    """Where a cross entropy begins, and what its value says of the verdict."""
-    said = [one for one in _said(story, update) if one.is_probability]
-    for loss in update.losses:
-        if not _is_cross_entropy(story, loss.call) or not math.isfinite(loss.value):
-            continue
-        name, value = short_name(loss.name), style.format_number(loss.value)
-        close = [one for one in said if one.mean > 0 and _alike(-math.log(one.mean), loss.value)]
-        start = (
-            f"at a verdict of 1/2 it is ln 2 = {style.format_number(_LN_2)}, where an untrained "
-            "discriminator makes it begin"
-        )
-        if close:
-            verdict = style.format_number(close[0].mean)
-            yield (
-                f"the loss {name} {value} is the cross entropy of {close[0].symbol} with 1: "
-                f"−ln {verdict} ≈ {style.format_number(-math.log(close[0].mean))}; {start}"
-            )
-            return
-    parts = [part for loss in update.losses for part in loss.parts]
-    near = [part for part in parts if abs(part.value - _LN_2) < _NEAR_A_HALF]
-    if said and len(parts) > 1 and len(near) == len(parts):
-        values = joined(
-            [f"{short_name(part.name)} {style.format_number(part.value)}" for part in parts]
-        )
-        yield (
-            f"the parts {values} are near ln 2 = {style.format_number(_LN_2)}, the cross entropy "
-            "of a verdict of 1/2: the discriminator is about as good as a coin"
-        )
-
-
-def _is_cross_entropy(story: Story, call: int | None) -> bool:
-    made = next((one for one in story.step.calls if one.id == call), None)
-    return made is not None and made.type.lower().replace("_", "").startswith(
-        ("bce", "binarycrossentropy")
-    )
-
-
-def _alike(one: float, other: float) -> bool:
-    return abs(one - other) <= _NEAR * max(abs(one), abs(other))
 
 
 def _penalty(story: Story, update: Update) -> Iterator[str]:

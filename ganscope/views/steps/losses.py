@@ -99,24 +99,22 @@ def _runs(step: Step, update: Update, runs: Sequence[Backward]) -> str:
         nobody = "took a gradient and left none in any parameter"
         return f"{name} {nobody if first.kind == 'grad' else 'reached no parameter'}"
     entries = [entry for entry in step.ledger if entry.backward in {run.id for run in runs}]
-    fates = {network: _fate(network, update, entries) for network in first.reached}
+    groups: dict[str, list[str]] = {"": []}
+    for network in first.reached:
+        groups.setdefault(_fate(network, update, entries), []).append(network)
     said: list[str] = []
-    for network in sorted(fates, key=lambda name: fates[name] != ""):
-        tensors = first.reached[network]
-        size = f"({style.format_count(tensors)}"
-        size += "" if said else f" parameter tensor{'' if tensors == 1 else 's'}"
-        fate = f"{fates[network]}, " if fates[network] else ""
-        said.append(f"{fate}{style.printable(network)} {size})")
-    return f"{name} reached {_listed(said)}"
+    for fate, networks in groups.items():
+        if networks:
+            counts = [_count(one, first.reached[one], unit=not said) for one in networks[:1]]
+            counts += [_count(one, first.reached[one], unit=False) for one in networks[1:]]
+            said.append(f"{fate}, {joined(counts)}" if fate else joined(counts))
+    return f"{name} reached {' and, '.join(said)}"
 
 
-def _listed(said: Sequence[str]) -> str:
-    """``a and, unused, b``."""
-    words = said[0]
-    for index, text in enumerate(said[1:], 1):
-        aside = "," if ", " in text else ""
-        words += (f" and{aside} " if index == len(said) - 1 else ", ") + text
-    return words
+def _count(network: str, tensors: int, *, unit: bool) -> str:
+    """``generator (16 parameter tensors)``; the unit is said once."""
+    noun = f" parameter tensor{'' if tensors == 1 else 's'}" if unit else ""
+    return f"{style.printable(network)} ({style.format_count(tensors)}{noun})"
 
 
 def _fate(network: str, update: Update, entries: Sequence[LedgerEntry]) -> str:

@@ -10,8 +10,8 @@ from ganscope.traces import Failure, Step, Trace, Update
 from ganscope.views.options import ViewOptions
 from ganscope.views.steps.cast import Cast
 from ganscope.views.steps.flow import Forward, forwards
-from ganscope.views.steps.judgements import Judgement, judgements
 from ganscope.views.steps.selection import select
+from ganscope.views.steps.verdicts import Verdict, verdicts
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Story:
     options: ViewOptions
     cast: Cast
     forwards: tuple[Forward, ...]
-    judged: Mapping[int, Judgement]
+    judged: Mapping[int, Verdict]
 
     def ran(self, update: Update) -> list[Forward]:
         """The networks' calls of an update."""
@@ -82,4 +82,4 @@ def tell(trace: Trace, step: Step, options: ViewOptions) -> Story:
     ran = forwards(step, cast)
     alone = replace(trace, steps=(step,))
     shown = select(step, options)
-    return Story(alone, step, shown, options, cast, ran, judgements(step, ran, cast))
+    return Story(alone, step, shown, options, cast, ran, verdicts(step, ran, cast))

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 from ganscope.traces import ParameterUpdate
 from ganscope.views.fitting import GAP, Column, Fitting, Placed
 from ganscope.views.steps import columns as c
+from ganscope.views.steps import parameter_columns
 from ganscope.views.steps.bars import scale_of
 from ganscope.views.steps.rows import StepRow
 from ganscope.views.steps.story import Story
@@ -89,7 +90,9 @@ def parameter_tables(
 ) -> list[Table[ParameterUpdate]]:
     """A table for each update's parameters, all in the same columns."""
     rows = tuple(row for group in groups for row in group)
-    whole = _fit(rows, c.PARAMETER_COLUMNS, c.PARAMETER_WISHES, width, ascii_only=ascii_only)
+    whole = _fit(
+        rows, parameter_columns.COLUMNS, parameter_columns.WISHES, width, ascii_only=ascii_only
+    )
     return whole.split([len(group) for group in groups])
 
 
@@ -109,5 +112,6 @@ def _fit(
 
 
 def _says_something(fitting: Fitting[R], column: Column[R]) -> bool:
-    """Whether any cell of a column is not empty; a column without a say takes no room."""
-    return any(cell.strip() for cell in fitting.form(column, 0).cells)
+    """Whether any cell of a column is not empty, and of optimizers whether there are several."""
+    cells = {cell.strip() for cell in fitting.form(column, 0).cells}
+    return len(cells) > 1 if column.key == parameter_columns.OPTIMIZER.key else cells != {""}

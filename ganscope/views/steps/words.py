@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ganscope.traces import Update
-from ganscope.views.steps import depth, ledger
-from ganscope.views.steps.cast import capital
+from ganscope.views import style, summary
+from ganscope.views.steps import depth, ledger, remarks
+from ganscope.views.steps.cast import capital, numeral
 from ganscope.views.steps.heading import FlowLine, flow_lines, update_title
-from ganscope.views.steps.ledger import Remark
+from ganscope.views.steps.ledger import Remark, bad_gradients
 from ganscope.views.steps.lessons import lessons
 from ganscope.views.steps.losses import backward_texts, loss_texts
 from ganscope.views.steps.story import Story
+from ganscope.views.summary import Line
+
+MEASURED = "the discriminator before and after the step, asked about the same images and noise"
+"""Stands above `measured`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +47,13 @@ def about(story: Story, update: Update) -> Words:
     """
     whole = next(each for each in story.step.updates if each.index == update.index)
     runs = (*loss_texts(whole), *backward_texts(story.step, whole))
-    remarks = ledger.remarks(story.step, whole, story.cast)
+    said = [*ledger.remarks(story.step, whole, story.cast), *bad_gradients(whole)]
     return Words(
         update_title(story.step, whole, story.cast),
         tuple(flow_lines(story.ran(whole), story.forwards, story.judged, story.cast)),
         runs or ("no loss was seen",),
         # What went well is a lesson, where lessons are asked for.
-        tuple(each for each in remarks if each.is_warning or not story.options.explain),
+        tuple(each for each in said if each.is_warning or not story.options.explain),
         tuple(_lessons(story, whole)),
     )
 
@@ -59,3 +64,48 @@ def _lessons(story: Story, update: Update) -> list[str]:
     if story.options.show_grads:
         return [capital(text) for text in depth.profile(story, update)]
     return []
+
+
+def ending(story: Story) -> tuple[Remark, ...]:
+    """What is said below the last update: evaluations, and gradients that are left."""
+    return (*remarks.evaluations(story), *ledger.left_over(story.step, story.cast))
+
+
+def measured(story: Story) -> tuple[Line, ...]:
+    """What the discriminator made of real and generated images before and after the step."""
+    lines = [
+        Line(
+            style.printable(one.moment),
+            f"D(x) {style.format_number(one.real)} · D(G(z)) {style.format_number(one.fake)} · "
+            f"accuracy {style.format_share(one.accuracy_real)} on real images, "
+            f"{style.format_share(one.accuracy_fake)} on generated ones",
+        )
+        for one in story.step.judgements
+    ]
+    split = story.step.split
+    if split is not None:
+        angle = "" if split.angle is None else f", {split.angle:.0f}° between them"
+        lines.append(
+            Line(
+                "gradient",
+                f"of {style.printable(split.network)}: {style.format_number(split.real_norm)} from "
+                f"real images, {style.format_number(split.fake_norm)} from generated ones{angle}; "
+                f"their sum {style.format_number(split.total_norm)}",
+            )
+        )
+    return tuple(lines)
+
+
+def circumstances(story: Story) -> tuple[Line, ...]:
+    """What was not seen, where values went bad, and where the step failed."""
+    alone = replace(story.trace, steps=(story.step,))
+    failed = summary.failure(alone) if story.failure is not None else ()
+    return (*failed, *summary.unseen(alone), *summary.nonfinite(alone))
+
+
+def unfinished(story: Story) -> tuple[tuple[str, ...], tuple[FlowLine, ...]] | None:
+    """Title and flow of the update that a failure did not let happen."""
+    if story.failure is None:
+        return None
+    lines = flow_lines(story.unfinished, story.forwards, story.judged, story.cast)
+    return (f"{numeral(len(story.step.updates))} an update that failed",), tuple(lines)

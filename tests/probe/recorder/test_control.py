@@ -253,12 +253,41 @@ def test_operations_after_a_backward_are_seen_once() -> None:
     with ganscope.record() as recording:
         for _ in range(3):
             y = model(torch.randn(2, 3))
-            y.sum().backward()
+            y.sum().backward(retain_graph=True)
             assert torch._C._len_torch_function_stack() == 1
-            y.mul(2)
+            y.mul(2).mean().backward()
             optimizer.step()
     for step in recording.trace.steps:
-        assert [call.type for call in step.calls] == ["Linear", "sum", "mul"]
+        assert [call.type for call in step.calls] == ["Linear", "sum", "mul", "mean"]
+
+
+def test_operations_that_feed_no_loss_are_left_out() -> None:
+    model = nn.Linear(3, 3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with ganscope.record() as recording:
+        for _ in range(3):
+            y = model(torch.randn(2, 3))
+            shown = y.detach().mul(2).clamp(0, 1)  # such as the making of a grid
+            loss = y.square().mean()
+            loss.backward()
+            optimizer.step()
+            assert shown.shape == (2, 3)
+    for step in recording.trace.steps:
+        assert [call.type for call in step.calls] == ["Linear", "square", "mean"]
+        assert [call.id for call in step.calls] == [0, 1, 2]
+        assert step.updates[0].losses[0].call == 2
+
+
+def test_a_refused_second_recording_makes_no_file(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.gscope"
+    kept.write_bytes(b"something of the user's")
+    with ganscope.record():
+        with pytest.raises(ObserverError):
+            ganscope.record(kept, force=True)
+        with pytest.raises(ObserverError):
+            ganscope.record(tmp_path / "new.gscope")
+    assert kept.read_bytes() == b"something of the user's"
+    assert not (tmp_path / "new.gscope").exists()
 
 
 def test_models_can_be_saved_and_copied_while_they_are_watched() -> None:

@@ -22,6 +22,7 @@ from ganscope.probe import (
     recorder,
     rounds,
     steps,
+    store,
     training_patches,
     updates,
 )
@@ -32,7 +33,7 @@ from tests.probe.recorder.loops import assert_gone, optimizers_of, run
 
 OWNERS: tuple[Any, ...] = (
     recorder.Recorder,
-    recorder._Store,
+    store.StepStore,
     gradients.GradientLog,
     updates.UpdateLog,
     updates.ParameterDraft,

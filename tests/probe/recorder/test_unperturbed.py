@@ -30,10 +30,9 @@ LOOPS: dict[str, Loop] = {
 }
 
 
-@pytest.mark.parametrize("every", [1, 2])
 @pytest.mark.parametrize("name", LOOPS)
-def test_a_recorded_loop_ends_in_the_same_bits(name: str, every: int) -> None:
-    trace = recorded(LOOPS[name], every=every)
+def test_a_recorded_loop_ends_in_the_same_bits(name: str) -> None:
+    trace = recorded(LOOPS[name], every=2, samples=True)
     assert trace.meta.completeness == "complete", trace.meta.notes
     assert len(trace.steps) >= 2
     assert trace.failure is None

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ganscope.traces import Call, Step
+from ganscope.traces import Call, Step, TensorRecord
 from ganscope.views import style
 from ganscope.views.steps.cast import Cast
-from ganscope.views.steps.flow import BETWEEN, BOTH, FAKE, REAL, Forward
+from ganscope.views.steps.flow import BETWEEN, BOTH, FAKE, REAL, Forward, made
 
 _PROBABILITIES = {"Sigmoid", "sigmoid", "Softmax", "softmax", "Hardsigmoid", "hardsigmoid"}
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Verdict:
     """The mean of what a discriminator said of one batch.
 
     Attributes:
@@ -40,10 +40,10 @@ class Judgement:
         )
 
 
-def judgements(step: Step, forwards: Sequence[Forward], cast: Cast) -> dict[int, Judgement]:
+def verdicts(step: Step, forwards: Sequence[Forward], cast: Cast) -> dict[int, Verdict]:
     """Id of each call of a discriminator → what it said."""
-    said: dict[int, Judgement] = {}
-    last = _last_inside(step.calls)
+    said: dict[int, Verdict] = {}
+    inside = _inside(step.calls)
     for forward in forwards:
         output = forward.output
         if not forward.shown or output is None or output.stats is None:
@@ -52,25 +52,33 @@ def judgements(step: Step, forwards: Sequence[Forward], cast: Cast) -> dict[int,
         if stats.mean is None or stats.min is None or stats.max is None:
             continue
         within = stats.min >= 0 and stats.max <= 1
-        final = last.get(forward.call.id)
-        probability = within and (final is None or final.type in _PROBABILITIES)
+        maker = _maker(inside.get(forward.call.id, ()), output)
+        probability = within and (maker is None or maker.type in _PROBABILITIES)
         symbol = _symbol(forward, forwards, cast)
-        said[forward.call.id] = Judgement(forward, symbol, stats.mean, probability)
+        said[forward.call.id] = Verdict(forward, symbol, stats.mean, probability)
     return said
 
 
-def _last_inside(calls: Iterable[Call]) -> dict[int, Call]:
-    """Id of an outermost call → the last innermost call inside it that computes anything."""
+def _inside(calls: Iterable[Call]) -> dict[int, list[Call]]:
+    """Id of an outermost call → the calls inside it."""
     outermost: dict[int, int] = {}
-    last: dict[int, Call] = {}
+    inside: dict[int, list[Call]] = {}
     for call in calls:
-        outermost[call.id] = (
-            call.id if call.parent is None else outermost.get(call.parent, call.parent)
-        )
-        moves_only = call.type in ("view", "reshape", "squeeze", "flatten", "Flatten")
-        if call.parent is not None and not moves_only:
-            last[outermost[call.id]] = call
-    return last
+        above = call.parent
+        outermost[call.id] = call.id if above is None else outermost.get(above, above)
+        if above is not None:
+            inside.setdefault(outermost[call.id], []).append(call)
+    return inside
+
+
+def _maker(calls: Sequence[Call], output: TensorRecord) -> Call | None:
+    """The innermost call that made the values of an output, whatever reshaped them later."""
+    containers = {call.parent for call in calls}
+    for call in calls:
+        made = any(record.stats == output.stats for record in call.outputs)
+        if made and call.id not in containers:
+            return call
+    return None
 
 
 def what_was_shown(forward: Forward, forwards: Sequence[Forward], cast: Cast) -> str:
@@ -78,11 +86,9 @@ def what_was_shown(forward: Forward, forwards: Sequence[Forward], cast: Cast) ->
     if forward.shown == REAL:
         return "x"
     makers = {maker for source in forward.sources for maker in source.makers}
-    names = dict.fromkeys(
-        cast.symbol(other.call.network) for other in forwards if other.call.id in makers
-    )
-    made = " and ".join(f"{name}(z)" for name in names) or "G(z)"
-    return {FAKE: made, BOTH: f"x and {made}", BETWEEN: "blend"}.get(forward.shown, made)
+    names = dict.fromkeys(made(other, cast) for other in forwards if other.call.id in makers)
+    fakes = " and ".join(names) or "G(z)"
+    return {FAKE: fakes, BOTH: f"x and {fakes}", BETWEEN: "blend"}.get(forward.shown, fakes)
 
 
 def _symbol(forward: Forward, forwards: Sequence[Forward], cast: Cast) -> str:

@@ -1,0 +1,79 @@
+"""Figures over steps as curves: their points, their ends, and the scale that they share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganscope.traces import Step, Trace
+from ganscope.traces.series import Place, layouts, series
+from ganscope.views.metrics.names import Metric, figures, find
+
+_WIDE = 100.0
+"""A span from least to most, as a factor, from which on powers of ten are drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A figure over steps.
+
+    Attributes:
+        metric: Which figure.
+        points: Index of each step with its figure; None where it is not finite or not known.
+    """
+
+    metric: Metric
+    points: tuple[tuple[int, float | None], ...]
+
+    @property
+    def known(self) -> list[tuple[int, float]]:
+        """The points with a figure."""
+        return [(x, y) for x, y in self.points if y is not None and math.isfinite(y)]
+
+    @property
+    def lost(self) -> int:
+        """How many points have none."""
+        return len(self.points) - len(self.known)
+
+
+def curves(trace: Trace, path: Path | None, asked: Sequence[str]) -> list[Curve]:
+    """The figures that a reader asked for, over all steps.
+
+    Args:
+        trace: The trace.
+        path: Its file, where it is a recording.
+        asked: Their names; see `find`.
+
+    Raises:
+        UsageError: There is no such figure.
+        TraceFileError: The file is damaged.
+    """
+    kinds = layouts(trace.steps, path)
+    found = []
+    for metric in find(asked, kinds, trace.networks):
+
+        def places(step: Step, name: str = metric.name) -> Sequence[Place]:
+            return figures(step, trace.networks).get(name, [])
+
+        found.append(Curve(metric, tuple(series(trace.steps, path, places))))
+    return found
+
+
+def suits_powers_of_ten(values: Sequence[float]) -> bool:
+    """Whether figures lie so far apart that a plain scale would hide the small ones."""
+    return bool(values) and min(values) > 0 and max(values) > _WIDE * min(values)
+
+
+def binned(
+    points: Sequence[tuple[int, float]], low: int, high: int, bins: int
+) -> list[float | None]:
+    """Means of the points that fall into each of `bins` equal parts from `low` to `high`."""
+    sums, counts = [0.0] * bins, [0] * bins
+    span = max(1, high - low)
+    for x, y in points:
+        place = min(bins - 1, (x - low) * bins // (span + 1))
+        sums[place] += y
+        counts[place] += 1
+    return [total / count if count else None for total, count in zip(sums, counts, strict=True)]

@@ -1,0 +1,239 @@
+"""The names of the figures that stand in a step: ``g_loss``, ``D(x)``, ``grad generator.model.0``.
+
+A figure of a call is called by the call's label, one of a parameter by the parameter's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from ganscope.errors import UsageError, nearest
+from ganscope.traces import Call, Network, Step
+from ganscope.traces.series import Place
+from ganscope.views.steps.cast import Cast
+from ganscope.views.steps.flow import forwards
+from ganscope.views.steps.verdicts import verdicts
+from ganscope.views.steps.weights import weights_of
+
+LOSS = "loss"
+"""Stands for every loss."""
+
+_OF_CALLS = {"grad": "gradient_norm", "mean": "output_mean", "std": "output_std"}
+_OF_PARAMETERS = {
+    "grad": "gradient_norm",
+    "weight": "weight_norm",
+    "update": "update_norm",
+    "ratio": "update_ratio",
+}
+_OTHER_WORDS = {"gradient": "grad", "gradients": "grad", "weights": "weight", "activation": "mean"}
+_MOST_LINES = 6
+"""Figures that one chart shows."""
+
+Names = dict[str, list[Place]]
+"""Name → where its figures stand in a step, several where it stands for their mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A figure over steps.
+
+    Attributes:
+        name: Its name.
+        times: How often it stands in a step; their mean is shown.
+    """
+
+    name: str
+    times: int
+
+    @property
+    def title(self) -> str:
+        """``d_loss``, or ``d_loss (mean of 5)``."""
+        return self.name if self.times == 1 else f"{self.name} (mean of {self.times})"
+
+
+def figures(step: Step, networks: Iterable[Network]) -> Names:
+    """Every figure that has a name, in the order in which one asks for them."""
+    named: Names = {}
+    for name, place in (
+        *_losses(step),
+        *_parts(step),
+        *_verdicts(step, Cast(networks)),
+        *_calls(step),
+        *_parameters(step),
+    ):
+        named.setdefault(name, []).append(place)
+    return named
+
+
+def _losses(step: Step) -> Iterator[tuple[str, Place]]:
+    losses = [loss for update in step.updates for loss in update.losses]
+    for number, loss in enumerate(losses):
+        yield loss.name, Place("loss", number, "value")
+
+
+def _parts(step: Step) -> Iterator[tuple[str, Place]]:
+    """Parts of losses, found as the calls whose scalar output has just that value."""
+    scalars: dict[tuple[int | None, float], int] = {}
+    for number, call in enumerate(step.calls):
+        stats = call.outputs[0].stats if call.parent is None and call.outputs else None
+        if stats is not None and stats.count == 1 and stats.mean is not None:
+            scalars.setdefault((call.update, stats.mean), number)
+    for update in step.updates:
+        for loss in update.losses:
+            for part in loss.parts:
+                number = scalars.get((update.index, part.value), -1)
+                if number >= 0 and part.name != loss.name:
+                    yield part.name, Place("call", number, "output_mean")
+
+
+def _verdicts(step: Step, cast: Cast) -> Iterator[tuple[str, Place]]:
+    """D(x) and D(G(z)), as they are when the discriminator itself learns, where it does."""
+    ran = forwards(step, cast)
+    said = verdicts(step, ran, cast)
+    numbers = {call.id: number for number, call in enumerate(step.calls)}
+    moved = {update.index: update.networks for update in step.updates}
+    own = {
+        identity: one
+        for identity, one in said.items()
+        if one.forward.call.network in moved.get(_index(one.forward.call), ())
+    }
+    for identity, one in (own or said).items():
+        yield one.symbol, Place("call", numbers[identity], "output_mean")
+
+
+def _index(call: Call) -> int:
+    return -1 if call.update is None else call.update
+
+
+def _calls(step: Step) -> Iterator[tuple[str, Place]]:
+    kinds = {run.id: run.kind for update in step.updates for run in update.backwards}
+    for number, call in enumerate(step.calls):
+        if not call.path or not call.network:
+            continue
+        if any(record.stats for record in call.outputs):
+            yield f"mean {call.label}", Place("call", number, "output_mean")
+            yield f"std {call.label}", Place("call", number, "output_std")
+        first = next((each for each in call.gradients if each.stats), None)
+        if first is not None and kinds.get(first.backward) != "grad":
+            yield f"grad {call.label}", Place("call", number, "gradient_norm")
+
+
+def _parameters(step: Step) -> Iterator[tuple[str, Place]]:
+    parameters = [one for update in step.updates for one in update.parameters]
+    for number, one in enumerate(parameters):
+        for word, column in _OF_PARAMETERS.items():
+            yield f"{word} {one.name}", Place("parameter", number, column)
+
+
+def find(asked: Sequence[str], steps: Sequence[Step], networks: Sequence[Network]) -> list[Metric]:
+    """The figures that a reader asked for.
+
+    Args:
+        asked: ``loss``, ``g_loss``, ``grad generator.model.0``, ``ratio generator.*``.
+        steps: One step of every kind.
+        networks: Those of the trace.
+
+    Raises:
+        UsageError: There is no such figure; the message says which there are.
+    """
+    known: dict[str, int] = {}
+    for step in steps:
+        for name, places in figures(step, networks).items():
+            known[name] = max(len(places), known.get(name, 0))
+    found: dict[str, None] = {}
+    for text in asked:
+        names = _named(text, steps, known)
+        if not names:
+            raise _unknown(text, steps, known)
+        found |= dict.fromkeys(names)
+    if len(found) > _MOST_LINES:
+        raise UsageError(
+            f"--plot {', '.join(map(repr, asked))} stands for {len(found)} figures and a chart "
+            f"shows up to {_MOST_LINES}; name some, such as {', '.join(map(repr, list(found)[:2]))}"
+        )
+    return [Metric(name, known[name]) for name in found]
+
+
+def _named(text: str, steps: Sequence[Step], known: dict[str, int]) -> list[str]:
+    losses = dict.fromkeys(
+        loss.name for step in steps for update in step.updates for loss in update.losses
+    )
+    if text == LOSS and losses:
+        return list(losses)
+    word, _, rest = text.partition(" ")
+    words = f"{_OTHER_WORDS.get(word, word)} {rest}" if rest else text
+    exact = next((name for name in (text, words) if name in known), None)
+    if exact is not None and not rest:
+        return [exact]
+    if rest:
+        word = words.partition(" ")[0]
+        return _of_module(word, rest, steps, known) or ([exact] if exact else [])
+    return [name for name in known if fnmatchcase(name, text)]
+
+
+def _of_module(word: str, path: str, steps: Sequence[Step], known: dict[str, int]) -> list[str]:
+    """The figures of a module, a call or a parameter, or of all that a glob matches."""
+    labels = _labels(word, path, steps) if word in _OF_CALLS else []
+    names = [f"{word} {label}" for label in labels]
+    if not names and word in _OF_PARAMETERS:
+        names = [f"{word} {name}" for name in _parameter_names(path, steps)]
+    return [name for name in dict.fromkeys(names) if name in known]
+
+
+def _labels(word: str, path: str, steps: Sequence[Step]) -> list[str]:
+    """Labels of the calls of a module in which its own network learns; of all, if in none."""
+    own: dict[str, None] = {}
+    every: dict[str, None] = {}
+    for step in steps:
+        homes = {run.id: update for update in step.updates for run in update.backwards}
+        moved = {update.index: update.networks for update in step.updates}
+        for call in step.calls:
+            if not (fnmatchcase(call.path, path) or call.label == path):
+                continue
+            every[call.label] = None
+            learns = call.network in moved.get(_index(call), ())
+            if word == "grad":
+                arrived = (homes.get(each.backward) for each in call.gradients)
+                learns = any(call.network in update.networks for update in arrived if update)
+            if learns or call.label == path != call.path:
+                own[call.label] = None
+    return list(own or every)
+
+
+def _parameter_names(path: str, steps: Sequence[Step]) -> list[str]:
+    """A parameter by its name, or the weight of a module."""
+    names: dict[str, None] = {}
+    for step in steps:
+        for update in step.updates:
+            by_module: dict[str, list[int]] = {}
+            for number, one in enumerate(update.parameters):
+                by_module.setdefault(one.name.rpartition(".")[0], []).append(number)
+                if fnmatchcase(one.name, path):
+                    names[one.name] = None
+            for module, numbers in by_module.items():
+                if fnmatchcase(module, path):
+                    own = [update.parameters[number] for number in numbers]
+                    weights = weights_of(module, own)
+                    names[weights.name if weights and weights.name else own[0].name] = None
+    return list(names)
+
+
+def _unknown(text: str, steps: Sequence[Step], known: dict[str, int]) -> UsageError:
+    singles = [name for name in known if " " not in name]
+    paths = dict.fromkeys(
+        call.path for step in steps for call in step.calls if call.path and call.kind == "module"
+    )
+    word, _, rest = text.partition(" ")
+    hint = nearest(text, [*known, LOSS])
+    if not hint and rest and _OTHER_WORDS.get(word, word) in {*_OF_CALLS, *_OF_PARAMETERS}:
+        near = nearest(rest, paths)
+        hint = near.replace("'", f"'{word} ", 1) if near else ""
+    moved = (one.name.rpartition(".")[0] for step in steps for update in step.updates
+             for one in update.parameters)  # fmt: skip
+    example = next((path for path in moved if path in paths), "PATH")
+    return UsageError(
+        f"--plot '{text}' names no figure; there are {', '.join([LOSS, *singles][:10])}, and of a "
+        f"module its grad, mean, std, weight, update or ratio, such as 'grad {example}'{hint}"
+    )

@@ -1,0 +1,121 @@
+"""Sentences for learners on what the discriminator says, and on losses made of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from ganscope.traces import Update
+from ganscope.views import style
+from ganscope.views.steps.cast import joined
+from ganscope.views.steps.flow import FAKE, REAL
+from ganscope.views.steps.losses import short_name
+from ganscope.views.steps.story import Story
+from ganscope.views.steps.verdicts import Verdict
+
+_LN_2 = math.log(2)
+_NEAR_A_HALF = 0.1
+_AGAINST = 120.0
+"""Degrees between two gradients from which on they are opposed."""
+_NEAR = 0.01
+"""Relative: a mean of logarithms is not quite the logarithm of a mean."""
+
+
+def verdicts(story: Story, update: Update) -> Iterator[str]:
+    """What D(x) and D(G(z)) mean, said where both stand."""
+    said = said_in(story, update)
+    real = next((one for one in said if one.forward.shown == REAL), None)
+    fake = next((one for one in said if one.forward.shown == FAKE), None)
+    if real is None or fake is None:
+        return
+    figures = f"{figure(real)} on real images, {figure(fake)} on the generator's"
+    if not (real.is_probability and fake.is_probability):
+        yield (
+            f"the discriminator's mean output is {figures}; it is no probability, and training "
+            "draws the two apart"
+        )
+        return
+    apart = abs(real.mean - 0.5) < _NEAR_A_HALF and abs(fake.mean - 0.5) < _NEAR_A_HALF
+    state = (
+        "near 0.5 for both, it cannot tell them apart yet"
+        if apart
+        else "it rates real images higher"
+        if real.mean > fake.mean
+        else "it rates the generator's images higher than real ones"
+    )
+    yield (
+        f"the discriminator's mean verdict is {figures}. It is trained toward 1 for real and 0 "
+        f"for fake: {state}"
+    )
+
+
+def cross_entropy(story: Story, update: Update) -> Iterator[str]:
+    """Where a cross entropy begins, and what its value says of the verdict."""
+    said = [one for one in said_in(story, update) if one.is_probability]
+    for loss in update.losses:
+        if not _is_cross_entropy(story, loss.call) or not math.isfinite(loss.value):
+            continue
+        name, value = short_name(loss.name), style.format_number(loss.value)
+        close = [one for one in said if one.mean > 0 and _alike(-math.log(one.mean), loss.value)]
+        start = (
+            f"at a verdict of 1/2 it is ln 2 = {style.format_number(_LN_2)}, where an untrained "
+            "discriminator makes it begin"
+        )
+        if close:
+            verdict = style.format_number(close[0].mean)
+            yield (
+                f"the loss {name} {value} is the cross entropy of {close[0].symbol} with 1: "
+                f"−ln {verdict} ≈ {style.format_number(-math.log(close[0].mean))}; {start}"
+            )
+            return
+    parts = [part for loss in update.losses for part in loss.parts]
+    near = [part for part in parts if abs(part.value - _LN_2) < _NEAR_A_HALF]
+    if said and len(parts) > 1 and len(near) == len(parts):
+        values = joined(
+            [f"{short_name(part.name)} {style.format_number(part.value)}" for part in parts]
+        )
+        yield (
+            f"the parts {values} are near ln 2 = {style.format_number(_LN_2)}, the cross entropy "
+            "of a verdict of 1/2: the discriminator is about as good as a coin"
+        )
+
+
+def pull(story: Story, update: Update) -> Iterator[str]:
+    """How the parts of a discriminator's gradient from real and from fake images meet."""
+    split = story.step.split
+    if split is None or split.angle is None or split.network not in update.networks:
+        return
+    if split.angle > _AGAINST:
+        how = "they pull against each other, and much of both cancels"
+    elif split.angle < 180 - _AGAINST:
+        how = "they pull the same way"
+    else:
+        how = "they hardly concern each other"
+    real, fake = style.format_number(split.real_norm), style.format_number(split.fake_norm)
+    yield (
+        f"its gradient is the sum of a part from real images ({real}) and one from generated ones "
+        f"({fake}), {split.angle:.0f}° apart: {how}, and {style.format_number(split.total_norm)} "
+        "is left"
+    )
+
+
+def said_in(story: Story, update: Update) -> list[Verdict]:
+    """What discriminators said in an update."""
+    ran = story.ran(update)
+    return [story.judged[one.call.id] for one in ran if one.call.id in story.judged]
+
+
+def figure(said: Verdict) -> str:
+    """``D(x) = 0.596``."""
+    return f"{said.symbol} = {style.format_number(said.mean)}"
+
+
+def _is_cross_entropy(story: Story, call: int | None) -> bool:
+    made = next((one for one in story.step.calls if one.id == call), None)
+    return made is not None and made.type.lower().replace("_", "").startswith(
+        ("bce", "binarycrossentropy")
+    )
+
+
+def _alike(one: float, other: float) -> bool:
+    return abs(one - other) <= _NEAR * max(abs(one), abs(other))

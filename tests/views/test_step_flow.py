@@ -1,0 +1,181 @@
+"""Who was run on what: told from the records alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from ganscope.traces import Call, Network, Step, TensorRecord
+from ganscope.views.steps.cast import Cast
+from ganscope.views.steps.flow import BETWEEN, BOTH, FAKE, REAL, Forward, forwards
+from ganscope.views.steps.heading import flow_lines
+from ganscope.views.steps.verdicts import verdicts
+
+from .builders import call, stats, tensor
+from .steps import recorded, story
+
+NETWORKS = (Network("G", "Generator", "generator", 9), Network("D", "Critic", "discriminator", 9))
+CAST = Cast(NETWORKS)
+
+
+def record(mean: float, *shape: int, grad: bool = False) -> TensorRecord:
+    """A tensor told from others by its mean."""
+    figures = stats(mean, 0.1, 0.0, 1.0)
+    return tensor(*(shape or (8, 1, 4, 4)), figures=figures, requires_grad=grad)
+
+
+NOISE, REALS = record(0.0, 8, 6), record(0.9)
+FAKES = record(0.2, grad=True)
+MADE = call(0, "G", "Generator", inputs=(NOISE,), outputs=(FAKES,), network="G")
+
+
+def judged(identity: int, *inputs: TensorRecord) -> Call:
+    verdict = record(0.5 + identity / 100, inputs[0].shape[0] if inputs[0].shape else 8, 1)
+    return call(identity, "D", "Critic", inputs=inputs, outputs=(verdict,), network="D")
+
+
+def op(identity: int, name: str, *inputs: TensorRecord, out: TensorRecord) -> Call:
+    return call(identity, "", name, kind="op", network="", inputs=inputs, outputs=(out,))
+
+
+def last(*calls: Call) -> Forward:
+    return forwards(Step(0, (MADE, *calls)), CAST)[-1]
+
+
+def lines(*calls: Call) -> list[str]:
+    step = Step(0, (MADE, *calls))
+    ran = forwards(step, CAST)
+    return [line.whole for line in flow_lines(ran, ran, verdicts(step, ran, CAST), CAST)]
+
+
+def test_real_images_come_from_nowhere() -> None:
+    assert last(judged(1, REALS)).shown == REAL
+    assert lines(judged(1, REALS))[1] == "x 8×1×4×4 → D → 8×1 — D(x) 0.510"
+
+
+def test_what_the_generator_made_is_fake() -> None:
+    found = last(judged(1, FAKES))
+    assert found.shown == FAKE
+    assert found.sources[0].makers == (0,)
+    assert not found.sources[0].detached
+    assert lines(judged(1, FAKES)) == ["z 8×6 → G → 8×1×4×4 → D → 8×1 — D(G(z)) 0.510"]
+
+
+def test_detached_with_the_operation_or_without() -> None:
+    cut = replace(FAKES, requires_grad=False)
+    for calls in ([judged(2, cut)], [op(1, "detach", FAKES, out=cut), judged(2, cut)]):
+        found = last(*calls)
+        assert found.shown == FAKE
+        assert found.sources[0].detached
+        assert lines(*calls)[0].startswith("z 8×6 → G → 8×1×4×4 → detach → D → 8×1")
+
+
+def test_both_cuts_of_the_same_images_are_told_apart() -> None:
+    cut = replace(FAKES, requires_grad=False)
+    found = forwards(
+        Step(0, (MADE, op(1, "detach", FAKES, out=cut), judged(2, cut), judged(3, FAKES))), CAST
+    )
+    assert [one.sources[0].detached for one in found] == [False, True, False]
+
+
+def test_images_made_without_autograd_are_not_called_detached() -> None:
+    plain = replace(FAKES, requires_grad=False)
+    made = replace(MADE, outputs=(plain,))
+    found = forwards(Step(0, (made, judged(1, plain))), CAST)
+    assert not found[-1].sources[0].detached
+
+
+def test_operations_on_the_way_are_named() -> None:
+    grown = record(0.21, 8, 1, 8, 8, grad=True)
+    found = last(op(1, "interpolate", FAKES, out=grown), judged(2, grown))
+    assert found.shown == FAKE
+    assert found.sources[0].through == ("interpolate",)
+    assert "→ interpolate → D" in lines(op(1, "interpolate", FAKES, out=grown), judged(2, grown))[0]
+
+
+def test_blends_whose_gradient_is_asked_for() -> None:
+    part, blend = record(0.3), record(0.4)
+    calls = [
+        op(1, "mul", record(0.5, 8, 1, 1, 1), FAKES, out=part),
+        op(2, "add", REALS, part, out=blend),
+        judged(3, replace(blend, requires_grad=True)),
+    ]
+    assert last(*calls).shown == BETWEEN
+    assert "blended with x → D → 8×1 — D(blend) 0.530" in lines(*calls)[0]
+
+
+def test_noise_added_to_fakes_leaves_them_fake() -> None:
+    noisy = record(0.4, grad=True)
+    assert last(op(1, "add", FAKES, record(0.0), out=noisy), judged(2, noisy)).shown == FAKE
+
+
+def test_one_batch_of_both() -> None:
+    both = record(0.5, 16, 1, 4, 4, grad=True)
+    calls = [op(1, "cat", REALS, FAKES, out=both), judged(2, both)]
+    assert last(*calls).shown == BOTH
+    assert "in one batch with x → D → 16×1 — D(x and G(z)) 0.520" in lines(*calls)[0]
+
+
+def test_a_condition_beside_fakes_leaves_them_fake() -> None:
+    pair = record(0.5, 8, 2, 4, 4, grad=True)
+    assert last(op(1, "cat", REALS, FAKES, out=pair), judged(2, pair)).shown == FAKE
+    labels = replace(record(4.5, 8), dtype="int64", name="labels")
+    assert last(judged(1, FAKES, labels)).shown == FAKE
+    assert "x 8×1×4×4 + labels 8 → D" in lines(judged(1, REALS, labels))[1]
+
+
+def test_figures_that_are_not_known_tell_nothing() -> None:
+    blind = replace(FAKES, stats=None, note="sparse")
+    made = replace(MADE, outputs=(blind,))
+    assert forwards(Step(0, (made, judged(1, blind))), CAST)[-1].shown == REAL
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "final", "text"),
+    [
+        (0.2, 0.8, "Sigmoid", "D(x) 0.510"),
+        (0.2, 0.8, None, "D(x) 0.510"),
+        (0.2, 0.8, "Linear", "D(x) mean output 0.510 (logits)"),
+        (-0.2, 0.8, None, "D(x) mean output 0.510 (logits)"),
+        (0.2, 1.8, "Sigmoid", "D(x) mean output 0.510 (logits)"),
+    ],
+)
+def test_logits_are_not_called_probabilities(
+    low: float, high: float, final: str | None, text: str
+) -> None:
+    verdict = tensor(8, 1, figures=stats(0.51, 0.1, low, high))
+    outer = call(1, "D", "Critic", inputs=(REALS,), outputs=(verdict,), network="D")
+    flat = replace(verdict, shape=(8,))
+    inner = [
+        call(2, "D.last", final or "", parent=1, outputs=(verdict,), network="D"),
+        call(3, "D.other", "Linear", parent=1, outputs=(record(0.3, 8, 1),), network="D"),
+        call(4, "D/view", "view", parent=1, kind="op", outputs=(flat,), network="D"),
+    ]
+    calls = (outer, *(inner if final else []))
+    ran = forwards(Step(0, calls), CAST)
+    assert verdicts(Step(0, calls), ran, CAST)[1].text == text
+
+
+def test_the_recorded_loops_are_read_right() -> None:
+    def shown(name: str) -> Iterator[tuple[int | None, str]]:
+        for one in story(recorded(name)).forwards:
+            if one.shown:
+                yield one.call.update, one.shown
+
+    assert list(shown("walkthrough")) == [(0, FAKE), (1, REAL), (1, FAKE)]
+    assert list(shown("penalty")) == [
+        (0, BETWEEN), (0, FAKE), (0, REAL), (1, BETWEEN), (1, FAKE), (1, REAL), (2, FAKE),
+    ]  # fmt: skip
+    assert [one.call.label for one in story(recorded("penalty")).evaluations] == [
+        "netG", "netG #5",
+    ]  # fmt: skip
+
+
+def test_an_image_to_image_generator_takes_an_input() -> None:
+    made = replace(MADE, inputs=(record(0.7),))
+    step = Step(0, (made, judged(1, FAKES)))
+    ran = forwards(step, CAST)
+    line = next(flow_lines(ran, ran, verdicts(step, ran, CAST), CAST))
+    assert line.whole == "input 8×1×4×4 → G → 8×1×4×4 → D → 8×1 — D(G(input)) 0.510"

@@ -1,0 +1,252 @@
+"""Losses, backward runs, the ledger and the lessons, in words."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from ganscope.traces import (
+    Backward,
+    LedgerEntry,
+    Loss,
+    LossPart,
+    Network,
+    Step,
+    Trace,
+    Update,
+)
+from ganscope.views.steps import ledger
+from ganscope.views.steps.cast import Cast, capital, joined, numeral
+from ganscope.views.steps.lessons import lessons
+from ganscope.views.steps.losses import backward_texts, loss_texts
+from ganscope.views.steps.words import about, ending
+
+from .steps import forgotten, recorded, story, update_of, with_step, with_update
+
+CAST = Cast(
+    (Network("generator", "G", "generator", 9), Network("discriminator", "D", "discriminator", 9))
+)
+
+
+def loss(value: float, *parts: float) -> str:
+    made = tuple(LossPart(f"part{place}", part) for place, part in enumerate(parts))
+    return loss_texts(Update(0, losses=(Loss("loss", value, None, made),)))[0]
+
+
+def test_a_loss_is_the_sum_of_its_parts_only_where_it_is() -> None:
+    assert loss(0.7) == "loss 0.700"
+    assert loss(1.2, 0.5, 0.7) == "loss 1.200 = part0 0.500 + part1 0.700"
+    assert loss(0.6, 0.5, 0.7) == "loss 0.600 = (part0 0.500 + part1 0.700) / 2"
+    assert loss(-0.2, 0.5, 0.7) == "loss -0.200 = part0 0.500 − part1 0.700"
+    assert loss(0.2, 0.5, 0.7) == "loss 0.200 = − part0 0.500 + part1 0.700"
+    assert loss(5.0, 0.5, 0.7) == "loss 5.000 from part0 0.500, part1 0.700"
+    assert loss(0.5, 0.5) == "loss 0.500 from part0 0.500"
+    assert loss(math.nan, 0.5, 0.7) == "loss nan from part0 0.500, part1 0.700"
+
+
+def test_rounding_in_single_precision_is_no_difference() -> None:
+    assert " = " in loss(0.7063841819763184, 0.6243841648101807, 0.7883841991424561)
+    assert " from " in loss(0.7073841819763184, 0.6243841648101807, 0.7883841991424561)
+
+
+def test_losses_of_one_name_share_a_line() -> None:
+    some = tuple(Loss("loss", value, None) for value in (0.1, 0.2, 0.3, 0.4, 0.5))
+    assert loss_texts(Update(0, losses=some)) == ["5 × loss 0.100, 0.200, 0.300, 0.400, …"]
+
+
+def test_a_loss_named_by_an_expression_is_shortened() -> None:
+    text = loss_texts(Update(0, losses=(Loss("bce(D(G(z)), ones) + " * 5, 0.5, None),)))[0]
+    assert text.endswith("… 0.500")
+    assert len(text) < 50
+
+
+def backwards(*entries: LedgerEntry, **reached: int) -> str:
+    run = Backward(0, "loss", "backward", reached)
+    update = Update(0, networks=("generator",), backwards=(run,))
+    step = Step(0, (), (update, Update(1, networks=("discriminator",))), entries)
+    return next(backward_texts(step, update))
+
+
+def test_whom_a_backward_reached() -> None:
+    cleared = LedgerEntry("discriminator", 0, 6, "cleared", 1)
+    used = LedgerEntry("generator", 0, 16, "used", 0)
+    assert backwards(used, cleared, discriminator=6, generator=16) == (
+        "backward reached generator (16 parameter tensors) and, unused, discriminator (6)"
+    )
+    wrong = replace(cleared, fate="used")
+    assert backwards(used, wrong, generator=16, discriminator=1) == (
+        "backward reached generator (16 parameter tensors) and, used in ②, discriminator (1)"
+    )
+    assert backwards(generator=1) == "backward reached generator (1 parameter tensor)"
+    assert backwards(cleared, discriminator=6) == (
+        "backward reached unused, discriminator (6 parameter tensors)"
+    )
+    assert backwards() == "backward reached no parameter"
+
+
+def test_several_backwards_and_gradients_of_inputs() -> None:
+    runs = tuple(Backward(number, "loss", "backward", {"generator": 4}) for number in range(3))
+    grad = Backward(3, "d(x)", "grad", {})
+    update = Update(0, networks=("generator",), backwards=(*runs, grad))
+    assert list(backward_texts(Step(0, (), (update,)), update)) == [
+        "3 × backward reached generator (4 parameter tensors)",
+        "autograd.grad of d(x) took a gradient and left none in any parameter",
+    ]
+
+
+# -- the ledger ----------------------------------------------------------------------------------
+
+
+def said(trace: Trace, index: int) -> list[tuple[str, bool]]:
+    step = trace.steps[0]
+    found = ledger.remarks(step, step.updates[index], Cast(trace.networks))
+    return [(one.text, one.is_warning) for one in found]
+
+
+def test_cleared_in_time() -> None:
+    assert said(recorded(), 0) == []
+    assert said(recorded(), 1) == [
+        (
+            "The discriminator's 4 gradients from the backward of ① were cleared before this "
+            "update",
+            False,
+        )
+    ]
+
+
+def test_a_forgotten_zero_grad() -> None:
+    assert said(forgotten(), 1) == [
+        (
+            "The discriminator's 4 gradients from the backward of ① were never cleared and added "
+            "to this update's own; call zero_grad() before the backward",
+            True,
+        )
+    ]
+    lesson = next(text for text in lessons(story(forgotten()), update_of(forgotten(), 1))
+                  if "NOT cleared" in text)  # fmt: skip
+    assert lesson == (
+        "A backward adds to the gradients that are there. The 4 gradients that the backward of ① "
+        "had left in the discriminator were NOT cleared: the optimizer followed the sum of both, "
+        "so the discriminator was moved along another loss too."
+    )
+
+
+def test_the_warning_stays_where_lessons_are_given() -> None:
+    told = about(story(forgotten(), explain=True), update_of(forgotten(), 1))
+    assert [one.is_warning for one in told.remarks] == [True]
+    told = about(story(explain=True), update_of(recorded(), 1))
+    assert told.remarks == ()
+
+
+def test_gradients_of_an_earlier_step() -> None:
+    entries = (
+        LedgerEntry("discriminator", -1, 1, "cleared", 0),
+        LedgerEntry("generator", -1, 6, "used", 0),
+    )
+    trace = with_step(recorded(), ledger=entries)
+    assert said(trace, 0) == [
+        (
+            "The discriminator's 1 gradient from a backward of an earlier step was cleared here",
+            False,
+        ),
+        (
+            "The generator's 6 gradients from a backward of an earlier step were never cleared "
+            "and used in this update; call zero_grad() before the backward",
+            True,
+        ),
+    ]
+
+
+def test_accumulation_is_no_mistake() -> None:
+    runs = tuple(Backward(number, "loss", "backward", {"generator": 6}) for number in range(3))
+    entries = tuple(LedgerEntry("generator", number, 6, "used", 0) for number in range(3))
+    trace = with_step(with_update(recorded(), 0, backwards=runs), ledger=entries)
+    assert said(trace, 0) == []
+
+
+def test_what_is_left_at_the_end() -> None:
+    left = LedgerEntry("discriminator", 0, 4, "left", None)
+    trace = with_step(recorded(), ledger=(left,))
+    assert [one.text for one in ending(story(trace))] == [
+        "The discriminator keeps 4 gradients from the backward of ①: they add to the next "
+        "backward's unless cleared before"
+    ]
+    assert ending(story()) == ()
+
+
+# -- lessons -------------------------------------------------------------------------------------
+
+
+def taught(trace: Trace, index: int) -> str:
+    return " ".join(lessons(story(trace), update_of(trace, index)))
+
+
+def test_what_a_generators_update_teaches() -> None:
+    text = taught(recorded(), 0)
+    assert "The generator learns through the discriminator's verdict, D(G(z)) = 0.545" in text
+    assert "g_loss 0.608 is the cross entropy of D(G(z)) with 1: −ln 0.545 ≈ 0.608" in text
+    assert "from 7.4e-4 in generator.model.0.weight to 0.0011 in generator.model.3.weight" in text
+    assert "etach" not in text
+
+
+def test_a_loss_that_is_no_cross_entropy_is_not_called_one() -> None:
+    first = recorded().steps[0].updates[0].losses[0]
+    other = with_update(recorded(), 0, losses=(replace(first, value=0.9),))
+    assert "cross entropy" not in taught(other, 0)
+    assert "cross entropy" not in taught(
+        with_update(recorded(), 0, losses=(replace(first, call=1),)), 0
+    )
+
+
+def test_fakes_that_were_not_detached() -> None:
+    run = Backward(1, "d_loss", "backward", {"generator": 6, "discriminator": 4})
+    text = taught(with_update(recorded(), 1, backwards=(run,)), 1)
+    assert (
+        "The fake images were not detached, so the backward went on into the generator "
+        "(6 parameter tensors): work that this update has no use for" in text
+    )
+
+
+def test_a_penalty_is_explained_and_nothing_is_taught_twice() -> None:
+    trace = recorded("penalty")
+    first, second = taught(trace, 0), taught(trace, 1)
+    assert "A call of autograd.grad asked how the discriminator's output changes at blends" in first
+    assert "netD is updated 2 times in this step, for 1 update of the rest" in first
+    assert "autograd.grad" not in second
+    assert "D(x) = 0.288 on real images" in second
+    assert "it is no probability" in first
+    assert "which it wants higher" in taught(trace, 2)
+
+
+def test_every_lesson_is_a_sentence() -> None:
+    for name in ("walkthrough", "penalty"):
+        trace = recorded(name)
+        for update in trace.steps[0].updates:
+            for text in lessons(story(trace), update):
+                assert text.endswith(".")
+                assert not text.endswith("..")
+                assert text[0].isupper() or text.startswith(("netG", "netD"))
+
+
+def test_small_words() -> None:
+    assert joined(["a"]) == "a"
+    assert joined(["a", "b"]) == "a and b"
+    assert joined(["a", "b", "c"]) == "a, b and c"
+    assert joined([]) == "nothing"
+    assert numeral(0) == "①"
+    assert numeral(19) == "⑳"
+    assert numeral(20) == "(21)"
+    assert capital("the loss") == "The loss"
+    assert capital("g_loss is") == "g_loss is"
+    assert capital("netG learns") == "netG learns"
+    assert CAST.introduced("generator") == "the generator"
+    assert Cast((Network("netG", "G", "generator", 1),)).introduced("netG") == "netG, the generator"
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_an_update_without_losses_says_so(index: int) -> None:
+    bare = with_update(recorded(), index, losses=(), backwards=())
+    assert about(story(bare), update_of(bare, index)).runs == ("no loss was seen",)
+    assert lessons(story(bare), update_of(bare, index))
