@@ -49,11 +49,12 @@ def files() -> None:
     Path("pickle.pt").write_bytes(pickle.dumps(Code()))
 
 
+VERBS = "trace, step, run, show, diff, summary, models"
 CASES = [
     # -- verbs and flags
-    ("trce generator", "there is no verb 'trce'; there are trace, step, show, diff, summary, models; "
+    ("trce generator", f"there is no verb 'trce'; there are {VERBS}; "
      "did you mean 'trace'?"),
-    ("frobnicate", "there is no verb 'frobnicate'; there are trace, step, show, diff, summary, models"),
+    ("frobnicate", f"there is no verb 'frobnicate'; there are {VERBS}"),
     ("trace", "missing argument 'TARGET'; see ganscope trace --help"),
     ("trace generator --modle gan", "there is no flag --modle; did you mean '--model'?"),
     ("trace generator --zzz", "there is no flag --zzz; see ganscope trace --help"),

@@ -81,17 +81,20 @@ def test_the_walkthroughs_script() -> None:
     lines = done.stderr.splitlines()
     assert lines[0] == "── ganscope: walkthrough.py, the last of 3 steps"
     assert lines[1].startswith("training step 2 · generator (Generator)")
-    assert lines[-4:-2] == [
+    assert lines[-5:] == [
         "Wrote walkthrough.gscope: steps 0 to 2",
         "walkthrough.py goes on to its end, and nothing of it is hooked any more",
+        "next  ganscope show walkthrough.gscope",
+        "next  ganscope diff walkthrough.gscope:0 walkthrough.gscope:2",
+        "next  ganscope run --after 1000 --steps 1 --stop --show-grads walkthrough.py "
+        "--save watched.pt",
     ]
-    assert lines[-2] == "next  ganscope diff walkthrough.gscope:0 walkthrough.gscope:2"
 
 
-def test_the_next_command_that_is_named_runs(ganscope: Run, watched: Run) -> None:
+def test_the_next_commands_that_are_named_run(ganscope: Run, watched: Run) -> None:
     done = watched("--steps", "2", "walkthrough.py")
-    (line,) = [line for line in done.err.splitlines() if line.startswith("next  ganscope diff")]
-    assert ganscope(*line.split()[2:]).code == 1
+    lines = [line.split()[2:] for line in done.err.splitlines() if line.startswith("next  ")]
+    assert [(words[0], ganscope(*words).code) for words in lines[:2]] == [("show", 0), ("diff", 1)]
 
 
 def test_the_report_comes_when_the_last_step_ends_and_the_script_goes_on() -> None:
