@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from functools import cache
@@ -152,6 +153,41 @@ def test_which_steps_are_recorded(flags: list[str], indices: list[int], watched:
     report = Path("report.txt").read_text(encoding="utf-8")
     assert f"training step {indices[-1]} " in report
     assert ("10 steps were wanted, 6 came" in report) is ("10" in flags)
+
+
+def test_nothing_is_hooked_once_the_last_step_has_ended(watched: Run) -> None:
+    Path("looks.py").write_text(
+        "import runpy, sys, warnings\nrunpy.run_path('walkthrough.py')\n"
+        "from torch.nn.modules import module\nfrom torch.optim import optimizer\n"
+        "from torch._C import _len_torch_function_stack\nimport torch\n"
+        "print(bool(module._has_any_global_hook()), _len_torch_function_stack(),\n"
+        "      len(optimizer._global_optimizer_pre_hooks),\n"
+        "      len(optimizer._global_optimizer_post_hooks),\n"
+        "      torch.autograd._engine_run_backward.__module__, warnings._showwarnmsg.__module__,\n"
+        "      [each for each in sys.meta_path if 'ganscope' in type(each).__module__])\n"
+    )
+    last = watched("looks.py").out.splitlines()[-1]
+    assert last == "False 0 0 0 torch.autograd.graph warnings []"
+
+
+def test_a_killed_script_keeps_what_was_recorded() -> None:
+    Path("sleeps.py").write_text(
+        "import runpy, time\nrunpy.run_path('walkthrough.py')\n"
+        "print('there', flush=True)\ntime.sleep(60)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ganscope", "run", "--steps", "50", "sleeps.py"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(library.__file__).parents[1])},
+    )
+    assert process.stdout is not None
+    assert "there\n" in iter(process.stdout.readline, "")
+    process.terminate()
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (-signal.SIGTERM, "", "")
+    assert len(library.load("sleeps.gscope").steps) >= 5
 
 
 def test_a_critic(watched: Run) -> None:
