@@ -15,6 +15,8 @@ import typer
 from ganscope.cli.command import Command, Verbs
 from ganscope.cli.diff import diff
 from ganscope.cli.models import models
+from ganscope.cli.run import SETTINGS, Interrupted, Unwatched
+from ganscope.cli.run import run as run_script
 from ganscope.cli.show import show
 from ganscope.cli.step import step
 from ganscope.cli.summary import summary
@@ -35,10 +37,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-VERBS = (trace, step, show, diff, summary, models)
+VERBS = (trace, step, run_script, show, diff, summary, models)
 
 for _verb in VERBS:
-    app.command(_verb.__name__, cls=Command)(_verb)
+    if _verb is run_script:
+        app.command(_verb.__name__, cls=Unwatched, context_settings=SETTINGS)(_verb)
+    else:
+        app.command(_verb.__name__, cls=Command)(_verb)
 
 
 @app.callback(invoke_without_command=True)
@@ -53,10 +58,19 @@ def _main(
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line on `arguments`; returns the exit code and never raises on bad input."""
+    """Run the command line on `arguments`; returns the exit code and never raises on bad input.
+
+    Raises:
+        KeyboardInterrupt: A script under ``ganscope run`` was interrupted.
+        SystemExit: It has left so.
+    """
     _open_streams()
     try:
         outcome: Any = app(arguments, prog_name="ganscope", standalone_mode=False)
+    except Interrupted:
+        # Python ends the process by the signal; its traceback has been shown.
+        sys.excepthook = lambda *_: None
+        raise KeyboardInterrupt from None
     except GanscopeError as error:
         return _say(str(error), error.exit_code)
     except Exception as error:

@@ -81,7 +81,14 @@ Depth = Annotated[
 ]
 NoOperations = Annotated[bool, typer.Option("--no-ops", help="Leave functional operations out.")]
 Values = Annotated[bool, typer.Option("--values", help="Show the first values of each output.")]
-Explain = Annotated[bool, typer.Option("--explain", help="What it means, for learners, with these numbers.")]
+Explain = Annotated[bool, typer.Option("--explain", help="What it means, for learners.")]
+ShowGradients = Annotated[
+    bool, typer.Option("--show-grads", help="Show the gradient at every layer.")
+]
+ShowUpdates = Annotated[
+    bool, typer.Option("--show-updates", help="Show the parameters one by one.")
+]
+ShowCalls = Annotated[bool, typer.Option("--show-calls", help="Show every call.")]
 Width = Annotated[int | None, typer.Option("--width", metavar="N", help="Columns of text to fill.")]
 Format = Annotated[
     str | None,

@@ -34,13 +34,9 @@ def step(
     seed: options.Seed = 0,
     device: options.Device = "cpu",
     threads: options.Threads = None,
-    show_grads: Annotated[
-        bool, typer.Option("--show-grads", help="Show the gradient at every layer.")
-    ] = False,
-    show_updates: Annotated[
-        bool, typer.Option("--show-updates", help="Show the parameters one by one.")
-    ] = False,
-    show_calls: Annotated[bool, typer.Option("--show-calls", help="Show every call.")] = False,
+    show_grads: options.ShowGradients = False,
+    show_updates: options.ShowUpdates = False,
+    show_calls: options.ShowCalls = False,
     explain: options.Explain = False,
     only: options.Only = None,
     depth: options.Depth = None,

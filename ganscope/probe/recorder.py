@@ -23,13 +23,14 @@ from torch.optim.optimizer import (
 )
 from torch.utils.hooks import RemovableHandle
 
-from ganscope.probe import failures, flow, patches, training_patches
+from ganscope.probe import failures, flow, patches, sites, training_patches
 from ganscope.probe.calls import CallLog
 from ganscope.probe.gradients import GradientLog, Run
 from ganscope.probe.ledger import Ledger
 from ganscope.probe.modules import optimized_module
 from ganscope.probe.networks import Networks, with_roles
 from ganscope.probe.observer import Observer
+from ganscope.probe.overwritten import Steppers
 from ganscope.probe.rounds import Rounds
 from ganscope.probe.steps import StepDraft
 from ganscope.probe.store import Sink, StepStore
@@ -43,25 +44,29 @@ class Recorder:
 
     Args:
         sink: Where finished steps go.
-        every: Record every so many-th step.
+        after: Leave so many steps out first.
+        every: Record every so many-th step from there on.
         steps: Stop after so many recorded steps; None goes on.
         samples: Whether to keep real values of each tensor for the pictures.
         manual: Whether steps end at `next_step` alone, from the first one on.
+        on_full: Called where the last wanted step has ended, with every hook taken away; the
+            loop stands at that place, and what is raised here comes out there.
     """
 
     def __init__(
         self,
         sink: Sink,
         *,
+        after: int = 0,
         every: int = 1,
         steps: int | None = None,
         samples: bool = False,
         manual: bool = False,
+        on_full: Callable[[], None] | None = None,
     ) -> None:
         self.failure: Failure | None = None
         self.lost: str | None = None
         """What was lost beside steps."""
-        self._every, self._most = every, steps
         self._networks = Networks()
         self._gradients = GradientLog(self._networks, self.note)
         self._updates = UpdateLog(self._networks)
@@ -72,9 +77,10 @@ class Recorder:
         self._log = log
         self._observer = Observer(log)
         self._ledger, self._rounds = Ledger(), Rounds()
-        self._store = StepStore(sink, every, steps)
+        self._store, self._on_full = StepStore(sink, after, every, steps), on_full
         self._stepped: dict[int, list[Stepped]] = {}
         self._stepping: list[tuple[Optimizer, Stepped | None]] = []
+        self._steppers = Steppers()
         self._edges: set[tuple[str, str]] = set()
         self._outside: set[str] = set()
         self._moved: set[str] = set()
@@ -116,6 +122,16 @@ class Recorder:
         return not (
             self._observer.faults or self._observer.elsewhere or self.lost or self._store.lost
         )
+
+    @property
+    def ended(self) -> int:
+        """How many steps have ended, recorded or not."""
+        return self._store.index
+
+    @property
+    def elsewhere(self) -> int:
+        """How many calls ran on other threads, where they are not seen."""
+        return self._observer.elsewhere
 
     @property
     def device(self) -> str:
@@ -325,6 +341,7 @@ class Recorder:
         self._ledger.look(round)
         draft = self._updates.begin(optimizer, frame)
         draft.scale = self._scale
+        self._steppers.stepped(draft, sites.find(frame))
         if uses:
             self._ledger.used(_parameters(optimizer), round)
         return draft
@@ -402,6 +419,9 @@ class Recorder:
             self.failure = failures.describe(
                 self._log, error, step=self._store.index, update=update
             )
+            self.failure = self._steppers.explain(
+                self.failure, self._networks.parameters(), self._gradients.runs
+            )
         if self._stepped or error is not None:
             self._end_step()
         elif self._log.drafts and self._store.has_last:
@@ -418,6 +438,8 @@ class Recorder:
         self._guard(lambda: self._store.settle(self.networks))
         if self._store.is_full:
             self.stop()
+            if self._on_full is not None:
+                self._on_full()
         elif self._store.wants_next and not self._recording:
             self._resume()
         elif not self._store.wants_next and self._recording:

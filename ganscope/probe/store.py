@@ -24,16 +24,17 @@ class StepStore:
 
     Args:
         sink: Where they go at once.
-        every: Keep every so many-th.
+        after: Keep none of so many at the beginning.
+        every: Keep every so many-th of the others.
         most: Keep so many at most.
     """
 
-    def __init__(self, sink: Sink, every: int, most: int | None) -> None:
+    def __init__(self, sink: Sink, after: int, every: int, most: int | None) -> None:
         self.index = 0
         """Of the step that runs now."""
         self._losses = 0
         self._first_loss: str | None = None
-        self._sink, self._every, self._most = sink, every, most
+        self._sink, self._after, self._every, self._most = sink, after, every, most
         self._recent: list[Step] = []
         """The last steps of the sink, as many as may have to be joined."""
         self._kept = 0
@@ -59,7 +60,7 @@ class StepStore:
     @property
     def wants_next(self) -> bool:
         """Whether the step that begins now is to be kept."""
-        return not self.is_full and self.index % self._every == 0
+        return not self.is_full and self._is_wanted(self.index)
 
     def add(self, step: Step, networks: Sequence[Network], *, reopened: bool) -> None:
         """A step has ended; `reopened`: it is the rest of the one before."""
@@ -104,12 +105,15 @@ class StepStore:
         if self._settled:
             return
         self._settled = True
-        kept = [step for step in self._recent if step.index % self._every == 0][: self._most]
+        kept = [step for step in self._recent if self._is_wanted(step.index)][: self._most]
         if len(kept) < len(self._recent):
             self._replace(len(self._recent), kept, networks)
         self._kept = len(kept)
         last = self._recent[-1:]
         self._recent = last if last and kept and last[0] is kept[-1] else []
+
+    def _is_wanted(self, index: int) -> bool:
+        return index >= self._after and (index - self._after) % self._every == 0
 
     def _replace(self, count: int, steps: Sequence[Step], networks: Sequence[Network]) -> None:
         try:

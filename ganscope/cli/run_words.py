@@ -1,0 +1,121 @@
+"""The sentences of a report of ``ganscope run``: what was seen, and what to do next."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ganscope.subjects.script import Program
+    from ganscope.subjects.watch import Seen, Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What is said of one program.
+
+    Attributes:
+        program: The program.
+        wanted: What was to be recorded of it.
+        folder: The working directory at its start; paths are named from there.
+    """
+
+    program: Program
+    wanted: Wanted
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """What the program is called in a sentence."""
+        return self.program.target if self.program.is_module else Path(self.program.target).name
+
+    def path(self, path: Path) -> str:
+        """A path as short as it can be typed."""
+        return str(path.relative_to(self.folder) if path.is_relative_to(self.folder) else path)
+
+    def headline(self, seen: Seen) -> str:
+        """What became of the program, and what is shown below."""
+        error, failure = seen.error, seen.failure
+        if isinstance(error, KeyboardInterrupt):
+            ended = f"{self.name} was interrupted"
+        elif failure is not None:
+            update = "" if failure.update is None else f", update {failure.update + 1} of it"
+            return f"{self.name} failed in training step {failure.step}{update}"
+        elif seen.trace is None and error is not None and not isinstance(error, SystemExit):
+            ended = f"{self.name} failed before any training step was seen"
+        elif seen.trace is None:
+            ended = f"no training step of {self.name} was seen"
+        elif isinstance(error, SystemExit):
+            ended = f"{self.name} has left by sys.exit"
+        elif error is not None:
+            ended = f"{self.name} failed where nothing was recorded"
+        else:
+            ended = self.name if seen.is_full else f"{self.name} has ended"
+        count = 0 if seen.trace is None else len(seen.trace.steps)
+        shown = ("", ", its recorded step")[count] if count < 2 else f", the last of {count} steps"
+        return ended + shown
+
+    def recorded(self, seen: Seen) -> Iterator[str]:
+        """Where the recording is, how much it holds, and how the program goes on."""
+        if seen.trace is None:
+            yield from self._why_nothing(seen)
+            return
+        from ganscope.traces.recorded import indices_of
+
+        numbers = indices_of(seen.trace.steps)
+        count = len(numbers)
+        steps = f"step {numbers[0]}" if count == 1 else f"steps {numbers[0]} to {numbers[-1]}"
+        if count > 1 and numbers[-1] - numbers[0] != count - 1:
+            steps = f"{count} of the {steps}"
+        yield f"Wrote {self.path(self.wanted.path)}: {steps}"
+        if seen.is_full and self.wanted.stop:
+            yield (
+                f"{self.name} is stopped here (--stop); if it saves in a finally block, or catches "
+                f"everything, it may have saved a model of {seen.ended} steps"
+            )
+        elif seen.is_full:
+            yield f"{self.name} goes on to its end, and nothing of it is hooked any more"
+        elif count < self.wanted.steps:
+            yield f"{self.wanted.steps} steps were wanted, {count} came"
+
+    def commands(self, seen: Seen) -> Iterator[str]:
+        """The exact next commands."""
+        if seen.trace is None:
+            return
+        from ganscope.cli.app import VERBS
+        from ganscope.traces.recorded import indices_of
+
+        verbs = {verb.__name__ for verb in VERBS}
+        file = shlex.quote(self.path(self.wanted.path))
+        for verb in ("show", "check"):
+            if verb in verbs:
+                yield f"ganscope {verb} {file}"
+        numbers = indices_of(seen.trace.steps)
+        if len(numbers) > 1:
+            yield f"ganscope diff {file}:{numbers[0]} {file}:{numbers[-1]}"
+        if seen.is_full and "RANK" not in os.environ:
+            later = ["--after", "1000", "--steps", "1", "--stop", "--show-grads"]
+            yield f"ganscope run {shlex.join([*later, *self.program.words])}"
+
+    def _why_nothing(self, seen: Seen) -> Iterator[str]:
+        if seen.lost:
+            return
+        after = self.wanted.after
+        if not seen.torch:
+            yield "it did not import torch in this process"
+        elif seen.networks:
+            names = ", ".join(seen.networks)
+            skipped = f", or not beyond the {after} steps of --after" if after else ""
+            yield f"networks ran ({names}), but no optimizer of torch stepped{skipped}"
+        elif seen.elsewhere:
+            yield f"{seen.elsewhere} calls ran on other threads, where they are not seen"
+        else:
+            yield (
+                "no network was called in this process; where a script starts processes that "
+                "train, they are not seen: torchrun … -m ganscope run SCRIPT watches each"
+            )
+        yield "nothing was recorded, and no file was written"
