@@ -154,9 +154,10 @@ class TensorObserver:
                     draft.version == version
                     and draft.place == place
                     and draft.shape == tensor.shape
-                    and draft.requires_grad == tensor.requires_grad
                 ):
-                    return draft
+                    if draft.requires_grad == tensor.requires_grad:
+                        return draft
+                    return self._followed_from_here(tensor, draft)
         except RuntimeError:
             # Inference tensors have no version; sparse and functorch ones no memory.
             return self._observe(tensor)
@@ -165,6 +166,14 @@ class TensorObserver:
         stale = self._stale.get(id(tensor)) if self._stale else None
         if stale is not None and stale[0]() is tensor and stale[1].version == version:
             draft.origin, draft.made = stale[1], stale[1].made
+        self._remember(tensor, draft)
+        return draft
+
+    def _followed_from_here(self, tensor: Tensor, earlier: TensorDraft) -> TensorDraft:
+        """The same values once more: ``requires_grad_`` was called on the tensor."""
+        draft = TensorDraft(tensor, earlier.figures.reread(tuple(tensor.shape)))
+        draft.version, draft.place = earlier.version, earlier.place
+        draft.origin, draft.made = earlier, earlier.made
         self._remember(tensor, draft)
         return draft
 

@@ -52,8 +52,7 @@ def files() -> None:
 VERBS = "trace, step, run, show, diff, summary, models"
 CASES = [
     # -- verbs and flags
-    ("trce generator", f"there is no verb 'trce'; there are {VERBS}; "
-     "did you mean 'trace'?"),
+    ("trce generator", f"there is no verb 'trce'; there are {VERBS}; did you mean 'trace'?"),
     ("frobnicate", f"there is no verb 'frobnicate'; there are {VERBS}"),
     ("trace", "missing argument 'TARGET'; see ganscope trace --help"),
     ("trace generator --modle gan", "there is no flag --modle; did you mean '--model'?"),

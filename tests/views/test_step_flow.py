@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from ganscope.traces import Call, Network, Step, TensorRecord
+from ganscope.traces import Backward, Call, Network, Step, TensorRecord, Update
 from ganscope.views.steps.cast import Cast
-from ganscope.views.steps.flow import BETWEEN, BOTH, FAKE, REAL, Forward, forwards
+from ganscope.views.steps.flow import BETWEEN, BOTH, FAKE, PROBED, REAL, Forward, forwards
 from ganscope.views.steps.heading import flow_lines
 from ganscope.views.steps.verdicts import verdicts
 
 from .builders import call, stats, tensor
-from .steps import recorded, story
+from .steps import recorded, story, with_step
 
 NETWORKS = (Network("G", "Generator", "generator", 9), Network("D", "Critic", "discriminator", 9))
 CAST = Cast(NETWORKS)
@@ -156,6 +156,34 @@ def test_logits_are_not_called_probabilities(
     calls = (outer, *(inner if final else []))
     ran = forwards(Step(0, calls), CAST)
     assert verdicts(Step(0, calls), ran, CAST)[1].text == text
+
+
+def test_points_of_a_penalty_are_not_taken_for_real_where_their_making_is_not_told() -> None:
+    trace = recorded("penalty")
+    calls = tuple(call for call in trace.steps[0].calls if call.type not in ("mul", "add", "rsub"))
+    read = story(with_step(trace, calls=calls))
+    assert [one.shown for one in read.forwards if one.shown][:3] == [PROBED, FAKE, REAL]
+    texts = [line.whole for line in flow_lines(
+        read.ran(read.step.updates[0]), read.forwards, read.judged, read.cast
+    )]  # fmt: skip
+    assert (
+        "points of the penalty 8×1×4×4 → netD → 8×1 — D(probe) mean output 0.154 (logits)" in texts
+    )
+    assert "x 8×1×4×4 → netD → 8×1 — D(x) mean output 0.143 (logits)" in texts
+
+
+def test_real_images_whose_gradient_is_asked_for_stay_real() -> None:
+    """As a penalty on real images (R1) does, in a call of its own or in the same one."""
+    asked = replace(REALS, requires_grad=True)
+    grad = Update(0, backwards=(Backward(0, "d", "grad", {}),))
+    for calls in ((judged(1, asked),), (judged(1, REALS), judged(2, asked))):
+        found = forwards(Step(0, calls, (grad,)), CAST)
+        assert {one.shown for one in found} == {REAL}
+    other = replace(record(0.8), requires_grad=True)
+    found = forwards(Step(0, (judged(1, REALS), judged(2, other)), (grad,)), CAST)
+    assert [one.shown for one in found] == [REAL, PROBED]
+    found = forwards(Step(0, (judged(1, REALS), judged(2, other))), CAST)
+    assert [one.shown for one in found] == [REAL, REAL]
 
 
 def test_the_recorded_loops_are_read_right() -> None:

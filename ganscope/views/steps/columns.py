@@ -14,7 +14,13 @@ from ganscope.views.steps.rows import StepRow
 
 Wishes = tuple[tuple[Column[StepRow], int], ...]
 
-_SHOWN = {"real": "x", "fake": "fake", "between": "blended", "both": "x and fake"}
+_SHOWN = {
+    "real": "x",
+    "fake": "fake",
+    "between": "blended",
+    "both": "x and fake",
+    "probed": "probe",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,16 @@ figures. What a generator made and a discriminator was shown is told from that a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ganscope.traces import Call, Step, TensorRecord
 from ganscope.views.rows import main_output
 from ganscope.views.steps.cast import DISCRIMINATOR, GENERATOR, Cast
 
-REAL, FAKE, BETWEEN, BOTH = "real", "fake", "between", "both"
+REAL, FAKE, BETWEEN, BOTH, PROBED = "real", "fake", "between", "both", "probed"
 """What a discriminator was shown; `BETWEEN` are blends of the two, as a gradient penalty takes
-them, `BOTH` is a batch that holds some of each."""
+them, `BOTH` is a batch that holds some of each, `PROBED` are images of unknown origin whose
+gradient is asked for."""
 
 _DETACHED = "detach"
 
@@ -51,8 +52,8 @@ class Forward:
         call: The call.
         role: Of its network.
         sources: Of each of its inputs that is a tensor.
-        shown: What a discriminator was shown: `REAL`, `FAKE`, `BETWEEN` or `BOTH`; empty for
-            other networks.
+        shown: What a discriminator was shown: `REAL`, `FAKE`, `BETWEEN`, `BOTH` or `PROBED`;
+            empty for other networks.
     """
 
     call: Call
@@ -129,7 +130,29 @@ def forwards(step: Step, cast: Cast) -> tuple[Forward, ...]:
             made = _passed_on(call, sources)
         for record in call.outputs if made.makers else ():
             memory.keep(record, made)
-    return tuple(found)
+    probing = {
+        update.index
+        for update in step.updates
+        if any(run.kind == "grad" for run in update.backwards)
+    }
+    return tuple(_probed(one, found) if one.call.update in probing else one for one in found)
+
+
+def _probed(forward: Forward, ran: Sequence[Forward]) -> Forward:
+    """Where autograd begins at what looks like real images, and others are shown as they are:
+    the points of a penalty, which need not be real (the operations that made them may not be
+    among the calls)."""
+    if forward.shown != REAL or not any(source.is_leaf for source in forward.sources):
+        return forward
+    records = [(source.record.shape, source.record.stats) for source in forward.sources]
+    plain = [
+        [(source.record.shape, source.record.stats) for source in one.sources]
+        for one in ran
+        if one.shown == REAL
+        and (one.call.network, one.call.update) == (forward.call.network, forward.call.update)
+        and not any(source.is_leaf for source in one.sources)
+    ]
+    return replace(forward, shown=PROBED) if plain and records not in plain else forward
 
 
 def _passed_on(call: Call, sources: Sequence[Source]) -> _Known:

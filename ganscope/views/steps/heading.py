@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ganscope.traces import Optimizer, Step, Update
 from ganscope.views import style
 from ganscope.views.steps.cast import GENERATOR, Cast, joined, numeral
-from ganscope.views.steps.flow import Forward, Source, is_noise, made
+from ganscope.views.steps.flow import PROBED, Forward, Source, is_noise, made
 from ganscope.views.steps.verdicts import Verdict
 
 _MOST_BETWEEN = 3
@@ -141,7 +141,7 @@ def _name(forward: Forward, place: int) -> str:
     if record.name and record.name.isidentifier() and place:
         return record.name
     if place == 0 and forward.shown:
-        return "x"
+        return "points of the penalty" if forward.shown == PROBED else "x"
     if place == 0 and forward.role == GENERATOR:
         return "z" if is_noise(record.shape) else "input"
     return style.printable(record.name or "")

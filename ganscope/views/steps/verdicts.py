@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ganscope.traces import Call, Step, TensorRecord
 from ganscope.views import style
 from ganscope.views.steps.cast import Cast
-from ganscope.views.steps.flow import BETWEEN, BOTH, FAKE, REAL, Forward, made
+from ganscope.views.steps.flow import BETWEEN, BOTH, FAKE, PROBED, REAL, Forward, made
 
 _PROBABILITIES = {"Sigmoid", "sigmoid", "Softmax", "softmax", "Hardsigmoid", "hardsigmoid"}
 
@@ -83,8 +83,8 @@ def _maker(calls: Sequence[Call], output: TensorRecord) -> Call | None:
 
 def what_was_shown(forward: Forward, forwards: Sequence[Forward], cast: Cast) -> str:
     """``x``, ``G(z)``, a batch of both, or blends of both."""
-    if forward.shown == REAL:
-        return "x"
+    if forward.shown in (REAL, PROBED):
+        return "x" if forward.shown == REAL else "probe"
     makers = {maker for source in forward.sources for maker in source.makers}
     names = dict.fromkeys(made(other, cast) for other in forwards if other.call.id in makers)
     fakes = " and ".join(names) or "G(z)"

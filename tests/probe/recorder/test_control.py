@@ -278,6 +278,26 @@ def test_operations_that_feed_no_loss_are_left_out() -> None:
         assert step.updates[0].losses[0].call == 2
 
 
+def test_what_is_followed_only_from_a_point_on_keeps_its_place_in_the_flow() -> None:
+    critic = nn.Linear(3, 1)
+    optimizer = torch.optim.SGD(critic.parameters(), lr=0.1)
+    generator = nn.Linear(2, 3)
+    with ganscope.record() as recording:
+        for _ in range(3):
+            fake = generator(torch.randn(4, 2)).detach()
+            points = (0.5 * torch.randn(4, 3) + 0.5 * fake).requires_grad_(True)
+            (slope,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
+            optimizer.zero_grad()
+            (slope.norm(dim=1) - 1).square().mean().backward()
+            optimizer.step()
+    for step in recording.trace.steps:
+        types = [call.type for call in step.calls if call.parent is None]
+        assert types[:5] == ["Linear", "detach", "mul", "add", "Linear"]
+        points, judged = step.calls[3].outputs[0], step.calls[4].inputs[0]
+        assert (points.stats, points.shape) == (judged.stats, judged.shape)
+        assert judged.requires_grad
+
+
 def test_a_refused_second_recording_makes_no_file(tmp_path: Path) -> None:
     kept = tmp_path / "kept.gscope"
     kept.write_bytes(b"something of the user's")
