@@ -81,7 +81,9 @@ Depth = Annotated[
 ]
 NoOperations = Annotated[bool, typer.Option("--no-ops", help="Leave functional operations out.")]
 Values = Annotated[bool, typer.Option("--values", help="Show the first values of each output.")]
-Explain = Annotated[bool, typer.Option("--explain", help="What it means, for learners.")]
+Explain = Annotated[
+    bool, typer.Option("--explain", help="What it means, for learners, with these numbers.")
+]
 ShowGradients = Annotated[
     bool, typer.Option("--show-grads", help="Show the gradient at every layer.")
 ]
