@@ -47,9 +47,9 @@ VIEWS: dict[str, Operation] = {
     "data": lambda x: x.data,
 }
 CHANGES: dict[str, Operation] = {
-    "add_": lambda x: x.add_(2),
+    "add_": lambda x: x.add_(2) if x.dtype != torch.bool else None,
     "zero_": lambda x: x.zero_(),
-    "mul_": lambda x: x.__imul__(3),
+    "mul_": lambda x: x.__imul__(3) if x.dtype != torch.bool else None,
     "setitem": lambda x: x.__setitem__(0, 5),
     "leaky_relu": lambda x: F.leaky_relu(x, 0.2, inplace=True) if x.is_floating_point() else None,
     "fill_": lambda x: x.fill_(1),
