@@ -101,7 +101,7 @@ def of_stats(first: TensorStats | None, second: TensorStats | None) -> Iterator[
         if far:
             yield Distance(name, here, there, far)
     if first.nonfinite != second.nonfinite:
-        far = distance(first.nonfinite, second.nonfinite, first.count)
+        far = distance(first.nonfinite, second.nonfinite, max(first.count, second.count))
         yield Distance("nonfinite", first.nonfinite, second.nonfinite, far)
     far = _between_histograms(first, second)
     if far:
