@@ -86,14 +86,10 @@ class Words:
         """The exact next commands."""
         if seen.trace is None:
             return
-        from ganscope.cli.app import VERBS
         from ganscope.traces.recorded import indices_of
 
-        verbs = {verb.__name__ for verb in VERBS}
         file = shlex.quote(self.path(self.wanted.path))
-        for verb in ("show", "check"):
-            if verb in verbs:
-                yield f"ganscope {verb} {file}"
+        yield f"ganscope show {file}"
         numbers = indices_of(seen.trace.steps)
         if len(numbers) > 1:
             yield f"ganscope diff {file}:{numbers[0]} {file}:{numbers[-1]}"
