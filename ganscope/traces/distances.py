@@ -125,9 +125,10 @@ def _size(stats: TensorStats | None) -> float:
     if stats is None or stats.norm is None or stats.count <= stats.nonfinite:
         return 0.0
     try:
-        return stats.norm / math.sqrt(stats.count - stats.nonfinite)
+        size = stats.norm / math.sqrt(stats.count - stats.nonfinite)
     except OverflowError:
         return 0.0
+    return size if math.isfinite(size) else 0.0  # of two scales, NaN would be either
 
 
 def _words(shape: Sequence[int] | None) -> str | None:
