@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from ganscope.views.misjudged import Row
     from ganscope.zoo import GAN
 
-_PICTURES = (".png", ".svg", ".pdf")
-
 
 def step(
     *,
@@ -58,7 +56,7 @@ def step(
     """
     options.read_view_numbers(depth, width)
     output_file = output.read_output(output_file)
-    picture = output_file is not None and output_file.suffix.lower() in _PICTURES
+    picture = output.is_picture(output_file, view_format)
     name = output.choose_format(view_format, None if picture else output_file)
     output.check_output(output_file, force=force)
     output.check_output(record, force=force)

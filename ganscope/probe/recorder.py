@@ -422,7 +422,8 @@ class Recorder:
             self.failure = self._steppers.explain(
                 self.failure, self._networks.parameters(), self._gradients.runs
             )
-        if self._stepped or error is not None:
+        began = bool(self._log.drafts or self._gradients.runs)
+        if self._stepped or (began and error is not None):
             self._end_step()
         elif self._log.drafts and self._store.has_last:
             self._reopened = True  # what came after the last update belongs to its step
