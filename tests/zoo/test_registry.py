@@ -70,7 +70,8 @@ def test_unknown_model() -> None:
 def test_unknown_argument() -> None:
     assert message("dcgan", latent_dim=3) == (
         "dcgan takes no argument 'latent_dim'; accepted are latent_dimension=100, image_size=28, "
-        "channels=1, base_channels=64, discriminator_batch_norm=True, sigmoid=True; did you mean 'latent_dimension'?"
+        "channels=1, base_channels=64, discriminator_batch_norm=True, sigmoid=True; "
+        "did you mean 'latent_dimension'?"
     )
 
 
