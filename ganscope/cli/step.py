@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,18 +15,32 @@ from ganscope.cli.command import command_line
 from ganscope.errors import GanscopeError, InputError, WeightsError
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from ganscope.subjects.step import Misjudged
     from ganscope.traces import Trace
+    from ganscope.training import Training
     from ganscope.views.misjudged import Row
     from ganscope.zoo import GAN
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How the networks are trained; see `options` for each."""
+
+    objective: str | None
+    d_steps: int | None
+    generator_first: bool
 
 
 def step(
     *,
     model: options.Model = None,
     arg: options.Arguments = None,
+    objective: options.Objective = None,
+    d_steps: options.DSteps = None,
+    first: options.First = None,
     batch: options.Batch = None,
     data: options.Data = None,
     weights: options.Weights = None,
@@ -53,6 +68,8 @@ def step(
     ganscope step --show-grads
 
     ganscope step --model dcgan --batch 16 --explain -o step.png
+
+    ganscope step --objective wgan-gp --d-steps 2
     """
     options.read_view_numbers(depth, width)
     output_file = output.read_output(output_file)
@@ -62,16 +79,20 @@ def step(
     output.check_output(record, force=force)
     size, seed = options.read_batch(batch), options.read_seed(seed)
     arguments = options.read_arguments(arg)
-    from ganscope import zoo
+    plan = _Plan(objective, options.read_d_steps(d_steps), options.read_first(first))
+    from ganscope.training import build_for, find_objective, objectives
     from ganscope.views import ViewOptions
 
     where = options.read_device(device)
     options.set_threads(threads, built_in=True)
     _seed(seed)
-    gan = zoo.build(model or options.DEFAULT_MODEL, **arguments)
+    kind = find_objective(objective or objectives.DEFAULT)
+    gan = build_for(kind, model or options.DEFAULT_MODEL, arguments)
     notes = [] if weights is None else _load(gan, weights)
-    images, z = _inputs(gan, size, data, seed)
-    trace, misjudged = _observe(gan, images.to(where), z.to(where), seed=seed, notes=notes)
+    _require_enough(gan, size)
+    training = _training(gan, plan, where)
+    images, z = _inputs(training, size, data, seed)
+    trace, misjudged = _observe(training, images, z, seed=seed, notes=notes)
     view = ViewOptions(
         only=only, depth=depth, explain=explain, width=width,
         show_grads=show_grads, show_updates=show_updates, show_calls=show_calls,
@@ -112,27 +133,48 @@ def _load(gan: GAN, path: Path) -> list[str]:
     return notes
 
 
-def _inputs(gan: GAN, batch: int, data: str | None, seed: int) -> tuple[Tensor, Tensor]:
-    """Real images and noise, from random generators of their own."""
+def _training(gan: GAN, plan: _Plan, device: torch.device) -> Training:
+    from ganscope.training import begin, objectives
+
+    if device.type != "cpu":
+        gan.generator.to(device)
+        gan.discriminator.to(device)
+    return begin(
+        gan,
+        plan.objective or objectives.DEFAULT,
+        d_steps=plan.d_steps,
+        generator_first=plan.generator_first,
+    )
+
+
+def _inputs(
+    training: Training, batch: int, data: str | None, seed: int
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Real images and noise by batches, from random generators of their own."""
+    import torch
+
     from ganscope.subjects.inputs import normal
     from ganscope.training import real_images
 
-    _require_enough(gan, batch)
-    images = real_images(data, batch, gan.image_shape, seed=seed)
-    return images, normal((batch, *gan.latent_shape), seed=seed)
+    gan, updates = training.gan, training.d_steps
+    device = next(gan.generator.parameters()).device
+    images = real_images(data, batch * updates, gan.image_shape, seed=seed).to(device)
+    z = normal((batch * training.noise_batches, *gan.latent_shape), seed=seed).to(device)
+    return tuple(torch.split(images, batch)), tuple(torch.split(z, batch))
 
 
 def _observe(
-    gan: GAN, images: Tensor, z: Tensor, *, seed: int, notes: list[str]
+    training: Training,
+    images: tuple[Tensor, ...],
+    z: tuple[Tensor, ...],
+    *,
+    seed: int,
+    notes: list[str],
 ) -> tuple[Trace, Misjudged]:
     from ganscope.subjects.step import observe_step
-    from ganscope.training import begin
 
-    if not images.is_cpu:
-        gan.generator.to(images.device)
-        gan.discriminator.to(images.device)
     _seed(seed)
-    return observe_step(begin(gan), images, z, seed=seed, command=command_line(), notes=notes)
+    return observe_step(training, images, z, seed=seed, command=command_line(), notes=notes)
 
 
 def _require_enough(gan: GAN, batch: int) -> None:
