@@ -20,7 +20,7 @@ FEATURES = 32
 
 
 class DigitClassifier(nn.Module):
-    """Two convolutions and two linear layers: 27,562 parameters."""
+    """Two convolutions and two linear layers: 26,698 parameters."""
 
     def __init__(self) -> None:
         super().__init__()

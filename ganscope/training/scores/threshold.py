@@ -25,7 +25,8 @@ from ganscope.training.data import load_images
 from ganscope.training.parts import TRAINING, VALIDATION
 from ganscope.training.scores.diversity import BATCH, COLLAPSED_BELOW, diversity
 from ganscope.training.scores.train_classifier import built_in
-from ganscope.training.step import begin, train_step
+from ganscope.training.setup import begin
+from ganscope.training.step import train_step
 
 REAL_BATCHES = 100
 FEW = (1, 2, 5, 10, 20, 50)
@@ -54,7 +55,7 @@ def generated(generator: nn.Module, latent_shape: tuple[int, ...], seed: int = 1
     return (images + 1) / 2
 
 
-def collapsing(epochs: int, steps: int, *, base_channels: int = 16) -> Iterator[tuple[str, Tensor]]:
+def collapsing(epochs: int, steps: int, *, base_channels: int = 32) -> Iterator[tuple[str, Tensor]]:
     """A dcgan before training, after it, and while its generator alone goes on.
 
     Yields:
@@ -102,7 +103,7 @@ def main() -> None:
     learned, classes = built_in(TRAINING)
     for digit in range(10):
         say(f"only {digit}", diversity(learned[classes == digit][:BATCH]).mean)
-    for name, batch in collapsing(epochs=3, steps=400):
+    for name, batch in collapsing(epochs=2, steps=400):
         say(name, diversity(batch).mean)
 
 
