@@ -116,6 +116,14 @@ def check_output(path: Path | None, *, force: bool) -> None:
         raise OutputError(f"-o {path} cannot be written: no permission; name another place")
 
 
+def per_rank(path: Path) -> Path:
+    """Under torchrun every process writes a file of its own: ``run-rank1.gscope``."""
+    rank, size = os.environ.get("RANK", ""), os.environ.get("WORLD_SIZE", "")
+    if not (rank.isdecimal() and size.isdecimal()) or int(size) < 2:
+        return path
+    return path.with_name(f"{path.stem}-rank{int(rank)}{path.suffix}")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path`, so that a reader finds all of it or what was there before.
 
