@@ -182,8 +182,7 @@ def _folder(name: str) -> Path:
     what = "is a file" if folder.exists() else "does not exist"
     known = ", ".join(f"'{each}'" for each in NAMES)
     raise DataError(
-        f"no images: '{name}' {what}; expected {known} or a folder of images"
-        f"{nearest(name, NAMES)}"
+        f"no images: '{name}' {what}; expected {known} or a folder of images{nearest(name, NAMES)}"
     )
 
 

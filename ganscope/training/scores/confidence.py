@@ -38,12 +38,6 @@ class Confidence:
     digits: tuple[int, ...]
     unsure: int
 
-    @property
-    def missing(self) -> tuple[int, ...]:
-        """The digits that are hardly there: fewer than 1 % of all images."""
-        least = THERE_FROM * (sum(self.digits) + self.unsure)
-        return tuple(digit for digit, count in enumerate(self.digits) if count < least)
-
 
 def confidence(images: Tensor) -> Confidence:
     """What the shipped classifier makes of `images`.

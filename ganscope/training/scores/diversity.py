@@ -30,9 +30,9 @@ BATCH = 500
 SHRINK = 4
 """Side of the squares of pixels that are averaged: 28 × 28 → 7 × 7."""
 
-WIDTH = 0.66
-"""Distance at which k has fallen to exp(-1/2): 0.4 times 1.65, the mean distance between two of
-the validation digits, shrunk."""
+WIDTH = 0.65
+"""Distance at which k has fallen to exp(-1/2): 0.4 times 1.635, the mean distance between two
+of the validation digits, shrunk."""
 
 COLLAPSED_BELOW = 0.5
 """The share of real digits' diversity below which a generator counts as collapsed.

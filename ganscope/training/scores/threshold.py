@@ -32,6 +32,9 @@ REAL_BATCHES = 100
 FEW = (1, 2, 5, 10, 20, 50)
 NOISE = 0.1
 """Standard deviation of the noise on few digits, whose pixels are in [0, 1]."""
+ALONE_RATE = 2e-2
+"""Learning rate of the generator on its own: the discriminator that stands still has few gradients
+left for it, so a smaller one collapses too, only more slowly."""
 
 
 def few_images(images: Tensor, count: int, random: torch.Generator) -> Tensor:
@@ -55,14 +58,14 @@ def generated(generator: nn.Module, latent_shape: tuple[int, ...], seed: int = 1
     return (images + 1) / 2
 
 
-def collapsing(epochs: int, steps: int, *, base_channels: int = 32) -> Iterator[tuple[str, Tensor]]:
+def collapsing(epochs: int, steps: int, *, width: int = 32) -> Iterator[tuple[str, Tensor]]:
     """A dcgan before training, after it, and while its generator alone goes on.
 
     Yields:
         What was done, and a batch of what it makes then.
     """
     torch.manual_seed(0)
-    gan = zoo.build("dcgan", base_channels=base_channels)
+    gan = zoo.build("dcgan", base_channels=width)
     shape = gan.latent_shape
     yield "dcgan, untrained", generated(gan.generator, shape)
     images = load_images("digits", gan.image_shape)[TRAINING]
@@ -72,7 +75,7 @@ def collapsing(epochs: int, steps: int, *, base_channels: int = 32) -> Iterator[
             gan.generator.train()
             train_step(training, images[rows], torch.randn(len(rows), *shape))
     yield f"dcgan, {epochs} epochs", generated(gan.generator, shape)
-    optimizer = Adam(gan.generator.parameters(), lr=2e-3)
+    optimizer = Adam(gan.generator.parameters(), lr=ALONE_RATE)
     for step in range(1, steps + 1):
         gan.generator.train()
         optimizer.zero_grad()
@@ -103,7 +106,7 @@ def main() -> None:
     learned, classes = built_in(TRAINING)
     for digit in range(10):
         say(f"only {digit}", diversity(learned[classes == digit][:BATCH]).mean)
-    for name, batch in collapsing(epochs=2, steps=400):
+    for name, batch in collapsing(epochs=2, steps=200):
         say(name, diversity(batch).mean)
 
 

@@ -124,7 +124,12 @@ class Report:
         return tuple(digit for digit, count in enumerate(subject.digits) if count < least)
 
     def way(self, subject: Subject, name: str) -> float | None:
-        """How far a figure is on the way from the untrained generator (0) to real images (1)."""
+        """How far a figure is on the way from the untrained generator (0) to real images (1).
+
+        None of the untrained one itself, and where there is no such figure.
+        """
+        if subject is self.untrained:
+            return None
         here, start, end = (one.figure(name) for one in (subject, self.untrained, self.real))
         if here is None or start is None or end is None or end.value == start.value:
             return None

@@ -44,6 +44,8 @@ def _lines(report: Report, page: Page) -> Iterator[Text]:
         yield page.text("")
         yield from _digits(report, page)
     yield page.text("")
+    if page.width >= _BARS_FROM and report.judged[0] is not report.untrained:
+        yield from _labelled(page, "bars", words.bars(report))
     for name, meaning in words.meanings(report):
         yield from _labelled(page, name, meaning)
     for place, note in enumerate(report.notes):
@@ -99,11 +101,10 @@ def _aligned(column: Sequence[str]) -> list[str]:
 
 def _row(cells: Sequence[str], widths: Sequence[int], gap: int, page: Page) -> str:
     mark = page.plain("…")[:1]
-    first, *others = (
-        shorten(cell, width, mark) for cell, width in zip(cells, widths, strict=True)
-    )
+    first, *others = (shorten(cell, width, mark) for cell, width in zip(cells, widths, strict=True))
     texts = [pad(cell, width, "right") for cell, width in zip(others, widths[1:], strict=True)]
-    return shorten((" " * gap).join([pad(first, widths[0], "left"), *texts]), page.width, mark)
+    whole = (" " * gap).join([pad(first, widths[0], "left"), *texts]).rstrip()
+    return shorten(whole, page.width, mark)
 
 
 # -- what they say -------------------------------------------------------------------------------
@@ -145,7 +146,10 @@ def _digits(report: Report, page: Page) -> Iterator[Text]:
     shown = [*report.judged, report.real]
     names = [*map(str, range(len(report.real.digits))), "none"]
     table = [
-        (one.label, *(style.format_share(count / one.judged) for count in (*one.digits, one.unsure)))
+        (
+            one.label,
+            *(style.format_share(count / one.judged) for count in (*one.digits, one.unsure)),
+        )
         for one in shown
     ]
     width = max(4, min(max(cell_len(row[0]) for row in table), page.width - 5 * len(names)))

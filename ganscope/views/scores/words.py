@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ganscope.views import style
 from ganscope.views.scores.report import (
@@ -49,14 +49,15 @@ def verdict(report: Report, subject: Subject, name: str) -> tuple[str, str]:
 
 
 def _likelihood(report: Report, subject: Subject) -> str:
-    parts = [_beside(subject.likelihood.value, report.real.likelihood.value, report.real.label)]
+    others = [(report.real.likelihood, report.real.label)]
     if report.paper is not None:
-        parts.append(_beside(subject.likelihood.value, report.paper.value, PAPERS))
+        others.append((report.paper, PAPERS))
+    parts = []
+    for place, (other, name) in enumerate(others):
+        far = subject.likelihood.value - other.value
+        nats = "" if place else " nats"
+        parts.append(f"{abs(far):,.0f}{nats} {'below' if far < 0 else 'above'} {name}")
     return ", ".join(parts)
-
-
-def _beside(value: float, other: float, name: str) -> str:
-    return f"{abs(value - other):,.0f} nats {'below' if value < other else 'above'} {name}"
 
 
 def _diversity(report: Report, subject: Subject) -> tuple[str, str]:
@@ -72,15 +73,24 @@ def _diversity(report: Report, subject: Subject) -> tuple[str, str]:
 
 def _digits(report: Report, subject: Subject) -> tuple[str, str]:
     missing = report.missing(subject)
+    there = [digit for digit in range(len(subject.digits)) if digit not in missing]
     if not missing:
         return "● all ten are there", "explanation"
-    if len(missing) == len(subject.digits):
+    if not there:
         return "✗ none of the ten is there", "warning"
-    there = [str(digit) for digit in range(len(subject.digits)) if digit not in missing]
-    gone = ", ".join(map(str, missing))
-    return f"✗ {gone} {'are' if len(missing) > 1 else 'is'} missing; there: {', '.join(there)}", (
-        "warning"
-    )
+    if len(there) < len(missing):
+        return f"✗ only {_listed(there)} {'are' if len(there) > 1 else 'is'} there", "warning"
+    return f"✗ {_listed(missing)} {'are' if len(missing) > 1 else 'is'} missing", "warning"
+
+
+def _listed(digits: Sequence[int]) -> str:
+    *first, last = map(str, digits)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def bars(report: Report) -> str:
+    """What the bars mean."""
+    return f"how far from the untrained generator (empty) to {report.real.label} (full)"
 
 
 def meanings(report: Report) -> Iterator[tuple[str, str]]:
