@@ -13,6 +13,8 @@ from ganscope.cli import options, output
 from ganscope.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    import torch
+
     from ganscope.cli.score_report import Candidate
     from ganscope.training.scores import Reference
     from ganscope.views.scores import Report
@@ -129,7 +131,7 @@ def _check(run: Path | None, model: str | None, arg: list[str] | None, samples: 
 
 
 def _report(
-    candidate: Candidate, reference: Reference, samples: int, seed: int, device: object
+    candidate: Candidate, reference: Reference, samples: int, seed: int, device: torch.device
 ) -> Report:
     from ganscope.cli.score_report import measure
 

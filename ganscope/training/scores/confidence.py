@@ -53,7 +53,7 @@ def confidence(images: Tensor) -> Confidence:
         raise InputError("the classifier needs two images or more, all of finite numbers")
     classifier = shipped_classifier()
     with torch.no_grad():
-        answers = [classifier(rows).double().softmax(dim=1) for rows in images.split(_ROWS)]
+        answers = [classifier(rows).double().softmax(dim=1) for rows in torch.split(images, _ROWS)]
     surest, digit = torch.cat(answers).max(dim=1)  # (N, 10) → (N,) each
     counts = torch.bincount(digit[surest >= SURE_FROM], minlength=CLASSES).tolist()
     return Confidence(

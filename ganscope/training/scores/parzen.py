@@ -90,7 +90,7 @@ def parzen_likelihood(
 
 
 def log_densities(samples: Tensor, images: Tensor, widths: Sequence[float]) -> Tensor:
-    """log p(x) of each image for each width, computed in float64.
+    """The log density of each image for each width, computed in float64.
 
     Args:
         samples: (N, ...), the centres.
@@ -115,7 +115,7 @@ def _squared_distances(images: Tensor, samples: Tensor) -> Iterator[Tensor]:
     """Squared distances of the images to every sample: (m, N) at a time."""
     centres = samples.flatten(1).double()  # (N, ...) → (N, d)
     lengths = centres.square().sum(dim=1)  # (N,)
-    for rows in images.flatten(1).double().split(_ROWS):  # (m, d)
+    for rows in torch.split(images.flatten(1).double(), _ROWS):  # (m, d)
         # |x - c|² = |x|² + |c|² - 2 x·c costs one product of matrices; in float64 what cancels
         # leaves an error far below the figure's last digit.
         crossed = torch.addmm(lengths, rows, centres.T, alpha=-2)  # (m, N)

@@ -68,7 +68,7 @@ def read_reference(source: str | None) -> Reference:
             "more to set some apart; take more, or --data digits"
         )
     tenth = len(images) // 10
-    training, validation, test = images.split([len(images) - 2 * tenth, tenth, tenth])
+    training, validation, test = torch.split(images, [len(images) - 2 * tenth, tenth, tenth])
     return Reference(source, training, validation, test, are_digits=False)
 
 

@@ -71,7 +71,7 @@ def collapsing(epochs: int, steps: int, *, width: int = 32) -> Iterator[tuple[st
     images = load_images("digits", gan.image_shape)[TRAINING]
     training = begin(gan)
     for _ in range(epochs):
-        for rows in torch.randperm(len(images)).split(64):
+        for rows in torch.split(torch.randperm(len(images)), 64):
             gan.generator.train()
             train_step(training, images[rows], torch.randn(len(rows), *shape))
     yield f"dcgan, {epochs} epochs", generated(gan.generator, shape)
@@ -79,7 +79,8 @@ def collapsing(epochs: int, steps: int, *, width: int = 32) -> Iterator[tuple[st
     for step in range(1, steps + 1):
         gan.generator.train()
         optimizer.zero_grad()
-        gan.discriminator(gan.generator(torch.randn(64, *shape))).log().mean().neg().backward()
+        loss: Tensor = -gan.discriminator(gan.generator(torch.randn(64, *shape))).log().mean()
+        torch.autograd.backward(loss)
         optimizer.step()
         if step % (steps // 4) == 0:
             yield f"and {step} steps of G alone", generated(gan.generator, shape)
@@ -89,7 +90,7 @@ def main() -> None:
     """Print what everything gets, as a share of what real digits get."""
     torch.set_num_threads(1)
     random = torch.Generator().manual_seed(0)
-    digits, labels = built_in(VALIDATION)
+    digits, _ = built_in(VALIDATION)
     real = torch.tensor([diversity(batch).mean for batch in real_batches(digits, random)])
     mean = float(real.mean())
 

@@ -18,9 +18,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ganscope.files import write_whole
 from ganscope.training.data import digits
 from ganscope.training.parts import TEST, TRAINING, VALIDATION
-from ganscope.training.scores.classifier import CLASSES, SIDE, DigitClassifier
+from ganscope.training.scores.classifier import SIDE, DigitClassifier
 
 EPOCHS = 30
 BATCH = 128
@@ -52,15 +53,15 @@ def train_classifier(
         optimizer, LEARNING_RATE, total_steps=epochs * batches
     )
     for _ in range(epochs):
-        for rows in torch.randperm(len(images), generator=random).split(BATCH):
+        for rows in torch.split(torch.randperm(len(images), generator=random), BATCH):
             shown = _disturbed(images[rows], random)
             others = _no_digits(images[rows[: len(rows) // 2]], random)
             logits = classifier(torch.cat([shown, others]))
-            told, unsure = logits.split([len(shown), len(others)])
+            told, unsure = torch.split(logits, [len(shown), len(others)])
             # The mean over classes of -log p is the cross entropy against "all equally likely".
             loss = F.cross_entropy(told, labels[rows]) - F.log_softmax(unsure, dim=1).mean()
             optimizer.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimizer.step()
             schedule.step()
     return classifier.eval()
@@ -108,13 +109,15 @@ def main(arguments: list[str]) -> None:
     """Train, say how well it does on digits it has not seen, and write the weights."""
     from safetensors.torch import save
 
-    (path,) = arguments
+    if len(arguments) != 1:
+        sys.exit("say where the weights go: … -m ganscope.training.scores.train_classifier FILE")
+    path = Path(arguments[0])
     torch.set_num_threads(1)
     classifier = train_classifier(*built_in(TRAINING))
     for name, part in (("training", TRAINING), ("validation", VALIDATION), ("test", TEST)):
         share = accuracy(classifier, *built_in(part))
         sys.stdout.write(f"{name:<10}  {share:.2%} of {part.stop - part.start:,} digits right\n")
-    Path(path).write_bytes(save(classifier.state_dict()))
+    write_whole(path, (save(classifier.state_dict()),))
     sys.stdout.write(f"Wrote {path}\n")
 
 
