@@ -144,7 +144,8 @@ class _Loop:
         stop = self._fetch(stop) or stop
         if self._is_over(stop):
             return Outcome("nan", self._bad)
-        self._sample()
+        if session.progress.step >= session.total:
+            self._sample()
         saved = self._save()
         why = "done" if session.progress.step >= session.total else "stopped"
         return Outcome(why if saved else "unsaved", self._bad)
