@@ -17,10 +17,9 @@ from ganscope.training.data import real_images
 from ganscope.training.loop import write_grid
 
 ROOT = Path(__file__).parents[2]
-FLAGS = tuple(
-    "--model dcgan --arg base_channels=2 --arg latent_dimension=4 --data images --batch 8 "
-    "--sample-interval 7 --ema --log lines --threads 1".split()  # noqa: SIM905
-)
+_TINY = ("--model", "dcgan", "--arg", "base_channels=2", "--arg", "latent_dimension=4")
+_SHORT = ("--data", "images", "--batch", "8", "--sample-interval", "7", "--threads", "1")
+FLAGS = (*_TINY, *_SHORT, "--ema", "--log", "lines")
 """Tiny networks, four steps an epoch: a checkpoint is being written much of the time."""
 LONGEST = 120
 """Seconds after which a process is given up."""
