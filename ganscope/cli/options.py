@@ -86,7 +86,11 @@ Threads = Annotated[
 ]
 Weights = Annotated[
     Path | None,
-    typer.Option("--weights", metavar="FILE", help="A state dict: .pt or .safetensors."),
+    typer.Option(
+        "--weights",
+        metavar="FILE",
+        help="A state dict (.pt or .safetensors), or the folder of a training run.",
+    ),
 ]
 Data = Annotated[
     str | None,

@@ -12,6 +12,7 @@ import typer
 
 from ganscope.cli import options, output
 from ganscope.cli.command import command_line
+from ganscope.cli.of_run import Look, look
 from ganscope.errors import GanscopeError, InputError, WeightsError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ganscope.subjects.step import Misjudged
     from ganscope.traces import Trace
     from ganscope.training import Training
+    from ganscope.training.settings import Settings
     from ganscope.views.misjudged import Row
     from ganscope.zoo import GAN
 
@@ -29,9 +31,11 @@ if TYPE_CHECKING:
 class _Plan:
     """How the networks are trained; see `options` for each."""
 
-    objective: str | None
+    objective: str
     d_steps: int | None
     generator_first: bool
+    learning_rate: float | None = None
+    betas: tuple[float, float] | None = None
 
 
 def step(
@@ -79,18 +83,21 @@ def step(
     output.check_output(record, force=force)
     size, seed = options.read_batch(batch), options.read_seed(seed)
     arguments = options.read_arguments(arg)
-    plan = _Plan(objective, options.read_d_steps(d_steps), options.read_first(first))
-    from ganscope.training import build_for, find_objective, objectives
+    seen = look(weights, model, arguments)
+    plan = _plan(seen, objective, options.read_d_steps(d_steps), first)
+    from ganscope.training import build_for, find_objective
     from ganscope.views import ViewOptions
 
     where = options.read_device(device)
     options.set_threads(threads, built_in=True)
     _seed(seed)
-    kind = find_objective(objective or objectives.DEFAULT)
-    gan = build_for(kind, model or options.DEFAULT_MODEL, arguments)
+    kind = find_objective(plan.objective)
+    gan = build_for(kind, seen.model or options.DEFAULT_MODEL, seen.arguments)
     notes = [] if weights is None else _load(gan, weights)
     _require_enough(gan, size)
     training = _training(gan, plan, where)
+    if weights is not None and seen.settings is not None:
+        notes += _load_optimizers(training, seen.settings, weights)
     images, z = _inputs(training, size, data, seed)
     trace, misjudged = _observe(training, images, z, seed=seed, notes=notes)
     view = ViewOptions(
@@ -133,18 +140,49 @@ def _load(gan: GAN, path: Path) -> list[str]:
     return notes
 
 
+def _plan(seen: Look, objective: str | None, d_steps: int | None, first: str | None) -> _Plan:
+    """As a run that is looked into was trained, unless something else was asked for."""
+    from ganscope.training import objectives
+
+    run = seen.settings
+    if run is None or objective not in (None, run.objective):
+        return _Plan(objective or objectives.DEFAULT, d_steps, options.read_first(first))
+    return _Plan(
+        run.objective,
+        run.d_steps if d_steps is None else d_steps,
+        run.generator_first if first is None else options.read_first(first),
+        run.learning_rate,
+        run.betas,
+    )
+
+
 def _training(gan: GAN, plan: _Plan, device: torch.device) -> Training:
-    from ganscope.training import begin, objectives
+    from ganscope.training import begin
 
     if device.type != "cpu":
         gan.generator.to(device)
         gan.discriminator.to(device)
     return begin(
         gan,
-        plan.objective or objectives.DEFAULT,
+        plan.objective,
+        learning_rate=plan.learning_rate,
+        betas=plan.betas,
         d_steps=plan.d_steps,
         generator_first=plan.generator_first,
     )
+
+
+def _load_optimizers(training: Training, settings: Settings, folder: Path) -> list[str]:
+    """Bring the optimizers to where the run has them; of another objective they begin anew."""
+    from ganscope.training.checkpoint import read_checkpoint
+    from ganscope.training.state import NETWORKS, load_optimizer
+
+    kept = read_checkpoint(folder)
+    if kept is None or training.objective.name != settings.objective:
+        return ["the optimizers begin anew"]
+    for name in NETWORKS:
+        load_optimizer(getattr(training, f"{name}_optimizer"), kept, name, folder)
+    return [f"weights and optimizers are those of '{folder}' after {kept.progress.step:,} steps"]
 
 
 def _inputs(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -144,7 +145,8 @@ class _Loop:
         stop = self._fetch(stop) or stop
         if self._is_over(stop):
             return Outcome("nan", self._bad)
-        self._sample()
+        if session.progress.step >= session.total:
+            self._sample()
         saved = self._save()
         why = "done" if session.progress.step >= session.total else "stopped"
         return Outcome(why if saved else "unsaved", self._bad)
@@ -203,13 +205,19 @@ class _Loop:
         if not self._writes or not session.settings.sample_interval:
             return
         name = f"{session.progress.step:06d}"
-        networks = {name: session.gan.generator}
+        generator = session.gan.generator  # a recording calls it what it is called here
+        with evaluating(generator):
+            images = generator(self._fixed)  # (25, 100) → (25, C, H, W)
+        self._write_grid(name, images)
         if session.average is not None:
-            networks[f"{name}-averaged"] = session.average.network
-        for each, network in networks.items():
-            path = session.folder / SAMPLES / f"{each}.png"
-            drawn = partial(write_grid, path, evaluated(network, self._fixed))
-            self._try(SAMPLES, drawn)
+            averaged_generator = session.average.network
+            with evaluating(averaged_generator):
+                images = averaged_generator(self._fixed)
+            self._write_grid(f"{name}-averaged", images)
+
+    def _write_grid(self, name: str, images: Tensor) -> None:
+        path = self._session.folder / SAMPLES / f"{name}.png"
+        self._try(SAMPLES, partial(write_grid, path, images.float().cpu()))
 
     def _save(self) -> bool:
         """Replace the checkpoint; returns whether that went well."""
@@ -240,21 +248,16 @@ class _Loop:
         return True
 
 
-@torch.no_grad()
-def evaluated(network: nn.Module, z: Tensor) -> Tensor:
-    """Images in evaluation mode; the network is left in the mode in which it was.
-
-    Args:
-        network: (B, *latent_shape) → (B, C, H, W).
-        z: (B, *latent_shape).
-    """
+@contextlib.contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Evaluation mode and no gradients inside the block; the mode is put back after it."""
     was = network.training
     network.eval()
     try:
-        images: Tensor = network(z)  # (B, 100) → (B, C, H, W)
+        with torch.no_grad():
+            yield
     finally:
         network.train(was)
-    return images.float().cpu()
 
 
 def write_grid(path: Path, images: Tensor, columns: int = GRID_COLUMNS) -> None:

@@ -8,6 +8,7 @@ calls them what they are called where they are made.
 from __future__ import annotations
 
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar, TypeVar
 
@@ -20,7 +21,7 @@ from ganscope.errors import TargetError, nearest
 DEFAULT = "nonsaturating"
 
 
-class Objective:
+class Objective(ABC):
     """The losses of both networks, and the settings that the paper trains with.
 
     Args:
@@ -59,17 +60,17 @@ class Objective:
     def __init__(self, *, sigmoid: bool) -> None:
         self.sigmoid = sigmoid
 
+    @abstractmethod
     def real_loss(self, outputs: Tensor) -> Tensor:
         """D's loss on real images: (B, 1) outputs → a scalar."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fake_loss(self, outputs: Tensor) -> Tensor:
         """D's loss on generated images: (B, 1) outputs → a scalar."""
-        raise NotImplementedError
 
+    @abstractmethod
     def generator_loss(self, outputs: Tensor) -> Tensor:
         """G's loss: (B, 1) outputs of D on what it made → a scalar."""
-        raise NotImplementedError
 
     def verdicts(self, outputs: Tensor) -> Tensor:
         """`outputs` as probabilities where they mean such, else as they are. Any shape."""

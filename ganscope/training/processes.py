@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -91,4 +92,6 @@ def joined(processes: Processes, device: torch.device) -> Iterator[Processes]:
 
 
 def _distributed(network: nn.Module) -> DistributedDataParallel:
-    return DistributedDataParallel(network, broadcast_buffers=False)
+    known = inspect.signature(DistributedDataParallel).parameters  # torch 2.14 renames the flag
+    flag = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
+    return DistributedDataParallel(network, **{flag: False})

@@ -15,14 +15,13 @@ from ganscope.training.step import Training
 from ganscope.zoo import GAN
 
 
-def build_for(objective: type[Objective], model: str, arguments: Mapping[str, object]) -> GAN:
-    """A new GAN whose discriminator is as the objective's paper has it.
+def arguments_for(
+    objective: type[Objective], model: str, arguments: Mapping[str, object]
+) -> dict[str, object]:
+    """`arguments` and those by which the discriminator is as the objective's paper has it.
 
     Without a Sigmoid where the paper has none, without batch norm where the paper rules it out.
-    What is given in `arguments` is taken as it is.
-
-    Raises:
-        TargetError: As for `zoo.build`.
+    What is given is taken as it is.
     """
     wanted: dict[str, object] = {}
     if not objective.takes_sigmoid:
@@ -32,7 +31,16 @@ def build_for(objective: type[Objective], model: str, arguments: Mapping[str, ob
     entry = next((entry for entry in zoo.entries() if entry.name == model), None)
     known = inspect.signature(entry.build).parameters if entry else {}
     chosen = {name: value for name, value in wanted.items() if name in known}
-    return zoo.build(model, **{**chosen, **arguments})
+    return {**chosen, **arguments}
+
+
+def build_for(objective: type[Objective], model: str, arguments: Mapping[str, object]) -> GAN:
+    """A new GAN whose discriminator is as the objective's paper has it; see `arguments_for`.
+
+    Raises:
+        TargetError: As for `zoo.build`.
+    """
+    return zoo.build(model, **arguments_for(objective, model, arguments))
 
 
 def begin(

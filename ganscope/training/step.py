@@ -104,7 +104,9 @@ def train_step(
     if g_loss is None:
         g_loss, _ = update_generator(training, next(noise))
     verdicts = training.objective.verdicts
-    return Figures(g_loss, d_loss, verdicts(on_real).mean(), verdicts(on_fake).mean())
+    return Figures(
+        g_loss, d_loss, verdicts(on_real).float().mean(), verdicts(on_fake).float().mean()
+    )
 
 
 def as_batches(given: Tensor | Sequence[Tensor]) -> Sequence[Tensor]:
@@ -129,7 +131,7 @@ def update_generator(training: Training, z: Tensor) -> tuple[Tensor, Tensor]:
         with precision(training, z):
             generated = generator(z)  # (B, 100) → (B, C, H, W)
             verdict = discriminator(generated)  # (B, C, H, W) → (B, 1)
-        g_loss = training.objective.generator_loss(verdict.float())
+        g_loss = training.objective.generator_loss(_whole(training, verdict))
         if training.scalers is None:
             g_loss.backward()  # type: ignore[no-untyped-call]
             generator_optimizer.step()
@@ -138,7 +140,7 @@ def update_generator(training: Training, z: Tensor) -> tuple[Tensor, Tensor]:
             scaler.scale(g_loss).backward()  # type: ignore[no-untyped-call]
             scaler.step(generator_optimizer)
             scaler.update()
-    return g_loss.detach(), generated.detach().float()
+    return g_loss.detach(), _whole(training, generated.detach())
 
 
 def update_discriminator(
@@ -160,10 +162,10 @@ def update_discriminator(
     discriminator_optimizer.zero_grad()
     with precision(training, images):
         on_real = discriminator(images)  # (B, C, H, W) → (B, 1)
-    real_loss = objective.real_loss(on_real.float())
+    real_loss = objective.real_loss(_whole(training, on_real))
     with precision(training, images):
         on_fake = discriminator(generated.detach())
-    fake_loss = objective.fake_loss(on_fake.float())
+    fake_loss = objective.fake_loss(_whole(training, on_fake))
     if objective.penalty_weight is not None:
         if mixture is None:
             mixture = torch.rand(images.size(0), device=images.device)
@@ -184,14 +186,14 @@ def update_discriminator(
         scaler.update()
     if objective.clip is not None:
         clip_weights(discriminator, objective.clip)
-    return d_loss.detach(), on_real.detach().float(), on_fake.detach().float()
+    return d_loss.detach(), on_real.detach(), on_fake.detach()
 
 
 def _generate(training: Training, z: Tensor) -> Tensor:
     """Images for an update of the discriminator alone."""
     with torch.no_grad(), precision(training, z):
         generated: Tensor = training.gan.generator(z)  # (B, 100) → (B, C, H, W)
-    return generated.float()
+    return _whole(training, generated)
 
 
 def precision(training: Training, like: Tensor) -> contextlib.AbstractContextManager[object]:
@@ -199,6 +201,11 @@ def precision(training: Training, like: Tensor) -> contextlib.AbstractContextMan
     if training.autocast is None:
         return contextlib.nullcontext()
     return torch.autocast(like.device.type, training.autocast)
+
+
+def _whole(training: Training, values: Tensor) -> Tensor:
+    """`values` as losses take them: what autocast made smaller is float32 again. Any shape."""
+    return values if training.autocast is None else values.float()
 
 
 def _unsynchronised(network: nn.Module) -> contextlib.AbstractContextManager[object]:

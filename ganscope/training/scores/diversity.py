@@ -81,10 +81,8 @@ def diversity(images: Tensor) -> Diversity:
     if not bool(images.isfinite().all()):
         raise InputError("images hold NaN or infinite numbers, which are like nothing")
     shrunk = F.avg_pool2d(images, SHRINK).flatten(1).double()  # (N, 1, 28, 28) → (N, 49)
-    whole = len(shrunk) // BATCH * BATCH
-    scores = torch.tensor(
-        [vendi_score(similarity(rows)) for rows in torch.split(shrunk[:whole], BATCH)]
-    )
+    batches = torch.split(shrunk[: len(shrunk) // BATCH * BATCH], BATCH)
+    scores = torch.tensor([vendi_score(similarity(batch)) for batch in batches])
     error = float(scores.std()) / math.sqrt(len(scores)) if len(scores) > 1 else None
     return Diversity(float(scores.mean()), error, len(scores))
 
