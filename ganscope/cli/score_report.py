@@ -105,10 +105,9 @@ def measure(
     for role, label, generator in candidate.generators:
         drawn = draw(generator.to(device), candidate.gan.latent_shape, samples, seed=seed)
         if not bool(drawn.isfinite().all()):
-            name = "the untrained generator" if role == "untrained" else f"{label}'s generator"
             raise InputError(
-                f"{name} makes NaN or infinite numbers, which cannot be scored; its metrics.csv "
-                "tells when the losses went wrong"
+                f"the generator of {label} makes NaN or infinite numbers, which cannot be "
+                "scored; its metrics.csv tells when the losses went wrong"
             )
         subjects.append(_subject(role, label, samples, evaluate(to_scored(drawn), reference)))
     kind = "digits" if reference.are_digits else "images"
@@ -181,8 +180,8 @@ def _notes(
     edge = [subject.label for subject in subjects if subject.at_edge]
     if edge:
         yield (
-            f"of the widths tried for {' and '.join(edge)} the last one fits best, so that one "
-            "beyond it may fit better: the log-likelihood is a lower bound"
+            f"for {' and '.join(edge)} the narrowest or the widest Gaussian tried fits best, so "
+            "that one beyond it may fit better still"
         )
     if candidate.gan.image_shape != SHAPE:
         here, scored = style.format_shape(candidate.gan.image_shape), style.format_shape(SHAPE)
@@ -202,5 +201,5 @@ def _seen(candidate: Candidate, reference: Reference) -> Iterator[str]:
         yield "the built-in digits are from MNIST, so the run may have learned from them"
     elif not reference.are_digits and source == reference.source:
         yield "the test images are among those that the run learned from, which flatters it"
-    elif source in ("digits-8000", reference.source):
+    elif reference.are_digits and source in ("digits-8000", reference.source):
         yield "the run learned from none of the test digits"
