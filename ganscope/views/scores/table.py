@@ -19,6 +19,9 @@ _BAR = 16
 _BARS_FROM = 78
 """Cells from which a page has room for bars."""
 _LABELS = 16
+_WITH = " ± "
+_SHARE = 4
+"""Cells of a share in percent."""
 
 
 class ScoreView:
@@ -54,7 +57,8 @@ def _lines(report: Report, page: Page) -> Iterator[Text]:
 
 def _labelled(page: Page, label: str, text: str, look: str = "quiet") -> Iterator[Text]:
     for line in wrap(page.plain(text), page.width - _LABELS):
-        whole = page.text(f"{page.plain(label):<{_LABELS}}", "quiet")
+        whole = page.text("")
+        whole.append(f"{page.plain(label):<{_LABELS}}", style.PALETTE["quiet"])
         whole.append(line, style.PALETTE[look] if look else "")
         yield whole
         label = ""
@@ -78,9 +82,15 @@ def rows(report: Report) -> list[tuple[str, ...]]:
 def _figures(report: Report, page: Page) -> Iterator[Text]:
     units = [words.unit(report, name) for name in report.names]
     heads = [("", *report.names), ("", *units)]
-    cells = [_aligned(column) for column in zip(*rows(report), strict=True)]
-    body = [tuple(map(page.plain, row)) for row in zip(*cells, strict=True)]
-    widths = [max(map(cell_len, column)) for column in zip(*heads, *body, strict=True)]
+    for errors in (True, False):  # a page too narrow for errors does without
+        texts = [
+            [text if errors else text.partition(_WITH)[0] for text in row] for row in rows(report)
+        ]
+        cells = [_aligned(column) for column in zip(*texts, strict=True)]
+        body = [tuple(map(page.plain, row)) for row in zip(*cells, strict=True)]
+        widths = [max(map(cell_len, column)) for column in zip(*heads, *body, strict=True)]
+        if sum(widths) + len(units) <= page.width:
+            break
     gap = 3 if sum(widths) + 3 * len(units) <= page.width else 1
     widths[0] = max(4, min(widths[0], page.width - sum(widths[1:]) - gap * len(units)))
     for head, look in zip(heads, ("header", "quiet"), strict=True):
@@ -94,7 +104,7 @@ def _figures(report: Report, page: Page) -> Iterator[Text]:
 
 def _aligned(column: Sequence[str]) -> list[str]:
     """Figures whose errors stand below one another, and so their points."""
-    parts = [text.partition(" ± ") for text in column]
+    parts = [text.partition(_WITH) for text in column]
     widest = max((cell_len(sign + error) for _, sign, error in parts), default=0)
     return [value + pad(sign + error, widest, "left") for value, sign, error in parts]
 
@@ -120,7 +130,8 @@ def _verdicts(report: Report, subject: Subject, page: Page) -> Iterator[Text]:
         room = page.width - _LABELS - (cell_len(bar) + 2 if bar else 0)
         label = name
         for line in wrap(page.plain(text), max(1, room)):
-            whole = page.text(f"{label:<{_LABELS}}", "quiet")
+            whole = page.text("")
+            whole.append(f"{label:<{_LABELS}}", style.PALETTE["quiet"])
             if bar:
                 whole.append(bar if label else " " * cell_len(bar), style.PALETTE["histogram"])
                 whole.append("  ")
@@ -144,16 +155,16 @@ def _bar(way: float | None, page: Page) -> str:
 
 def _digits(report: Report, page: Page) -> Iterator[Text]:
     shown = [*report.judged, report.real]
-    names = [*map(str, range(len(report.real.digits))), "none"]
-    table = [
-        (
-            one.label,
-            *(style.format_share(count / one.judged) for count in (*one.digits, one.unsure)),
-        )
-        for one in shown
-    ]
-    width = max(4, min(max(cell_len(row[0]) for row in table), page.width - 5 * len(names)))
-    widths = [width, *(4 for _ in names)]
-    yield page.text(_row(("digits", *names), widths, 1, page), "header")
-    for row in table:
-        yield page.text(_row(tuple(map(page.plain, row)), widths, 1, page))
+    table = [("digits", *map(str, range(len(report.real.digits))), "none")]
+    for one in shown:
+        shares = (style.format_share(count / one.judged) for count in (*one.digits, one.unsure))
+        table.append((one.label, *shares))
+    labels = max(cell_len(label) for label, *_ in table)
+    gap, widths = 1, [labels, *(_SHARE for _ in table[0][1:])]
+    if sum(widths) + len(widths) > page.width:  # too narrow: a digit to a line
+        table = list(zip(*table, strict=True))
+        room = (page.width - cell_len(table[0][0])) // len(shown) - 2
+        gap, widths = 2, [cell_len(table[0][0]), *(max(_SHARE, min(labels, room)) for _ in shown)]
+    for place, row in enumerate(table):
+        text = _row(tuple(map(page.plain, row)), widths, gap, page)
+        yield page.text(text, "" if place else "header")

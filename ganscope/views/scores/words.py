@@ -110,7 +110,7 @@ def meanings(report: Report) -> Iterator[tuple[str, str]]:
         yield (
             CONFIDENCE,
             "how sure a small classifier is of the likeliest digit, on average; it gets "
-            f"{report.accuracy:.1%} of test digits right, and 1 says nothing of diversity",
+            f"{report.accuracy:.1%} of test digits right; one digit drawn well, always, gets 1",
         )
         yield (
             DIGITS,

@@ -180,5 +180,5 @@ def test_markdown_is_a_table_and_lists() -> None:
 
 def test_no_such_format() -> None:
     assert FORMATS == ("table", "json", "csv", "markdown")
-    with pytest.raises(UsageError, match="a score is shown as .*, not jsn; did you mean 'json'"):
+    with pytest.raises(UsageError, match=r"a score is shown as .*, not jsn; did you mean 'json'"):
         render(REPORT, "jsn")
