@@ -50,8 +50,8 @@ class Report:
 
     def tell(self, seen: Seen) -> None:
         """Report on what was seen, where the last wanted step or the program has ended."""
-        for fault in seen.lost:
-            self._say(f"the recording is not complete: {fault}")
+        if seen.lost:
+            self._say(f"the recording is not complete: {'; '.join(seen.lost)}")
         if self.path is not None:
             text = io.StringIO()
             self._write(seen, text, self.view.width or output.FILE_WIDTH)

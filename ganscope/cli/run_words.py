@@ -47,6 +47,8 @@ class Words:
             return f"{self.name} failed in training step {failure.step}{update}"
         elif seen.trace is None and error is not None and not isinstance(error, SystemExit):
             ended = f"{self.name} failed before any training step was seen"
+        elif seen.trace is None and seen.lost:
+            ended = f"nothing of {self.name} could be recorded"
         elif seen.trace is None:
             ended = f"no training step of {self.name} was seen"
         elif isinstance(error, SystemExit):
@@ -63,6 +65,7 @@ class Words:
         """Where the recording is, how much it holds, and how the program goes on."""
         if seen.trace is None:
             yield from self._why_nothing(seen)
+            yield from self._goes_on(seen)
             return
         from ganscope.traces.recorded import indices_of
 
@@ -72,6 +75,13 @@ class Words:
         if count > 1 and numbers[-1] - numbers[0] != count - 1:
             steps = f"{count} of the {steps}"
         yield f"Wrote {self.path(self.wanted.path)}: {steps}"
+        yield from self._goes_on(seen)
+        wanted = self.wanted.selection.count
+        if not seen.is_full and wanted is not None and count < wanted:
+            yield f"{wanted} steps were wanted, {count} came"
+
+    def _goes_on(self, seen: Seen) -> Iterator[str]:
+        """What becomes of the program, where it has not ended by itself."""
         if seen.is_full and self.wanted.stop:
             yield (
                 f"{self.name} is stopped here (--stop); if it saves in a finally block, or catches "
@@ -79,8 +89,6 @@ class Words:
             )
         elif seen.is_full:
             yield f"{self.name} goes on to its end, and nothing of it is hooked any more"
-        elif count < self.wanted.steps:
-            yield f"{self.wanted.steps} steps were wanted, {count} came"
 
     def commands(self, seen: Seen) -> Iterator[str]:
         """The exact next commands."""
@@ -100,7 +108,7 @@ class Words:
     def _why_nothing(self, seen: Seen) -> Iterator[str]:
         if seen.lost:
             return
-        after = self.wanted.after
+        after = self.wanted.selection.after
         if not seen.torch:
             yield "it did not import torch in this process"
         elif seen.networks:

@@ -32,6 +32,7 @@ from ganscope.probe.networks import Networks, with_roles
 from ganscope.probe.observer import Observer
 from ganscope.probe.overwritten import Steppers
 from ganscope.probe.rounds import Rounds
+from ganscope.probe.selection import EVERY_STEP, Selection
 from ganscope.probe.steps import StepDraft
 from ganscope.probe.store import Sink, StepStore
 from ganscope.probe.tensors import TensorObserver
@@ -44,9 +45,7 @@ class Recorder:
 
     Args:
         sink: Where finished steps go.
-        after: Leave so many steps out first.
-        every: Record every so many-th step from there on.
-        steps: Stop after so many recorded steps; None goes on.
+        selection: Which steps to record; the recorder stops after the last of them.
         samples: Whether to keep real values of each tensor for the pictures.
         manual: Whether steps end at `next_step` alone, from the first one on.
         on_full: Called where the last wanted step has ended, with every hook taken away; the
@@ -56,10 +55,8 @@ class Recorder:
     def __init__(
         self,
         sink: Sink,
+        selection: Selection = EVERY_STEP,
         *,
-        after: int = 0,
-        every: int = 1,
-        steps: int | None = None,
         samples: bool = False,
         manual: bool = False,
         on_full: Callable[[], None] | None = None,
@@ -77,7 +74,7 @@ class Recorder:
         self._log = log
         self._observer = Observer(log)
         self._ledger, self._rounds = Ledger(), Rounds()
-        self._store, self._on_full = StepStore(sink, after, every, steps), on_full
+        self._store, self._on_full = StepStore(sink, selection), on_full
         self._stepped: dict[int, list[Stepped]] = {}
         self._stepping: list[tuple[Optimizer, Stepped | None]] = []
         self._steppers = Steppers()
@@ -422,8 +419,8 @@ class Recorder:
             self.failure = self._steppers.explain(
                 self.failure, self._networks.parameters(), self._gradients.runs
             )
-        if self._stepped or error is not None:
-            self._end_step()
+        if self._stepped or error is not None or self._gradients.runs:
+            self._end_step()  # left in the middle, by sys.exit perhaps
         elif self._log.drafts and self._store.has_last:
             self._reopened = True  # what came after the last update belongs to its step
             self._end_step()
