@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from ganscope.cli import output
+from ganscope.cli.run_words import last_step
 from ganscope.errors import UsageError
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Report:
     def _write_step(self, trace: Trace, console: Console) -> None:
         from ganscope.views import render
 
-        last = replace(trace, steps=(trace.steps[-1],))
+        last = replace(trace, steps=(last_step(trace),))
         try:
             console.print(render(last, "table", self.view), soft_wrap=True)
         except UsageError as error:  # the flags select nothing of this step

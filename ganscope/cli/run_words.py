@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ganscope.subjects.script import Program
     from ganscope.subjects.watch import Seen, Wanted
+    from ganscope.traces import Step, Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,12 @@ class Words:
             ended = f"{self.name} failed where nothing was recorded"
         else:
             ended = self.name if seen.is_full else f"{self.name} has ended"
-        count = 0 if seen.trace is None else len(seen.trace.steps)
-        shown = ("", ", its recorded step")[count] if count < 2 else f", the last of {count} steps"
-        return ended + shown
+        if seen.trace is None:
+            return ended
+        count = len(seen.trace.steps)
+        if last_step(seen.trace).index != seen.trace.steps[-1].index:
+            return f"{ended} in the middle of a step, the one before"
+        return ended + (", its recorded step" if count < 2 else f", the last of {count} steps")
 
     def recorded(self, seen: Seen) -> Iterator[str]:
         """Where the recording is, how much it holds, and how the program goes on."""
@@ -123,3 +127,10 @@ class Words:
                 "train, they are not seen: torchrun … -m ganscope run SCRIPT watches each"
             )
         yield "nothing was recorded, and no file was written"
+
+
+def last_step(trace: Trace) -> Step:
+    """The last recorded step; one that was left before its first update tells less than that."""
+    steps = trace.steps
+    unfinished = trace.failure is None and len(steps) > 1 and not steps[-1].updates
+    return steps[-2] if unfinished else steps[-1]

@@ -181,7 +181,7 @@ class Watch:
             recorder.ended,
             recorder.elsewhere,
             tuple(each.name for each in recorder.networks),
-            (*self._faults, *lost),
+            (*lost, *self._faults),
         )
 
     def _written(self, recorder: Recorder, writer: TraceWriter) -> Trace | None:
