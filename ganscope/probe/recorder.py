@@ -23,14 +23,15 @@ from torch.optim.optimizer import (
 )
 from torch.utils.hooks import RemovableHandle
 
-from ganscope.probe import failures, flow, patches, sites, training_patches
+from ganscope.probe import failures, patches, sites, training_patches
 from ganscope.probe.calls import CallLog
 from ganscope.probe.gradients import GradientLog, Run
 from ganscope.probe.ledger import Ledger
 from ganscope.probe.modules import optimized_module
-from ganscope.probe.networks import Networks, with_roles
+from ganscope.probe.networks import Networks
 from ganscope.probe.observer import Observer
 from ganscope.probe.overwritten import Steppers
+from ganscope.probe.roles import Relations, with_roles
 from ganscope.probe.rounds import Rounds
 from ganscope.probe.selection import EVERY_STEP, Selection
 from ganscope.probe.steps import StepDraft
@@ -78,9 +79,7 @@ class Recorder:
         self._stepped: dict[int, list[Stepped]] = {}
         self._stepping: list[tuple[Optimizer, Stepped | None]] = []
         self._steppers = Steppers()
-        self._edges: set[tuple[str, str]] = set()
-        self._outside: set[str] = set()
-        self._moved: set[str] = set()
+        self._relations = Relations()
         self._manual = manual
         self._reopened = False
         self._scale: Any = 1.0
@@ -96,9 +95,7 @@ class Recorder:
     @property
     def networks(self) -> tuple[Network, ...]:
         """The networks seen so far, with the roles that the flow of data shows."""
-        return with_roles(
-            self._networks.nouns, flow.roles_of(self._edges, self._outside, self._moved)
-        )
+        return with_roles(self._networks.nouns, self._relations)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -346,7 +343,7 @@ class Recorder:
     def _finish_step(self, stepped: Stepped) -> None:
         """The optimizer has stepped: end the update, and the step where it ends here."""
         round = self._round_of_step()
-        self._moved.update(stepped.networks)
+        self._relations.moved(stepped.networks)
         if self._manual:
             self._stepped.setdefault(round, []).append(stepped)
             self._log.round = round + 1
@@ -402,9 +399,7 @@ class Recorder:
         keys = [round for round in self._stepped if before is None or round < before]
         stepped = {round: self._stepped.pop(round) for round in keys}
         draft = StepDraft(drafts, runs, stepped, math.inf if before is None else before - 1)
-        edges, outside = draft.flow.edges()
-        self._edges |= edges
-        self._outside |= outside
+        self._relations.flowed(*draft.flow.edges(draft.fed))
         step = draft.finish(self._store.index, self._ledger)
         reopened, self._reopened = self._reopened, False
         self._store.add(step, self.networks, reopened=reopened)
@@ -419,7 +414,8 @@ class Recorder:
             self.failure = self._steppers.explain(
                 self.failure, self._networks.parameters(), self._gradients.runs
             )
-        if self._stepped or error is not None or self._gradients.runs:
+        began = bool(self._log.drafts or self._gradients.runs)
+        if self._stepped or (began and error is not None) or self._gradients.runs:
             self._end_step()  # left in the middle, by sys.exit perhaps
         elif self._log.drafts and self._store.has_last:
             self._reopened = True  # what came after the last update belongs to its step
