@@ -54,12 +54,15 @@ def loss_name(frame: FrameType | None) -> str | None:
 
 
 def called_text(frame: FrameType) -> str | None:
-    """The call at which the user's code stands: ``F.relu(1 - real).mean()``."""
+    """The call at which the user's code stands: ``F.relu(1 - x).mean()`` → ``relu(1 - x).mean()``.
+
+    Where a function comes from says nothing of what it does.
+    """
     users = sites.user_frame(frame)
     call = None if users is None else call_of(users)
     if call is None:
         return None
-    text = ast.unparse(call)
+    text = _MODULES.sub("", ast.unparse(call))
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
@@ -95,6 +98,7 @@ def assignment(file: str, line: int) -> tuple[str | None, int] | None:
 _SCALERS = frozenset({"scale", "sum", "mean", "unsqueeze", "squeeze"})
 _SUBJECTS = frozenset({"outputs", "tensors", "loss", "optimizer"})
 _LONGEST = 40
+_MODULES = re.compile(r"\b(?:(?:torch\.)?(?:nn\.)?functional|torch|F)\.(?=[a-z_]+\()")
 
 
 def about(call: ast.Call) -> ast.expr | None:

@@ -85,7 +85,7 @@ def _name(
     if wide is not None and wide not in taken:
         return wide
     for held in _held_names(value, _base(expression) or iterated or name or near):
-        if _is_telling(held) and held not in taken and held not in passing:
+        if held.isidentifier() and _is_telling(held) and held not in taken and held not in passing:
             return held
     return wide or name or near
 
@@ -212,10 +212,12 @@ def _held_names(value: object, base: str | None) -> Iterator[str]:
         entry = _entry(holder, value)
         if entry is None:
             continue
-        own = next(_keys(holder), None) or base
-        if entry.isidentifier():
+        own = next(_keys(holder), None)
+        if entry.isdigit():
+            own = own or base
+        else:
             yield entry
-        if own is not None:
+        if own is not None and (entry.isdigit() or (entry.isidentifier() and _is_telling(entry))):
             yield f"{own}_{entry}"
 
 
