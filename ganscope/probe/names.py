@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import linecache
 import re
 from functools import lru_cache
 from types import FrameType
@@ -60,10 +61,17 @@ def called_text(frame: FrameType) -> str | None:
     """
     users = sites.user_frame(frame)
     call = None if users is None else call_of(users)
-    if call is None:
+    if users is None or call is None or _is_behind_dot(users):
         return None
     text = _MODULES.sub("", ast.unparse(call))
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _is_behind_dot(frame: FrameType) -> bool:
+    """Whether the source of a call over several lines begins behind its dot."""
+    line, _, start, _ = list(frame.f_code.co_positions())[frame.f_lasti // 2]
+    before = linecache.getline(frame.f_code.co_filename, line or 0).encode()[: start or 0]
+    return before.rstrip().endswith(b".")
 
 
 def _called_on_tensor(frame: FrameType | None, users: FrameType | None) -> bool:

@@ -51,8 +51,10 @@ class Relations:
 
     def may_judge(self, network: str) -> bool:
         """Whether it may turn out to be a discriminator that has seen no data so far."""
-        return any(target == network and self._are_apart(source, target)
-                   for source, target in self.edges)  # fmt: skip
+        if network in self.outside or any(source == network for source, _ in self.edges):
+            return False
+        judged = [source for source, target in self.edges if target == network]
+        return any(self._are_apart(source, network) for source in judged)
 
     def _judges(self, *, apart: bool) -> set[str]:
         moved = self._everything_moved()

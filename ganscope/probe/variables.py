@@ -212,13 +212,12 @@ def _held_names(value: object, base: str | None) -> Iterator[str]:
         entry = _entry(holder, value)
         if entry is None:
             continue
-        own = next(_keys(holder), None)
-        if entry.isdigit():
-            own = own or base
-        else:
+        if not entry.isdigit():
             yield entry
-        if own is not None and (entry.isdigit() or (entry.isidentifier() and _is_telling(entry))):
-            yield f"{own}_{entry}"
+        if entry.isdigit() or (entry.isidentifier() and _is_telling(entry)):
+            yield from (f"{own}_{entry}" for own in _keys(holder))
+        if entry.isdigit() and base is not None:
+            yield f"{base}_{entry}"
 
 
 def _entry(holder: object, value: object) -> str | None:
@@ -236,10 +235,14 @@ def _is_collection(holder: tuple[Any, ...]) -> bool:
     return len(holder) > 1 and bool(kinds)
 
 
-def _keys(holder: object) -> Iterator[str]:
-    """Names of a list or dictionary: of variables and attributes."""
+def _keys(holder: object, *, deep: bool = True) -> Iterator[str]:
+    """Names of a list or dictionary: of variables and attributes, and of what holds it in turn."""
+    found: list[tuple[dict[Any, Any], str]] = []
     for around in gc.get_referrers(holder):
         if type(around) is dict:
-            for key, held in around.items():
-                if held is holder and isinstance(key, str) and _is_telling(key):
-                    yield key
+            keys = [key for key, held in around.items() if held is holder]
+            found += [(around, key) for key in keys if isinstance(key, str) and _is_telling(key)]
+    yield from (key for _, key in found)
+    if deep:
+        for around, key in found:
+            yield from (f"{outer}_{key}" for outer in _keys(around, deep=False))
