@@ -43,6 +43,8 @@ class Words:
         error, failure = seen.error, seen.failure
         if isinstance(error, KeyboardInterrupt):
             ended = f"{self.name} was interrupted"
+        elif failure is not None and not _holds(seen.trace, failure.step):
+            ended = f"{self.name} failed between two training steps"
         elif failure is not None:
             update = "" if failure.update is None else f", update {failure.update + 1} of it"
             return f"{self.name} failed in training step {failure.step}{update}"
@@ -50,6 +52,8 @@ class Words:
             ended = f"{self.name} failed before any training step was seen"
         elif seen.trace is None and seen.lost:
             ended = f"nothing of {self.name} could be recorded"
+        elif seen.trace is None and isinstance(error, SystemExit):
+            ended = f"{self.name} has left by sys.exit before any training step was seen"
         elif seen.trace is None:
             ended = f"no training step of {self.name} was seen"
         elif isinstance(error, SystemExit):
@@ -79,6 +83,10 @@ class Words:
         if count > 1 and numbers[-1] - numbers[0] != count - 1:
             steps = f"{count} of the {steps}"
         yield f"Wrote {self.path(self.wanted.path)}: {steps}"
+        if seen.failure is not None and not _holds(seen.trace, seen.failure.step):
+            site = seen.failure.site
+            where = "" if site is None else f", {Path(site.file).name}:{site.line}: {site.code}"
+            yield f"{seen.failure.message.splitlines()[0].rstrip('.')}{where}"
         yield from self._goes_on(seen)
         wanted = self.wanted.selection.count
         if not seen.is_full and wanted is not None and count < wanted:
@@ -115,6 +123,8 @@ class Words:
         after = self.wanted.selection.after
         if not seen.torch:
             yield "it did not import torch in this process"
+        elif isinstance(seen.error, SystemExit) and not seen.networks:
+            pass
         elif seen.networks:
             names = ", ".join(seen.networks)
             skipped = f", or not beyond the {after} steps of --after" if after else ""
@@ -134,3 +144,8 @@ def last_step(trace: Trace) -> Step:
     steps = trace.steps
     unfinished = trace.failure is None and len(steps) > 1 and not steps[-1].updates
     return steps[-2] if unfinished else steps[-1]
+
+
+def _holds(trace: Trace | None, index: int) -> bool:
+    """Whether step `index` was recorded, up to where it got."""
+    return trace is not None and any(step.index == index for step in trace.steps[-1:])
