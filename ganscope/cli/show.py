@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ganscope.traces import Trace
     from ganscope.views import ViewOptions
 
+CHART_WIDTH = 100
+"""Where no terminal says how wide it is; a table takes what it needs."""
 _PLOT_FORMATS = ("table", "csv", "json")
 
 File = Annotated[
@@ -241,7 +243,8 @@ def _plot(request: _Request, asked: list[str]) -> None:
     elif name == "table":
         from ganscope.views.metrics.chart import ChartView
 
-        _show(ChartView(found, request.view.width), request)
+        width = request.view.width or (None if output.screen_width() is None else CHART_WIDTH)
+        _show(ChartView(found, width), request)
     else:
         from ganscope.views.metrics import data
 

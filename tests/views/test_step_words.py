@@ -280,9 +280,7 @@ def test_the_way_of_the_gradient(norms: tuple[float, ...], words: str) -> None:
         (20.0, 1.9, "they pull the same way"),
     ],
 )  # fmt: skip
-def test_how_real_and_fake_pull_on_a_discriminator(
-    angle: float, total: float, words: str
-) -> None:
+def test_how_real_and_fake_pull_on_a_discriminator(angle: float, total: float, words: str) -> None:
     split = GradientSplit("discriminator", 1.0, 0.9, total, angle)
     assert words in taught(with_step(recorded(), split=split), 1)
 
