@@ -40,11 +40,6 @@ Plot = Annotated[
         "repeatable.  -o FILE.png, .svg or .pdf draws a picture.",
     ),
 ]
-ShowGrads = Annotated[bool, typer.Option("--show-grads", help="Show the gradient at every layer.")]
-ShowUpdates = Annotated[
-    bool, typer.Option("--show-updates", help="Show the parameters one by one.")
-]
-ShowCalls = Annotated[bool, typer.Option("--show-calls", help="Show every call.")]
 
 
 def show(
@@ -52,9 +47,9 @@ def show(
     *,
     step: Step = None,
     plot: Plot = None,
-    show_grads: ShowGrads = False,
-    show_updates: ShowUpdates = False,
-    show_calls: ShowCalls = False,
+    show_grads: options.ShowGradients = False,
+    show_updates: options.ShowUpdates = False,
+    show_calls: options.ShowCalls = False,
     explain: options.Explain = False,
     only: options.Only = None,
     depth: options.Depth = None,
