@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from ganscope.traces import Trace
     from ganscope.views import ViewOptions
 
-PICTURES = (".png", ".svg", ".pdf")
+CHART_WIDTH = 100
+"""Where no terminal says how wide it is; a table takes what it needs."""
 _PLOT_FORMATS = ("table", "csv", "json")
 
 File = Annotated[
@@ -39,11 +40,6 @@ Plot = Annotated[
         "repeatable.  -o FILE.png, .svg or .pdf draws a picture.",
     ),
 ]
-ShowGrads = Annotated[bool, typer.Option("--show-grads", help="Show the gradient at every layer.")]
-ShowUpdates = Annotated[
-    bool, typer.Option("--show-updates", help="Show the parameters one by one.")
-]
-ShowCalls = Annotated[bool, typer.Option("--show-calls", help="Show every call.")]
 
 
 def show(
@@ -51,9 +47,9 @@ def show(
     *,
     step: Step = None,
     plot: Plot = None,
-    show_grads: ShowGrads = False,
-    show_updates: ShowUpdates = False,
-    show_calls: ShowCalls = False,
+    show_grads: options.ShowGradients = False,
+    show_updates: options.ShowUpdates = False,
+    show_calls: options.ShowCalls = False,
     explain: options.Explain = False,
     only: options.Only = None,
     depth: options.Depth = None,
@@ -124,8 +120,13 @@ def _source(request: _Request, trace: Trace) -> Path | None:
 def _step(request: _Request, number: int) -> None:
     name = output.choose_format(request.format, request.output)
     output.check_output(request.output, force=request.force)
-    trace = _load(request)
-    output.show(_one_step(trace, number, request.file), name, request.view, request.output)
+    trace = _one_step(_load(request), number, request.file)
+    if request.view.values and _is_training(trace):
+        raise UsageError(
+            "--values shows those of a forward pass; --show-calls shows every call of a training "
+            "step, --format json its values"
+        )
+    output.show(trace, name, request.view, request.output)
 
 
 def _one_step(trace: Trace, number: int, file: Path) -> Trace:
@@ -221,8 +222,8 @@ def _flags_of_a_step(view: ViewOptions) -> str:
 
 
 def _plot(request: _Request, asked: list[str]) -> None:
-    picture = request.output is not None and request.output.suffix.lower() in PICTURES
-    name = _plot_format(request, picture=picture)
+    picture = output.is_picture(request.output, request.format)
+    name = "table" if picture else _plot_format(request)
     output.check_output(request.output, force=request.force)
     trace = _load(request)
     if not _is_training(trace):
@@ -237,7 +238,8 @@ def _plot(request: _Request, asked: list[str]) -> None:
     elif name == "table":
         from ganscope.views.metrics.chart import ChartView
 
-        _show(ChartView(found, request.view.width), request)
+        width = request.view.width or (None if output.screen_width() is None else CHART_WIDTH)
+        _show(ChartView(found, width), request)
     else:
         from ganscope.views.metrics import data
 
@@ -245,10 +247,13 @@ def _plot(request: _Request, asked: list[str]) -> None:
         _write(iter((text + "\n",)), request.output)
 
 
-def _plot_format(request: _Request, *, picture: bool) -> str:
-    if picture and request.format is not None:
-        raise UsageError(f"-o {request.output} is a picture, --format {request.format} is not")
-    name = request.format or ("table" if picture else output.choose_format(None, request.output))
+def _plot_format(request: _Request) -> str:
+    name = request.format
+    if name is None:
+        try:
+            name = output.choose_format(None, request.output)
+        except UsageError as error:
+            raise UsageError(f"{error}; or draw a picture: {', '.join(output.PICTURES)}") from None
     if name not in _PLOT_FORMATS:
         raise UsageError(
             f"--format {name}: a figure over steps is shown as {', '.join(_PLOT_FORMATS)}, or as "

@@ -85,22 +85,28 @@ def _called_on_tensor(frame: FrameType | None, users: FrameType | None) -> bool:
 def assignment(file: str, line: int) -> tuple[str | None, int] | None:
     """The variable to which the statement at `line` assigns its value, and where that begins.
 
-    None where it assigns nothing; the variable is None where it is no single one.
+    None where it assigns nothing; the variable is None where it is no single one, and where
+    several statements stand on the line, as nothing tells which of them ran.
     """
     tree = _tree(file)
     if tree is None:
         return None
-    best: ast.stmt | None = None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
-            end = node.end_lineno or node.lineno
-            if node.lineno <= line <= end and (best is None or node.lineno >= best.lineno):
-                best = node
-    if isinstance(best, ast.Assign):
-        return (_name_of(best.targets[0]) if len(best.targets) == 1 else None), best.lineno
-    if isinstance(best, ast.AnnAssign | ast.AugAssign):
-        return _name_of(best.target), best.lineno
-    return None
+    around = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign)
+        and node.lineno <= line <= (node.end_lineno or node.lineno)
+    ]
+    if not around:
+        return None
+    start = max(node.lineno for node in around)
+    last = [node for node in around if node.lineno == start]
+    targets = [target for node in last for target in _targets(node)]
+    return (_name_of(targets[0]) if len(targets) == 1 else None), start
+
+
+def _targets(node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> list[ast.expr]:
+    return node.targets if isinstance(node, ast.Assign) else [node.target]
 
 
 _SCALERS = frozenset({"scale", "sum", "mean", "unsqueeze", "squeeze"})
