@@ -110,6 +110,10 @@ class Words:
 
         file = shlex.quote(self.path(self.wanted.path))
         yield f"ganscope show {file}"
+        size = os.environ.get("WORLD_SIZE", "1")
+        if file.endswith("-rank0.gscope") and size.isdecimal() and int(size) > 1:
+            ranks = (file.replace("-rank0.", f"-rank{rank}.") for rank in range(int(size)))
+            yield f"ganscope show {' '.join(ranks)}"
         numbers = indices_of(seen.trace.steps)
         if len(numbers) > 1:
             yield f"ganscope diff {file}:{numbers[0]} {file}:{numbers[-1]}"

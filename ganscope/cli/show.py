@@ -23,9 +23,13 @@ CHART_WIDTH = 100
 """Where no terminal says how wide it is; a table takes what it needs."""
 _PLOT_FORMATS = ("table", "csv", "json")
 
-File = Annotated[
-    Path,
-    typer.Argument(metavar="FILE", help="A recording (.gscope), or a trace saved as JSON."),
+Files = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FILE...",
+        help="A recording (.gscope), or a trace saved as JSON; several of one training, to see "
+        "where its ranks differ.",
+    ),
 ]
 Step = Annotated[
     int | None,
@@ -43,7 +47,7 @@ Plot = Annotated[
 
 
 def show(
-    file: File,
+    files: Files,
     *,
     step: Step = None,
     plot: Plot = None,
@@ -76,7 +80,12 @@ def show(
         only=only, depth=depth, ops=not no_ops, values=values, explain=explain, width=width,
         show_grads=show_grads, show_updates=show_updates, show_calls=show_calls,
     )  # fmt: skip
-    request = _Request(file, view, output_file, view_format, force)
+    request = _Request(files[0], view, output_file, view_format, force, tuple(files))
+    if len(files) > 1 and (plot or output_file is not None or view_format not in (None, "table")):
+        raise UsageError(
+            "several files are only shown beside each other: leave --plot, -o and "
+            "--format out, or name one file"
+        )
     if plot:
         flags = _flags_of_a_step(view) or ("--step" if step is not None else "")
         if flags:
@@ -88,6 +97,8 @@ def show(
         _step(request, step)
     else:
         _whole(request)
+    if len(files) > 1:
+        _ranks(request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +110,8 @@ class _Request:
     output: Path | None
     format: str | None
     force: bool
+    files: tuple[Path, ...] = ()
+    """All that are to be shown beside each other, the first one included."""
 
 
 def _load(request: _Request) -> Trace:
@@ -112,6 +125,14 @@ def _source(request: _Request, trace: Trace) -> Path | None:
     from ganscope.traces.recorded import RecordedSteps
 
     return request.file if isinstance(trace.steps, RecordedSteps) else None
+
+
+def _ranks(request: _Request) -> None:
+    from ganscope.cli import ranks
+    from ganscope.records import load
+
+    traces = [load(file) for file in request.files]
+    sys.stdout.write("\n" + "\n".join(ranks.lines(request.files, traces)) + "\n")
 
 
 # -- one step ------------------------------------------------------------------------------------
