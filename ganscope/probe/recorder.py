@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer, optimizer
 from torch.optim.optimizer import (
     register_optimizer_step_post_hook,
@@ -88,6 +88,8 @@ class Recorder:
         self._patches = training_patches.TrainingPatches(self)
         self._compiled = ExitStack()
         self._knows_compiled = False
+        self._unseen: dict[str, None] = {}
+        """What runs around every hook."""
         self._recording = False
 
     # -- from outside ------------------------------------------------------------------------
@@ -100,7 +102,7 @@ class Recorder:
     @property
     def notes(self) -> tuple[str, ...]:
         """What could not be seen, or was seen beside the steps."""
-        notes = [*self._log.remarks, *self._observer.faults]
+        notes = [*self._log.remarks, *self._observer.faults, *self._unseen]
         if self._observer.elsewhere:
             notes.append(f"{self._observer.elsewhere} calls on other threads were not seen")
         notes += [
@@ -113,9 +115,8 @@ class Recorder:
     @property
     def is_complete(self) -> bool:
         """Whether everything that was to be recorded was seen and kept."""
-        return not (
-            self._observer.faults or self._observer.elsewhere or self.lost or self._store.lost
-        )
+        lost = self.lost or self._store.lost or self._unseen
+        return not (lost or self._observer.faults or self._observer.elsewhere)
 
     @property
     def ended(self) -> int:
@@ -231,8 +232,13 @@ class Recorder:
         """The batch is there."""
         self._observer.resume(modules=True)
 
-    def compiled(self) -> None:
+    def compiled(self, what: Any = None) -> None:
         """Something was compiled: its class may be there only now."""
+        owner = getattr(what, "__self__", None)
+        if isinstance(owner, nn.Module):  # by ``module.compile()``, which goes around every hook
+            self._unseen[f"a {type(owner).__name__} compiled in place: its calls are not seen"] = (
+                None
+            )
         if self._recording and not self._knows_compiled and optimized_module() is not None:
             self._knows_compiled = True
             self._compiled.enter_context(patches.patched((), self._observer))
