@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -135,7 +136,12 @@ def test_a_worker_of_a_loader_that_raises() -> None:
     words = [str(SCRIPTS / "workers.py"), "--fail"]
     alone, done = python(*words), python("-m", "ganscope", "run", "--steps", "20", *words)
     assert (done.stdout, done.returncode) == (alone.stdout, 1)
-    assert done.stderr.endswith(alone.stderr)
+
+    # Which of two workers is first decides from which line torch hands the exception on.
+    def plain_lines(text: str) -> str:
+        return re.sub(r'(dataloader\.py", line )\d+', r"\1#", text)
+
+    assert plain_lines(done.stderr).endswith(plain_lines(alone.stderr))
     trace = library.load("workers.gscope")
     assert len(trace.steps) == 4
     assert trace.failure is not None
