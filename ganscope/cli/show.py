@@ -19,11 +19,17 @@ if TYPE_CHECKING:
     from ganscope.traces import Trace
     from ganscope.views import ViewOptions
 
+CHART_WIDTH = 100
+"""Where no terminal says how wide it is; a table takes what it needs."""
 _PLOT_FORMATS = ("table", "csv", "json")
 
-File = Annotated[
-    Path,
-    typer.Argument(metavar="FILE", help="A recording (.gscope), or a trace saved as JSON."),
+Files = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FILE...",
+        help="A recording (.gscope), or a trace saved as JSON; several of one training, to see "
+        "where its ranks differ.",
+    ),
 ]
 Step = Annotated[
     int | None,
@@ -38,21 +44,16 @@ Plot = Annotated[
         "repeatable.  -o FILE.png, .svg or .pdf draws a picture.",
     ),
 ]
-ShowGrads = Annotated[bool, typer.Option("--show-grads", help="Show the gradient at every layer.")]
-ShowUpdates = Annotated[
-    bool, typer.Option("--show-updates", help="Show the parameters one by one.")
-]
-ShowCalls = Annotated[bool, typer.Option("--show-calls", help="Show every call.")]
 
 
 def show(
-    file: File,
+    files: Files,
     *,
     step: Step = None,
     plot: Plot = None,
-    show_grads: ShowGrads = False,
-    show_updates: ShowUpdates = False,
-    show_calls: ShowCalls = False,
+    show_grads: options.ShowGradients = False,
+    show_updates: options.ShowUpdates = False,
+    show_calls: options.ShowCalls = False,
     explain: options.Explain = False,
     only: options.Only = None,
     depth: options.Depth = None,
@@ -79,7 +80,12 @@ def show(
         only=only, depth=depth, ops=not no_ops, values=values, explain=explain, width=width,
         show_grads=show_grads, show_updates=show_updates, show_calls=show_calls,
     )  # fmt: skip
-    request = _Request(file, view, output_file, view_format, force)
+    request = _Request(files[0], view, output_file, view_format, force, tuple(files))
+    if len(files) > 1 and (plot or output_file is not None or view_format not in (None, "table")):
+        raise UsageError(
+            "several files are only shown beside each other: leave --plot, -o and "
+            "--format out, or name one file"
+        )
     if plot:
         flags = _flags_of_a_step(view) or ("--step" if step is not None else "")
         if flags:
@@ -91,6 +97,8 @@ def show(
         _step(request, step)
     else:
         _whole(request)
+    if len(files) > 1:
+        _ranks(request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +110,8 @@ class _Request:
     output: Path | None
     format: str | None
     force: bool
+    files: tuple[Path, ...] = ()
+    """All that are to be shown beside each other, the first one included."""
 
 
 def _load(request: _Request) -> Trace:
@@ -115,6 +125,14 @@ def _source(request: _Request, trace: Trace) -> Path | None:
     from ganscope.traces.recorded import RecordedSteps
 
     return request.file if isinstance(trace.steps, RecordedSteps) else None
+
+
+def _ranks(request: _Request) -> None:
+    from ganscope.cli import ranks
+    from ganscope.records import load
+
+    traces = [load(file) for file in request.files]
+    sys.stdout.write("\n" + "\n".join(ranks.lines(request.files, traces)) + "\n")
 
 
 # -- one step ------------------------------------------------------------------------------------
@@ -241,7 +259,8 @@ def _plot(request: _Request, asked: list[str]) -> None:
     elif name == "table":
         from ganscope.views.metrics.chart import ChartView
 
-        _show(ChartView(found, request.view.width), request)
+        width = request.view.width or (None if output.screen_width() is None else CHART_WIDTH)
+        _show(ChartView(found, width), request)
     else:
         from ganscope.views.metrics import data
 

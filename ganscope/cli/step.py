@@ -108,7 +108,7 @@ def step(
         _write(trace, record, force=force)
     output.show(trace, name, view, None if picture else output_file)
     if picture and output_file is not None:
-        _draw(misjudged, output_file)
+        _draw(misjudged, model or options.DEFAULT_MODEL, output_file)
     elif output_file is None and name == "table" and _takes_pictures():
         _print(misjudged, width)
     if record is not None:
@@ -253,10 +253,11 @@ def _rows(misjudged: Misjudged) -> list[Row]:
     ]
 
 
-def _draw(misjudged: Misjudged, path: Path) -> None:
+def _draw(misjudged: Misjudged, model: str, path: Path) -> None:
     from ganscope.views.misjudged import figure
 
-    output.write_figure(path, figure(_rows(misjudged)))
+    title = f"What the discriminator of {model} misjudged most in one training step"
+    output.write_figure(path, figure(_rows(misjudged), title))
 
 
 def _takes_pictures() -> bool:

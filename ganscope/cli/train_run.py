@@ -22,7 +22,7 @@ from ganscope.training.interrupts import Interrupts
 from ganscope.training.loop import SAMPLES, Outcome, Session, Watcher, run
 from ganscope.training.processes import joined, own_device, processes_here
 from ganscope.training.runs import untrained
-from ganscope.training.session import Place, open_session, require_same
+from ganscope.training.session import Place, open_session, require_same, require_steps
 from ganscope.training.settings import Settings, read_settings, write_settings
 from ganscope.version import VERSION
 
@@ -101,6 +101,7 @@ def _new(request: Request, processes: Processes) -> tuple[Settings, Images]:
     options.set_threads(request.threads, built_in=True)
     images = load_images(request.data, gan.image_shape)
     settings = request.settings(images, processes=processes.count, threads=torch.get_num_threads())
+    require_steps(settings, images)
     return settings, images
 
 

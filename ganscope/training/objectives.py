@@ -8,6 +8,7 @@ calls them what they are called where they are made.
 from __future__ import annotations
 
 import inspect
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar, TypeVar
@@ -126,6 +127,23 @@ def summary(objective: type[Objective]) -> str:
     return (inspect.getdoc(objective) or "").partition("\n")[0]
 
 
+class BCELoss(nn.BCELoss):
+    """PyTorch's, but of a probability that is NaN the loss is NaN; PyTorch's ends the program.
+
+    On CUDA it is the device that refuses such a value, and nothing can be done after it; there
+    a discriminator without a Sigmoid lives on.
+    """
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:  # PyTorch's names
+        """The cross entropy of probabilities and labels, both (B, 1): a scalar."""
+        try:
+            return super().forward(input, target)
+        except RuntimeError:
+            if not bool(input.isnan().any()):
+                raise
+            return input.sum() * math.nan
+
+
 class _CrossEntropy(Objective):
     """What the two objectives of the 2014 paper share: D's part of its value function.
 
@@ -139,7 +157,7 @@ class _CrossEntropy(Objective):
 
     def __init__(self, *, sigmoid: bool) -> None:
         super().__init__(sigmoid=sigmoid)
-        self.adversarial_loss = nn.BCELoss() if sigmoid else nn.BCEWithLogitsLoss()
+        self.adversarial_loss = BCELoss() if sigmoid else nn.BCEWithLogitsLoss()
 
     def real_loss(self, outputs: Tensor) -> Tensor:
         """-E[log D(x)]."""

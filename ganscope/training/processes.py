@@ -7,6 +7,7 @@ import inspect
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -94,4 +95,5 @@ def joined(processes: Processes, device: torch.device) -> Iterator[Processes]:
 def _distributed(network: nn.Module) -> DistributedDataParallel:
     known = inspect.signature(DistributedDataParallel).parameters  # torch 2.14 renames the flag
     flag = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
-    return DistributedDataParallel(network, **{flag: False})
+    own_buffers: dict[str, Any] = {flag: False}
+    return DistributedDataParallel(network, **own_buffers)

@@ -84,7 +84,7 @@ def open_session(settings: Settings, images: Images, place: Place, *, resume: bo
         seed=settings.seed,
         device=place.device,
     )
-    _require_steps(feed, settings, images)
+    require_steps(settings, images)
     if settings.amp:
         cuda = place.device.type == "cuda"
         training.autocast = torch.float16 if cuda else torch.bfloat16
@@ -138,8 +138,13 @@ def require_batch_norm(gan: GAN, batch: int) -> None:
         )
 
 
-def _require_steps(feed: Feed, settings: Settings, images: Images) -> None:
-    if feed.steps_per_epoch == 0:
+def require_steps(settings: Settings, images: Images) -> None:
+    """Refuse a run in which not even one step has the images it takes.
+
+    Raises:
+        DataError: There are too few.
+    """
+    if len(images) < settings.batch * settings.processes * settings.d_steps:
         needed = settings.batch * settings.processes * settings.d_steps
         times = [f"batches of {settings.batch}"]
         times += [f"{settings.processes} processes"] if settings.processes > 1 else []

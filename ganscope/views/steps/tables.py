@@ -54,7 +54,7 @@ class Table(Generic[R]):
         spans = [span for span in spans if span[0]]
         for (name, start, end), then in zip_longest(spans, [start for _, start, _ in spans[1:]]):
             room = len(name) if then is None else then - start - 1
-            shown = name if len(name) <= room else f"{name[: room - 1]}…"
+            shown = name if len(name) <= room else c.SHORT.get(name, name)[:room]
             rule = "─" * max(0, end - start - len(shown) - 1)
             line = f"{line:<{start}}" + (f"{shown} {rule}" if rule else shown)
         return line
