@@ -6,6 +6,7 @@ GanscopeError                      exit code 1
 │   ├── InputError                               an input specification, a batch size, a device
 │   ├── DataError                                real images that are missing or unreadable
 │   ├── WeightsError                             weights that are missing, unsafe or do not fit
+│   ├── RunError                                 a folder without a training run, or a broken one
 │   ├── OutputError                              a file that cannot or must not be written
 │   └── TraceFileError                           a file that is no trace, damaged or too new
 ├── TraceFormatError                             data that is no trace of ours
@@ -46,6 +47,10 @@ class DataError(UsageError):
 
 class WeightsError(UsageError):
     """Weights that are missing, cannot be read safely or belong to another model."""
+
+
+class RunError(UsageError):
+    """A folder that holds no training run, a damaged one, or one of another kind."""
 
 
 class OutputError(UsageError):

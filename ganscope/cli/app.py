@@ -17,10 +17,12 @@ from ganscope.cli.diff import diff
 from ganscope.cli.models import models
 from ganscope.cli.run import SETTINGS, Interrupted, Unwatched
 from ganscope.cli.run import run as run_script
+from ganscope.cli.sample import sample
 from ganscope.cli.show import show
 from ganscope.cli.step import step
 from ganscope.cli.summary import summary
 from ganscope.cli.trace import trace
+from ganscope.cli.train import train
 from ganscope.errors import GanscopeError, nearest
 
 FULL_ERRORS = "GANSCOPE_TRACEBACK"
@@ -37,7 +39,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-VERBS = (trace, step, run_script, show, diff, summary, models)
+VERBS = (trace, step, train, sample, run_script, show, diff, summary, models)
 
 for _verb in VERBS:
     if _verb is run_script:

@@ -111,9 +111,17 @@ def _whole_number(value: Any) -> int:
         raise ValueError(f"'{value}' is no whole number") from None
 
 
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise ValueError(f"'{value}' is no number") from None
+
+
 _READERS: dict[str, Callable[[Any], Any]] = {
     str(str): str,
     str(int): _whole_number,
+    str(float): _number,
     str(bool): bool,  # a flag: there or not
     str(Path): Path,
     str(list[str]): lambda values: [str(value) for value in values],

@@ -43,6 +43,31 @@ Inputs = Annotated[
         help="An input: 64x100, int64:64, int64:64:0..9, labels=int64:64:0..9; repeatable.",
     ),
 ]
+Objective = Annotated[
+    str | None,
+    typer.Option(
+        "--objective",
+        metavar="NAME",
+        help="nonsaturating, minimax, lsgan, wgan, wgan-gp or hinge.  \\[default: nonsaturating]",
+    ),
+]
+DSteps = Annotated[
+    int | None,
+    typer.Option(
+        "--d-steps",
+        metavar="K",
+        help="Updates of the discriminator for one of the generator."
+        "  \\[default: the objective's paper's]",
+    ),
+]
+First = Annotated[
+    str | None,
+    typer.Option(
+        "--first",
+        metavar="NETWORK",
+        help="Whose update comes first: generator or discriminator.  \\[default: generator]",
+    ),
+]
 Batch = Annotated[
     int | None,
     typer.Option("--batch", metavar="N", help=f"Rows in the batch.  \\[default: {DEFAULT_BATCH}]"),
@@ -61,7 +86,11 @@ Threads = Annotated[
 ]
 Weights = Annotated[
     Path | None,
-    typer.Option("--weights", metavar="FILE", help="A state dict: .pt or .safetensors."),
+    typer.Option(
+        "--weights",
+        metavar="FILE",
+        help="A state dict (.pt or .safetensors), or the folder of a training run.",
+    ),
 ]
 Data = Annotated[
     str | None,
@@ -139,6 +168,32 @@ def read_batch(batch: int | None) -> int:
             f"--batch {batch}: a batch has at least 1 row; try --batch {DEFAULT_BATCH}"
         )
     return batch
+
+
+def read_first(first: str | None) -> bool:
+    """Whether the generator's update comes first.
+
+    Raises:
+        UsageError: It names no network.
+    """
+    networks = ("generator", "discriminator")
+    if first is not None and first not in networks:
+        raise UsageError(
+            f"--first {first}: either the generator or the discriminator is updated first"
+            + nearest(first, networks)
+        )
+    return first != "discriminator"
+
+
+def read_d_steps(d_steps: int | None) -> int | None:
+    """How often the discriminator is updated in a step; None leaves it to the objective.
+
+    Raises:
+        InputError: The number is below 1 or beyond 1,000.
+    """
+    if d_steps is not None and not 1 <= d_steps <= 1000:
+        raise InputError(f"--d-steps {d_steps}: give a number from 1 to 1000")
+    return d_steps
 
 
 def read_view_numbers(depth: int | None, width: int | None) -> None:

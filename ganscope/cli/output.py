@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import stat
 import sys
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ganscope.errors import OutputError, UsageError, nearest
+from ganscope.files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -117,13 +116,12 @@ def check_output(path: Path | None, *, force: bool) -> None:
         raise OutputError(f"-o {path} cannot be written: no permission; name another place")
 
 
-def _mode_for(path: Path) -> int:
-    """The permissions of the file that is there, or those a new one would get."""
-    if path.exists():
-        return stat.S_IMODE(path.stat().st_mode)
-    umask = os.umask(0)
-    os.umask(umask)
-    return 0o666 & ~umask
+def per_rank(path: Path) -> Path:
+    """Under torchrun every process writes a file of its own: ``run-rank1.gscope``."""
+    rank, size = os.environ.get("RANK", ""), os.environ.get("WORLD_SIZE", "")
+    if not (rank.isdecimal() and size.isdecimal()) or int(size) < 2:
+        return path
+    return path.with_name(f"{path.stem}-rank{int(rank)}{path.suffix}")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -163,23 +161,14 @@ def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
     Raises:
         OutputError: It cannot be written (no permission, a full disk).
     """
-    temporary: str | None = None
     try:
         if path.exists() and not path.is_file():  # a pipe or a device takes no replacing
             with path.open("wb") as file:
                 file.writelines(pieces)
         else:
-            real = path.resolve()  # through a link, so that the link stays one
-            descriptor, temporary = tempfile.mkstemp(prefix=f".{real.name}.", dir=real.parent)
-            with os.fdopen(descriptor, "wb") as file:
-                file.writelines(pieces)
-            Path(temporary).chmod(_mode_for(real))
-            Path(temporary).replace(real)
+            write_whole(path, pieces)
     except OSError as error:
         raise OutputError(f"-o {path} cannot be written: {error.strerror}") from None
-    finally:
-        if temporary is not None:  # there only where something came in between
-            Path(temporary).unlink(missing_ok=True)
     remark(f"Wrote {path}")
 
 

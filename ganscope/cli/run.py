@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -106,7 +105,7 @@ def run(
     program.require()
     path, report = _recording(recording, program.name, force=force), output.read_output(report)
     if report is not None:
-        report = _per_rank(report).absolute()
+        report = output.per_rank(report).absolute()
         output.check_output(report, force=force)
     selection = Selection(after, every, steps)
     wanted = Wanted(path, selection, keep_samples, force, stop, command_line())
@@ -167,22 +166,14 @@ def _recording(given: Path | None, name: str, *, force: bool) -> Path:
         OutputError: It exists and may not be replaced, or cannot be written.
     """
     if given is not None:
-        path = _per_rank(given)
+        path = output.per_rank(given)
         output.check_output(path, force=force)
         if path.exists() and not path.is_file():
             raise OutputError(f"-o {path} is no ordinary file, which a recording must be")
         return path.absolute()
-    path, count = _per_rank(Path(f"{name}.gscope")), 1
+    path, count = output.per_rank(Path(f"{name}.gscope")), 1
     while path.exists() and not force:
         count += 1
-        path = _per_rank(Path(f"{name}-{count}.gscope"))
+        path = output.per_rank(Path(f"{name}-{count}.gscope"))
     output.check_output(path, force=force)
     return path.absolute()
-
-
-def _per_rank(path: Path) -> Path:
-    """Under torchrun every process writes a file of its own: ``run-rank1.gscope``."""
-    rank, size = os.environ.get("RANK", ""), os.environ.get("WORLD_SIZE", "")
-    if not (rank.isdecimal() and size.isdecimal()) or int(size) < 2:
-        return path
-    return path.with_name(f"{path.stem}-rank{int(rank)}{path.suffix}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,21 +12,39 @@ import typer
 
 from ganscope.cli import options, output
 from ganscope.cli.command import command_line
+from ganscope.cli.of_run import Look, look
 from ganscope.errors import GanscopeError, InputError, WeightsError
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from ganscope.subjects.step import Misjudged
     from ganscope.traces import Trace
+    from ganscope.training import Training
+    from ganscope.training.settings import Settings
     from ganscope.views.misjudged import Row
     from ganscope.zoo import GAN
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How the networks are trained; see `options` for each."""
+
+    objective: str
+    d_steps: int | None
+    generator_first: bool
+    learning_rate: float | None = None
+    betas: tuple[float, float] | None = None
 
 
 def step(
     *,
     model: options.Model = None,
     arg: options.Arguments = None,
+    objective: options.Objective = None,
+    d_steps: options.DSteps = None,
+    first: options.First = None,
     batch: options.Batch = None,
     data: options.Data = None,
     weights: options.Weights = None,
@@ -53,6 +72,8 @@ def step(
     ganscope step --show-grads
 
     ganscope step --model dcgan --batch 16 --explain -o step.png
+
+    ganscope step --objective wgan-gp --d-steps 2
     """
     options.read_view_numbers(depth, width)
     output_file = output.read_output(output_file)
@@ -62,16 +83,23 @@ def step(
     output.check_output(record, force=force)
     size, seed = options.read_batch(batch), options.read_seed(seed)
     arguments = options.read_arguments(arg)
-    from ganscope import zoo
+    seen = look(weights, model, arguments)
+    plan = _plan(seen, objective, options.read_d_steps(d_steps), first)
+    from ganscope.training import build_for, find_objective
     from ganscope.views import ViewOptions
 
     where = options.read_device(device)
     options.set_threads(threads, built_in=True)
     _seed(seed)
-    gan = zoo.build(model or options.DEFAULT_MODEL, **arguments)
+    kind = find_objective(plan.objective)
+    gan = build_for(kind, seen.model or options.DEFAULT_MODEL, seen.arguments)
     notes = [] if weights is None else _load(gan, weights)
-    images, z = _inputs(gan, size, data, seed)
-    trace, misjudged = _observe(gan, images.to(where), z.to(where), seed=seed, notes=notes)
+    _require_enough(gan, size)
+    training = _training(gan, plan, where)
+    if weights is not None and seen.settings is not None:
+        notes += _load_optimizers(training, seen.settings, weights)
+    images, z = _inputs(training, size, data, seed)
+    trace, misjudged = _observe(training, images, z, seed=seed, notes=notes)
     view = ViewOptions(
         only=only, depth=depth, explain=explain, width=width,
         show_grads=show_grads, show_updates=show_updates, show_calls=show_calls,
@@ -112,27 +140,79 @@ def _load(gan: GAN, path: Path) -> list[str]:
     return notes
 
 
-def _inputs(gan: GAN, batch: int, data: str | None, seed: int) -> tuple[Tensor, Tensor]:
-    """Real images and noise, from random generators of their own."""
+def _plan(seen: Look, objective: str | None, d_steps: int | None, first: str | None) -> _Plan:
+    """As a run that is looked into was trained, unless something else was asked for."""
+    from ganscope.training import objectives
+
+    run = seen.settings
+    if run is None or objective not in (None, run.objective):
+        return _Plan(objective or objectives.DEFAULT, d_steps, options.read_first(first))
+    return _Plan(
+        run.objective,
+        run.d_steps if d_steps is None else d_steps,
+        run.generator_first if first is None else options.read_first(first),
+        run.learning_rate,
+        run.betas,
+    )
+
+
+def _training(gan: GAN, plan: _Plan, device: torch.device) -> Training:
+    from ganscope.training import begin
+
+    if device.type != "cpu":
+        gan.generator.to(device)
+        gan.discriminator.to(device)
+    return begin(
+        gan,
+        plan.objective,
+        learning_rate=plan.learning_rate,
+        betas=plan.betas,
+        d_steps=plan.d_steps,
+        generator_first=plan.generator_first,
+    )
+
+
+def _load_optimizers(training: Training, settings: Settings, folder: Path) -> list[str]:
+    """Bring the optimizers to where the run has them; of another objective they begin anew."""
+    from ganscope.training.checkpoint import read_checkpoint
+    from ganscope.training.state import NETWORKS, load_optimizer
+
+    kept = read_checkpoint(folder)
+    if kept is None or training.objective.name != settings.objective:
+        return ["the optimizers begin anew"]
+    for name in NETWORKS:
+        load_optimizer(getattr(training, f"{name}_optimizer"), kept, name, folder)
+    return [f"weights and optimizers are those of '{folder}' after {kept.progress.step:,} steps"]
+
+
+def _inputs(
+    training: Training, batch: int, data: str | None, seed: int
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Real images and noise by batches, from random generators of their own."""
+    import torch
+
     from ganscope.subjects.inputs import normal
     from ganscope.training import real_images
 
-    _require_enough(gan, batch)
-    images = real_images(data, batch, gan.image_shape, seed=seed)
-    return images, normal((batch, *gan.latent_shape), seed=seed)
+    gan, updates = training.gan, training.d_steps
+    device = next(gan.generator.parameters()).device
+    images = real_images(data, batch * updates, gan.image_shape, seed=seed).to(device)
+    z = normal((batch * training.noise_batches, *gan.latent_shape), seed=seed).to(device)
+    return tuple(torch.split(images, batch)), tuple(torch.split(z, batch))
 
 
 def _observe(
-    gan: GAN, images: Tensor, z: Tensor, *, seed: int, notes: list[str]
+    training: Training,
+    images: tuple[Tensor, ...],
+    z: tuple[Tensor, ...],
+    *,
+    seed: int,
+    notes: list[str],
 ) -> tuple[Trace, Misjudged]:
     from ganscope.subjects.step import observe_step
-    from ganscope.training import begin
 
-    if not images.is_cpu:
-        gan.generator.to(images.device)
-        gan.discriminator.to(images.device)
     _seed(seed)
-    return observe_step(begin(gan), images, z, seed=seed, command=command_line(), notes=notes)
+    return observe_step(training, images, z, seed=seed, command=command_line(), notes=notes)
 
 
 def _require_enough(gan: GAN, batch: int) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganscope.cli import options
+from ganscope.cli.of_run import Look, look
 from ganscope.cli.output import remark
 from ganscope.errors import InputError, UsageError, nearest
 
@@ -56,11 +57,14 @@ def prepare(request: Request) -> Prepared:
     seed = options.read_seed(request.seed)
     _check_combination(request)
     arguments = options.read_arguments(request.arguments)
-    from ganscope.subjects.locate import locate
+    from ganscope.subjects.locate import NETWORKS, locate
 
     device = options.read_device(request.device)
-    model = request.model or options.DEFAULT_MODEL
-    subject = locate(request.target, model=model, arguments=arguments, seed=seed)
+    seen = Look(request.model, dict(arguments))
+    if request.target in NETWORKS:
+        seen = look(request.weights, request.model, arguments)
+    model = seen.model or options.DEFAULT_MODEL
+    subject = locate(request.target, model=model, arguments=seen.arguments, seed=seed)
     _require_built_in(request, subject)
     options.set_threads(request.threads, built_in=subject.gan is not None)
     notes: list[str] = []

@@ -39,7 +39,7 @@ class Subject:
     gan: zoo.GAN | None = None
 
 
-def locate(target: str, *, model: str, arguments: Mapping[str, str], seed: int) -> Subject:
+def locate(target: str, *, model: str, arguments: Mapping[str, object], seed: int) -> Subject:
     """The network that `target` names, its fresh weights drawn from `seed`.
 
     Args:
@@ -133,7 +133,7 @@ def _is_public_callable(name: str, value: Any) -> bool:
     return callable(value) and not name.startswith("_")
 
 
-def _instantiate(value: Any, name: str, arguments: Mapping[str, str]) -> nn.Module:
+def _instantiate(value: Any, name: str, arguments: Mapping[str, object]) -> nn.Module:
     """A network out of a class, a function that returns one, or an instance."""
     if isinstance(value, nn.Module):
         if arguments:

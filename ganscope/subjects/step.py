@@ -8,12 +8,10 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from ganscope.probe.recording import Recording
-from ganscope.traces import GradientSplit, Judgement, Step, Trace
-from ganscope.training.step import Training, train_step
-from ganscope.training.verdicts import Split, Verdicts, judge, split_gradient
-
-THRESHOLD = 0.5
-"""Above it an image is taken for real."""
+from ganscope.traces import GradientSplit, Judgement, Trace
+from ganscope.training.objectives import Objective
+from ganscope.training.step import Training, as_batches, train_step
+from ganscope.training.verdicts import Verdicts, judge, split_gradient
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,8 +33,8 @@ class Misjudged:
 
 def observe_step(
     training: Training,
-    images: Tensor,
-    z: Tensor,
+    images: Tensor | Sequence[Tensor],
+    z: Tensor | Sequence[Tensor],
     *,
     seed: int | None = None,
     command: str = "ganscope step",
@@ -47,8 +45,9 @@ def observe_step(
 
     Args:
         training: The GAN and its optimizers.
-        images: (B, C, H, W), real images in [-1, 1].
-        z: (B, *latent_shape), the noise.
+        images: (B, C, H, W) each, real images in [-1, 1], one batch for each update of the
+            discriminator; asked about before and after are those of the first.
+        z: (B, *latent_shape) each, the noise, `Training.noise_batches` batches.
         seed: The seed of weights and noise, for the record.
         command: What takes the trace.
         notes: What to say beside what the recorder notes.
@@ -57,33 +56,38 @@ def observe_step(
     Returns:
         The trace of the step, held in memory, and the images.
     """
-    before = judge(training.gan, images, z)
-    split = split_gradient(training, images, z)
+    images, z = as_batches(images), as_batches(z)
+    before = judge(training, images[0], z[0])
+    split = split_gradient(training, images[0], z[0])
     with Recording(samples=True, command=command, seed=seed, manual=True) as recording:
         train_step(training, images, z)
         recording.next_step()
-    after = judge(training.gan, images, z)
+    after = judge(training, images[0], z[0])
     trace = recording.trace
-    steps = tuple(_measured(step, before=before, after=after, split=split) for step in trace.steps)
-    meta = replace(trace.meta, notes=(*notes, *trace.meta.notes), mode="train")
-    return replace(trace, meta=meta, steps=steps), _misjudged(before, images, most)
-
-
-def _measured(step: Step, *, before: Verdicts, after: Verdicts, split: Split) -> Step:
-    return replace(
-        step,
-        judgements=(_judgement("before", before), _judgement("after", after)),
-        split=GradientSplit("discriminator", split.real, split.fake, split.total, split.angle),
+    judgements = tuple(
+        _judgement(moment, verdicts, training.objective)
+        for moment, verdicts in (("before", before), ("after", after))
     )
+    parts = GradientSplit("discriminator", split.real, split.fake, split.total, split.angle)
+    steps = tuple(replace(step, judgements=judgements, split=parts) for step in trace.steps)
+    meta = replace(trace.meta, notes=(*notes, *trace.meta.notes), mode="train")
+    return replace(trace, meta=meta, steps=steps), _misjudged(before, images[0], most)
 
 
-def _judgement(moment: str, verdicts: Verdicts) -> Judgement:
+def _judgement(moment: str, verdicts: Verdicts, objective: Objective) -> Judgement:
+    """With shares only where an answer by itself says whether an image is taken for real."""
+    real = fake = None
+    threshold = objective.threshold
+    if threshold is not None:
+        real = float((verdicts.real > threshold).double().mean())
+        fake = float((verdicts.fake <= threshold).double().mean())
     return Judgement(
         moment,
         float(verdicts.real.double().mean()),
         float(verdicts.fake.double().mean()),
-        float((verdicts.real > THRESHOLD).double().mean()),
-        float((verdicts.fake <= THRESHOLD).double().mean()),
+        real,
+        fake,
+        objective.gives_probabilities,
     )
 
 

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from ganscope.errors import WeightsError, nearest
+from ganscope.training import checkpoint
+from ganscope.training.settings import is_run
 from ganscope.training.state_dicts import (
     StateDict,
     choose,
@@ -36,7 +38,8 @@ def load_weights(module: nn.Module, path: Path, *, name: str) -> list[str]:
 
     Args:
         module: Whose parameters and buffers are replaced.
-        path: A .pt, .pth, .bin or .ckpt file of torch.save, or a .safetensors file.
+        path: A .pt, .pth, .bin or .ckpt file of torch.save, a .safetensors file, or the folder
+            of a training run.
         name: What to call the module, also used to find it: ``generator``.
 
     Returns:
@@ -46,6 +49,7 @@ def load_weights(module: nn.Module, path: Path, *, name: str) -> list[str]:
         WeightsError: The file is missing, damaged, unsafe or belongs to another model; the
             module then is unchanged.
     """
+    path = checkpoint_in(path)
     content = read_weights(path)
     module = unwrapped(module)
     expected = module.state_dict()
@@ -69,6 +73,23 @@ def load_weights(module: nn.Module, path: Path, *, name: str) -> list[str]:
     return notes
 
 
+def checkpoint_in(path: Path) -> Path:
+    """The checkpoint of a training run whose folder `path` is; any other path is itself.
+
+    Raises:
+        WeightsError: The run has none yet.
+    """
+    if not is_run(path):
+        return path
+    file = path / checkpoint.FILE
+    if not file.exists():
+        raise WeightsError(
+            f"'{path}' holds a run without a {checkpoint.FILE} yet; go on with it: "
+            f"ganscope train --resume {path}"
+        )
+    return file
+
+
 def read_weights(path: Path) -> object:
     """What a weights file holds, on the CPU, without running any code in it.
 
@@ -84,7 +105,7 @@ def read_weights(path: Path) -> object:
 def _require_file(path: Path) -> None:
     wanted = f"expected a file of weights ({', '.join(SUFFIXES)})"
     if path.is_dir():
-        raise WeightsError(f"'{path}' is a folder; {wanted}")
+        raise WeightsError(f"'{path}' is a folder that holds no training run; {wanted}")
     if not path.is_file():
         folder = path.parent
         if not folder.is_dir():
@@ -200,7 +221,10 @@ def _misfit(path: Path, found: list[StateDict], expected: dict[str, Any], name: 
         )
     whole = [candidate for candidate in found if not candidate.grouped]
     likely = [candidate for candidate in whole if means(candidate.label, name)]
-    closest = max(likely or found, key=lambda c: len(c.state.keys() & expected.keys()))
+    closest = max(
+        likely or found,
+        key=lambda c: (len(c.state.keys() & expected.keys()), c.label.lower() == name.lower()),
+    )
     differing = _differing(closest, expected, name)
     if len(whole) > 1 and not likely:
         entries = _listed([f"'{c.label}'" for c in whole])

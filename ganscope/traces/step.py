@@ -133,15 +133,18 @@ class Judgement:
         moment: ``before`` or ``after`` the step.
         real: D(x), its mean answer on the real images of the step.
         fake: D(G(z)), its mean answer on what the generator makes of the step's noise.
-        accuracy_real: Share of the real images that it takes for real (above 0.5), 0 to 1.
-        accuracy_fake: Share of the generated images that it takes for generated, 0 to 1.
+        accuracy_real: Share of the real images that it takes for real, 0 to 1; None where an
+            answer by itself says nothing, as a Wasserstein critic's.
+        accuracy_fake: Share of the generated images that it takes for generated, likewise.
+        is_probability: Whether its answers are probabilities; else they are scores.
     """
 
     moment: str
     real: float
     fake: float
-    accuracy_real: float
-    accuracy_fake: float
+    accuracy_real: float | None
+    accuracy_fake: float | None
+    is_probability: bool = True
 
 
 @dataclass(frozen=True, slots=True)

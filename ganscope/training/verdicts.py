@@ -10,12 +10,11 @@ import torch
 from torch import Tensor
 
 from ganscope.training.step import Training
-from ganscope.zoo import GAN
 
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """The discriminator's answers, each in (0, 1), near 1 for real.
+    """The discriminator's answers: probabilities of being real, or scores, higher for real.
 
     Attributes:
         real: (B,), one for each real image.
@@ -45,37 +44,38 @@ class Split:
     angle: float | None
 
 
-def judge(gan: GAN, images: Tensor, z: Tensor) -> Verdicts:
+def judge(training: Training, images: Tensor, z: Tensor) -> Verdicts:
     """Let the discriminator answer on `images` and on G(`z`).
 
     Copies of the networks do the work, so that no running statistic moves, and random numbers
     drawn on the way are drawn again afterwards.
     """
-    generator, discriminator = copy.deepcopy(gan.generator), copy.deepcopy(gan.discriminator)
+    generator = copy.deepcopy(training.gan.generator)
+    discriminator = copy.deepcopy(training.gan.discriminator)
+    verdicts = training.objective.verdicts
     with torch.no_grad(), torch.random.fork_rng(_devices(images)):
         generated = generator(z)
         real, fake = discriminator(images), discriminator(generated)
-    return Verdicts(real.flatten(), fake.flatten(), generated)
+    return Verdicts(verdicts(real.flatten()), verdicts(fake.flatten()), generated)
 
 
 def split_gradient(training: Training, images: Tensor, z: Tensor) -> Split:
     """The two parts of the gradient that the discriminator's loss has as things stand.
 
-    The loss is the mean of the one on real images and the one on generated ones, so each part
-    is half of its own gradient.
+    Where the loss is the mean of the one on real images and the one on generated ones, each part
+    is half of its own gradient. A gradient penalty, which needs both, is left out.
     """
     generator = copy.deepcopy(training.gan.generator)
     discriminator = copy.deepcopy(training.gan.discriminator)
-    loss = training.adversarial_loss
+    objective = training.objective
     weights = [weight for weight in discriminator.parameters() if weight.requires_grad]
     with torch.random.fork_rng(_devices(images)):
         with torch.no_grad():
             generated = generator(z)
         parts = []
-        for batch, label in ((images, torch.ones), (generated, torch.zeros)):
-            verdict = discriminator(batch)
-            half = loss(verdict, label(verdict.shape, device=verdict.device)) / 2
-            gradients = torch.autograd.grad(half, weights)
+        for batch, loss in ((images, objective.real_loss), (generated, objective.fake_loss)):
+            part = loss(discriminator(batch)) / (2 if objective.halves else 1)
+            gradients = torch.autograd.grad(part, weights)
             parts.append(torch.cat([gradient.flatten().double() for gradient in gradients]))
     real, fake = parts
     norms = float(real.norm()), float(fake.norm())

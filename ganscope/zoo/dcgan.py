@@ -67,10 +67,17 @@ class Discriminator(nn.Module):
     Args:
         image_shape: (channels, height, width); the side is one of `PLANS`.
         base_channels: Feature maps of the first convolution; each later one has twice as many.
+        batch_norm: Whether the convolutions between the first and the last are normalised.
+        sigmoid: Whether a Sigmoid ends it; without one the numbers are not bounded.
     """
 
     def __init__(
-        self, image_shape: tuple[int, int, int] = (1, 28, 28), base_channels: int = 64
+        self,
+        image_shape: tuple[int, int, int] = (1, 28, 28),
+        base_channels: int = 64,
+        *,
+        batch_norm: bool = True,
+        sigmoid: bool = True,
     ) -> None:
         super().__init__()
         channels, side, _ = image_shape
@@ -81,13 +88,14 @@ class Discriminator(nn.Module):
             nn.LeakyReLU(NEGATIVE_SLOPE, inplace=True),
         ]
         for _ in range(halvings - 1):
-            layers += [
-                nn.Conv2d(outgoing, outgoing * 2, 4, stride=2, padding=1, bias=False),
-                nn.BatchNorm2d(outgoing * 2),
-                nn.LeakyReLU(NEGATIVE_SLOPE, inplace=True),
-            ]
+            bias = not batch_norm  # the norm subtracts it again
+            layers.append(nn.Conv2d(outgoing, outgoing * 2, 4, stride=2, padding=1, bias=bias))
+            if batch_norm:
+                layers.append(nn.BatchNorm2d(outgoing * 2))
+            layers.append(nn.LeakyReLU(NEGATIVE_SLOPE, inplace=True))
             outgoing *= 2
-        self.model = nn.Sequential(*layers, nn.Conv2d(outgoing, 1, smallest), nn.Sigmoid())
+        end = [nn.Sigmoid()] if sigmoid else []
+        self.model = nn.Sequential(*layers, nn.Conv2d(outgoing, 1, smallest), *end)
         self.apply(initialise)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -118,6 +126,8 @@ def build(
     image_size: int = 28,
     channels: int = 1,
     base_channels: int = 64,
+    discriminator_batch_norm: bool = True,
+    sigmoid: bool = True,
 ) -> GAN:
     """Convolutional generator and discriminator with batch norm, the DCGAN of 2015.
 
@@ -127,6 +137,8 @@ def build(
         channels: 1 for grey, 3 for colour.
         base_channels: Feature maps next to the image. The default 64 is the common variant;
             128 with 64 pixels gives the paper's figure 1: 1024, 512, 256 and 128 maps.
+        discriminator_batch_norm: Whether the discriminator normalises over the batch.
+        sigmoid: Whether the discriminator ends in a Sigmoid and so answers in (0, 1).
 
     Raises:
         TargetError: A value is out of range.
@@ -142,5 +154,7 @@ def build(
         )
     image_shape = (channels, image_size, image_size)
     generator = Generator(latent_dimension, image_shape, base_channels)
-    discriminator = Discriminator(image_shape, base_channels)
-    return GAN(generator, discriminator, (latent_dimension,), image_shape)
+    discriminator = Discriminator(
+        image_shape, base_channels, batch_norm=discriminator_batch_norm, sigmoid=sigmoid
+    )
+    return GAN(generator, discriminator, (latent_dimension,), image_shape, sigmoid)

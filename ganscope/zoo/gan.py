@@ -56,16 +56,20 @@ class Discriminator(nn.Module):
 
     Args:
         image_shape: (channels, height, width) of what it judges.
+        sigmoid: Whether a Sigmoid ends it; without one the numbers are not bounded.
     """
 
-    def __init__(self, image_shape: tuple[int, int, int] = (1, 28, 28)) -> None:
+    def __init__(
+        self, image_shape: tuple[int, int, int] = (1, 28, 28), *, sigmoid: bool = True
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         incoming = math.prod(image_shape)
         for width in DISCRIMINATOR_WIDTHS:
             layers += [nn.Linear(incoming, width), nn.LeakyReLU(NEGATIVE_SLOPE, inplace=True)]
             incoming = width
-        self.model = nn.Sequential(*layers, nn.Linear(incoming, 1), nn.Sigmoid())
+        end = [nn.Sigmoid()] if sigmoid else []
+        self.model = nn.Sequential(*layers, nn.Linear(incoming, 1), *end)
 
     def forward(self, images: Tensor) -> Tensor:
         """How real each image is: (B, 1, 28, 28) → (B, 1)."""
@@ -82,6 +86,7 @@ def build(
     channels: int = 1,
     batch_norm: bool = True,
     batch_norm_eps: float = 0.8,
+    sigmoid: bool = True,
 ) -> GAN:
     """Fully connected generator and discriminator, the GAN of the 2014 paper.
 
@@ -94,6 +99,7 @@ def build(
         batch_norm: Whether the generator's blocks but the first have BatchNorm1d.
         batch_norm_eps: What BatchNorm1d adds to the variance. PyTorch's own default is 1e-5;
             0.8 is kept because the walkthrough's figures come from it.
+        sigmoid: Whether the discriminator ends in a Sigmoid and so answers in (0, 1).
 
     Raises:
         TargetError: A value is out of range.
@@ -110,4 +116,5 @@ def build(
     generator = Generator(
         latent_dimension, image_shape, batch_norm=batch_norm, batch_norm_eps=batch_norm_eps
     )
-    return GAN(generator, Discriminator(image_shape), (latent_dimension,), image_shape)
+    discriminator = Discriminator(image_shape, sigmoid=sigmoid)
+    return GAN(generator, discriminator, (latent_dimension,), image_shape, sigmoid)

@@ -19,15 +19,18 @@ class GAN:
 
     Attributes:
         generator: (B, *latent_shape) → (B, *image_shape).
-        discriminator: (B, *image_shape) → (B, 1), how real each image is, in (0, 1).
+        discriminator: (B, *image_shape) → (B, 1), how real each image is.
         latent_shape: One noise vector's shape, without the batch.
         image_shape: One image's (channels, height, width); pixels lie in [-1, 1].
+        sigmoid: Whether the discriminator's answers are probabilities, in (0, 1), or, without
+            a Sigmoid at its end, logits or scores, any number.
     """
 
     generator: nn.Module
     discriminator: nn.Module
     latent_shape: tuple[int, ...]
     image_shape: tuple[int, int, int]
+    sigmoid: bool = True
 
 
 Builder = Callable[..., GAN]

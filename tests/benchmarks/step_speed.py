@@ -28,8 +28,9 @@ import torch
 
 import ganscope
 from ganscope import zoo
+from ganscope.training import begin
 from ganscope.training.data import real_images
-from ganscope.training.step import Training, begin, train_step
+from ganscope.training.step import Training, train_step
 
 BATCH = 64
 BLOCK = 10

@@ -138,5 +138,5 @@ def test_the_command_trains_as_plain_pytorch_does(ganscope: Run) -> None:
         training, real_images(None, 64, (1, 28, 28), seed=2), normal((64, 100), seed=2)
     )
     first, second = data["steps"][0]["updates"]
-    assert first["losses"][0]["value"] == losses.generator
-    assert second["losses"][0]["value"] == losses.discriminator
+    assert first["losses"][0]["value"] == losses.generator_loss.item()
+    assert second["losses"][0]["value"] == losses.discriminator_loss.item()

@@ -35,8 +35,8 @@ def test_the_observed_step_trains_as_the_bare_one(model: str, batch: int) -> Non
             assert torch.equal(one, other), name
     updates = trace.steps[0].updates
     assert [update.losses[0].value for update in updates] == [
-        losses.generator,
-        losses.discriminator,
+        losses.generator_loss.item(),
+        losses.discriminator_loss.item(),
     ]
 
 

@@ -285,7 +285,9 @@ def test_a_missing_file(save: Callable[..., Path], tmp_path: Path) -> None:
 
 
 def test_a_folder(tmp_path: Path) -> None:
-    assert refused(tmp_path) == f"'{tmp_path}' is a folder; expected a file of weights {KINDS}"
+    assert refused(tmp_path) == (
+        f"'{tmp_path}' is a folder that holds no training run; expected a file of weights {KINDS}"
+    )
 
 
 def test_another_kind_of_file(tmp_path: Path) -> None:

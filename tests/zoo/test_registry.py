@@ -39,7 +39,8 @@ def test_entries_are_sorted_and_described() -> None:
     assert entries()[0].summary == "A toy."
     assert entries()[0].source == "nowhere"
     assert entries()[2].arguments == (
-        "latent_dimension=100, image_size=28, channels=1, batch_norm=True, batch_norm_eps=0.8"
+        "latent_dimension=100, image_size=28, channels=1, batch_norm=True, batch_norm_eps=0.8, "
+        "sigmoid=True"
     )
     assert all("arXiv:" in entry.source and entry.summary for entry in entries()[1:])
 
@@ -69,12 +70,14 @@ def test_unknown_model() -> None:
 def test_unknown_argument() -> None:
     assert message("dcgan", latent_dim=3) == (
         "dcgan takes no argument 'latent_dim'; accepted are latent_dimension=100, image_size=28, "
-        "channels=1, base_channels=64; did you mean 'latent_dimension'?"
+        "channels=1, base_channels=64, discriminator_batch_norm=True, sigmoid=True; "
+        "did you mean 'latent_dimension'?"
     )
 
 
 def test_ill_typed_argument() -> None:
     accepted = "; accepted are latent_dimension=100, image_size=28, channels=1, base_channels=64"
+    accepted += ", discriminator_batch_norm=True, sigmoid=True"
     assert message("dcgan", channels="three") == (
         f"dcgan: channels=three is not a whole number{accepted}"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ganscope.traces import Update
+from ganscope.traces import Judgement, Update
 from ganscope.views import style, summary
 from ganscope.views.steps import depth, ledger, remarks
 from ganscope.views.steps.cast import numeral
@@ -76,9 +76,8 @@ def measured(story: Story) -> tuple[Line, ...]:
     lines = [
         Line(
             style.printable(one.moment),
-            f"D(x) {style.format_number(one.real)} · D(G(z)) {style.format_number(one.fake)} · "
-            f"accuracy {style.format_share(one.accuracy_real)} on real images, "
-            f"{style.format_share(one.accuracy_fake)} on generated ones",
+            f"D(x) {style.format_number(one.real)} · D(G(z)) {style.format_number(one.fake)}"
+            f"{_accuracy(one)}",
         )
         for one in story.step.judgements
     ]
@@ -94,6 +93,17 @@ def measured(story: Story) -> tuple[Line, ...]:
             )
         )
     return tuple(lines)
+
+
+def _accuracy(judgement: Judgement) -> str:
+    unit = "" if judgement.is_probability else " (scores)"
+    if judgement.accuracy_real is None or judgement.accuracy_fake is None:
+        apart = style.format_number(judgement.real - judgement.fake)
+        return f"{unit} · {apart} apart"
+    return (
+        f"{unit} · accuracy {style.format_share(judgement.accuracy_real)} on real images, "
+        f"{style.format_share(judgement.accuracy_fake)} on generated ones"
+    )
 
 
 def circumstances(story: Story) -> tuple[Line, ...]:
