@@ -18,6 +18,7 @@ from ganscope.cli.models import models
 from ganscope.cli.run import SETTINGS, Interrupted, Unwatched
 from ganscope.cli.run import run as run_script
 from ganscope.cli.sample import sample
+from ganscope.cli.score import score
 from ganscope.cli.show import show
 from ganscope.cli.step import step
 from ganscope.cli.summary import summary
@@ -39,7 +40,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-VERBS = (trace, step, train, sample, run_script, show, diff, summary, models)
+VERBS = (trace, step, train, sample, score, run_script, show, diff, summary, models)
 
 for _verb in VERBS:
     if _verb is run_script:

@@ -95,7 +95,10 @@ Weights = Annotated[
 Data = Annotated[
     str | None,
     typer.Option(
-        "--data", metavar="WHAT", help="Real images: digits (built in), mnist, or a folder."
+        "--data",
+        metavar="WHAT",
+        help="Real images: digits (built in), digits-8000 (without those that score tests with), "
+        "mnist, or a folder.",
     ),
 ]
 Evaluation = Annotated[bool, typer.Option("--eval", help="Evaluation mode instead of training.")]

@@ -18,11 +18,12 @@ from torch import Tensor
 from ganscope.errors import DataError, nearest
 from ganscope.training.folder import image_files, read_image
 from ganscope.training.images import Images, fit_bytes
+from ganscope.training.parts import TRAINING
 
 CACHE_VARIABLE = "GANSCOPE_CACHE"
 """The environment variable that names the folder for downloads."""
 
-NAMES = ("digits", "mnist")
+NAMES = ("digits", "digits-8000", "mnist")
 
 MNIST_FILES = (
     "train-images-idx3-ubyte",
@@ -66,7 +67,8 @@ def load_images(
     """Real images in memory, brought to `image_shape`; the global random state is not touched.
 
     Args:
-        source: None or "digits" for the 10,000 built-in digits; "mnist" for MNIST's 60,000
+        source: None or "digits" for the 10,000 built-in digits; "digits-8000" for their first
+            8,000, which leaves those that a score tests with unseen; "mnist" for MNIST's 60,000
             training images, downloaded once to ``$GANSCOPE_CACHE`` (else ``~/.cache/ganscope``);
             anything else is a folder, searched recursively. A folder called digits or mnist
             is reached as ``./digits``.
@@ -80,7 +82,9 @@ def load_images(
     """
     name = "digits" if source is None else str(source)
     if name in NAMES:
-        pixels, labels = digits() if name == "digits" else mnist()
+        pixels, labels = mnist() if name == "mnist" else digits()
+        if name == "digits-8000":
+            pixels, labels = pixels[TRAINING], labels[TRAINING]
         chosen = _choose(len(pixels), count, seed, name=name)
         channelled = torch.from_numpy(pixels[chosen]).unsqueeze(1)  # (n, H, W) → (n, 1, H, W)
         classes = torch.from_numpy(labels[chosen].astype(np.int64))
@@ -134,11 +138,14 @@ def read_idx(read: Callable[[], bytes], *, rank: int) -> np.ndarray:
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
 
 
-def mnist() -> tuple[np.ndarray, np.ndarray]:
-    """MNIST's training set through torchvision, which downloads it if it is not there yet.
+def mnist(*, training: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """MNIST through torchvision, which downloads it if it is not there yet.
+
+    Args:
+        training: Whether to take the training set, or else the test set.
 
     Returns:
-        Images, uint8 (60000, 28, 28), and labels, int64 (60000,).
+        Images, uint8 (60000, 28, 28), and labels, int64 (60000,); of the test set 10,000.
 
     Raises:
         DataError: It cannot be downloaded or read.
@@ -148,7 +155,7 @@ def mnist() -> tuple[np.ndarray, np.ndarray]:
     root = cache_folder()
     raw = root / "MNIST" / "raw"
     try:
-        dataset = MNIST(str(root), train=True, download=True)
+        dataset = MNIST(str(root), train=training, download=True)
         return dataset.data.numpy(), dataset.targets.numpy()
     except Exception as error:  # network, disk, a proxy's login page instead of the file
         reason = " ".join(str(error).split())
@@ -173,9 +180,9 @@ def _folder(name: str) -> Path:
     if folder.is_dir():
         return folder
     what = "is a file" if folder.exists() else "does not exist"
+    known = ", ".join(f"'{each}'" for each in NAMES)
     raise DataError(
-        f"no images: '{name}' {what}; expected 'digits', 'mnist' or a folder of images"
-        f"{nearest(name, NAMES)}"
+        f"no images: '{name}' {what}; expected {known} or a folder of images{nearest(name, NAMES)}"
     )
 
 
@@ -185,7 +192,7 @@ def _choose(total: int, count: int | None, seed: int | None, *, name: str) -> np
     if count < 1:
         raise DataError(f"{count} real images were asked for; expected 1 to {total:,}")
     if count > total:
-        more = "; try 'mnist', which has 60,000" if name == "digits" else ""
+        more = "; try 'mnist', which has 60,000" if name.startswith("digits") else ""
         raise DataError(
             f"{count:,} real images were asked for, but {name} has {total:,}; "
             f"expected 1 to {total:,}{more}"

@@ -49,7 +49,7 @@ def files() -> None:
     Path("pickle.pt").write_bytes(pickle.dumps(Code()))
 
 
-VERBS = "trace, step, run, show, diff, summary, models"
+VERBS = "trace, step, train, sample, score, run, show, diff, summary, models"
 CASES = [
     # -- verbs and flags
     ("trce generator", f"there is no verb 'trce'; there are {VERBS}; did you mean 'trace'?"),
@@ -123,7 +123,7 @@ CASES = [
     ("trace discriminator --on fake --batch 1", "--on fake --batch 1: the generator's BatchNorm "
      "needs a batch of at least 2 in train mode; give a larger batch, or --eval"),
     ("trace discriminator --data nowhere", "no images: 'nowhere' does not exist; expected "
-     "'digits', 'mnist' or a folder of images"),
+     "'digits', 'digits-8000', 'mnist' or a folder of images"),
     ("trace discriminator --data digits --on fake", "--on fake shows the generator's images, so "
      "--data has no say; leave it out"),
     # -- weights

@@ -146,7 +146,7 @@ def test_more_than_there_are() -> None:
 
 def test_no_such_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    expected = "expected 'digits', 'mnist' or a folder of images"
+    expected = "expected 'digits', 'digits-8000', 'mnist' or a folder of images"
     assert message("digit", GREY) == (
         f"no images: 'digit' does not exist; {expected}; did you mean 'digits'?"
     )
