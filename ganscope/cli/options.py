@@ -63,6 +63,10 @@ Weights = Annotated[
     Path | None,
     typer.Option("--weights", metavar="FILE", help="A state dict: .pt or .safetensors."),
 ]
+On = Annotated[
+    str | None,
+    typer.Option("--on", metavar="WHAT", help="Show the discriminator real images, or fake ones."),
+]
 Data = Annotated[
     str | None,
     typer.Option(

@@ -11,7 +11,8 @@ import typer
 
 from ganscope.cli import options, output
 from ganscope.cli.command import command_line
-from ganscope.errors import GanscopeError, InputError, WeightsError
+from ganscope.cli.subject import Request
+from ganscope.errors import GanscopeError, InputError, UsageError, WeightsError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,18 +63,10 @@ def step(
     name = output.choose_format(view_format, None if picture else output_file)
     output.check_output(output_file, force=force)
     output.check_output(record, force=force)
-    size, seed = options.read_batch(batch), options.read_seed(seed)
-    arguments = options.read_arguments(arg)
-    from ganscope import zoo
+    request = Request("", model, arg, None, batch, seed, device, weights, data, threads=threads)
+    trace, misjudged = _step(request)
     from ganscope.views import ViewOptions
 
-    where = options.read_device(device)
-    options.set_threads(threads, built_in=True)
-    _seed(seed)
-    gan = zoo.build(model or options.DEFAULT_MODEL, **arguments)
-    notes = [] if weights is None else _load(gan, weights)
-    images, z = _inputs(gan, size, data, seed)
-    trace, misjudged = _observe(gan, images.to(where), z.to(where), seed=seed, notes=notes)
     view = ViewOptions(
         only=only, depth=depth, explain=explain, width=width,
         show_grads=show_grads, show_updates=show_updates, show_calls=show_calls,
@@ -89,6 +82,36 @@ def step(
         output.remark(f"Wrote {record}", quiet=quiet)
     if trace.failure is not None:
         raise GanscopeError(trace.failure.message)
+
+
+def observed(request: Request) -> Trace:
+    """The trace of one training step of a built-in GAN.
+
+    Raises:
+        GanscopeError: It cannot be made as asked.
+    """
+    if request.target not in ("generator", "discriminator"):
+        raise UsageError(
+            f"a training step is made of a built-in GAN, not of {request.target}; record one of "
+            "your own with ganscope run SCRIPT --record run.gscope"
+        )
+    if request.inputs or request.on or request.evaluation:
+        raise UsageError("a training step takes no --input, --on or --eval; leave them out")
+    return _step(request)[0]
+
+
+def _step(request: Request) -> tuple[Trace, Misjudged]:
+    size, seed = options.read_batch(request.batch), options.read_seed(request.seed)
+    arguments = options.read_arguments(request.arguments)
+    from ganscope import zoo
+
+    where = options.read_device(request.device)
+    options.set_threads(request.threads, built_in=True)
+    _seed(seed)
+    gan = zoo.build(request.model or options.DEFAULT_MODEL, **arguments)
+    notes = [] if request.weights is None else _load(gan, request.weights)
+    images, z = _inputs(gan, size, request.data, seed)
+    return _observe(gan, images.to(where), z.to(where), seed=seed, notes=notes)
 
 
 def _seed(seed: int) -> None:
