@@ -142,10 +142,10 @@ def _look(**values: object) -> DiagramOptions:
 
 def _check(kind: str, look: DiagramOptions, files: Files) -> None:
     """Refuse before any work what could not be drawn or written afterwards."""
-    from ganscope.views.diagrams import kinds
-    from ganscope.views.diagrams.options import check, require
+    from ganscope.views.diagrams.kinds import require_kind
+    from ganscope.views.diagrams.options import check
 
-    require("--kind", kind, kinds())
+    require_kind(kind)
     check(look)
     check_files(files)
     if look.language != "en":

@@ -12,10 +12,9 @@ from ganscope.cli import output
 from ganscope.errors import OutputError, UsageError, nearest
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from ganscope.traces import Trace
     from ganscope.views.diagrams import DiagramOptions
+    from ganscope.views.diagrams.canvas import Picture
 
 _MOST_FRAMES = 60
 _ENDINGS = (".png", ".svg", ".pdf")
@@ -121,11 +120,11 @@ def write_all(trace: Trace, kind: str, options: DiagramOptions, files: Files) ->
         _write_pages(files.frames, kind, pages)
 
 
-def _moving(trace: Trace, kind: str, options: DiagramOptions) -> tuple[Iterator[Figure], bool]:
+def _moving(trace: Trace, kind: str, options: DiagramOptions) -> tuple[Iterator[Picture], bool]:
     """The frames of an animation, and whether they follow one another quickly."""
     from ganscope.traces.recorded import indices_of
     from ganscope.views.diagrams import frames
-    from ganscope.views.diagrams.registry import over_steps
+    from ganscope.views.diagrams.drawing import over_steps
 
     count = len(trace.steps)
     if kind != "flow" or count < 2 or options.step is not None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import matplotlib
 from matplotlib.figure import Figure
 
 from ganscope.views.diagrams import fonts
@@ -23,15 +25,34 @@ POINTS = 72.0
 """In an inch."""
 
 Point = tuple[float, float]
+Dashes = str | tuple[float, tuple[float, ...]]
+"""How a line is broken, as matplotlib takes it."""
 
 
 class Picture(Figure):
-    """A figure that a notebook shows by itself."""
+    """A figure that a notebook shows by itself, and that looks the same whatever the settings."""
+
+    def savefig(self, fname: Any, **how: Any) -> None:
+        """Write it; see matplotlib's ``Figure.savefig``."""
+        with plain_matplotlib():
+            super().savefig(fname, **how)
 
     def _repr_png_(self) -> bytes:
         drawn = io.BytesIO()
         self.savefig(drawn, format="png")
         return drawn.getvalue()
+
+
+@contextmanager
+def plain_matplotlib() -> Iterator[None]:
+    """Matplotlib's own defaults, whatever a user's settings are; those are there again after."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        # Text stays text, and the same picture is the same file.
+        matplotlib.rcParams.update(
+            {"svg.fonttype": "none", "svg.hashsalt": "ganscope", "pdf.fonttype": 42}
+        )
+        yield
 
 
 class Canvas:
@@ -45,7 +66,12 @@ class Canvas:
     """
 
     def __init__(
-        self, picture: Figure, theme: Theme, families: tuple[str, ...], *, transparent: bool = False
+        self,
+        picture: Picture,
+        theme: Theme,
+        families: tuple[str, ...],
+        *,
+        transparent: bool = False,
     ) -> None:
         self.picture, self.theme, self.families = picture, theme, families
         self.width, self.height = map(float, picture.get_size_inches())
@@ -140,7 +166,7 @@ class Canvas:
             self._axes.add_patch(Rectangle((left, bottom), width, height, **looks))
 
     def arrow(
-        self, start: Point, end: Point, colour: str, *, line: float = 1.4, dashes: str = "-",
+        self, start: Point, end: Point, colour: str, *, line: float = 1.4, dashes: Dashes = "-",
         curve: float = 0.0, head: float = 7.0,
     ) -> None:  # fmt: skip
         """An arrow; a `curve` above 0 bends it to its left."""
@@ -155,7 +181,7 @@ class Canvas:
         self._axes.add_patch(FancyArrowPatch(start, end, **looks))
 
     def line(
-        self, points: Sequence[Point], colour: str, *, line: float = 1.0, dashes: str = "-",
+        self, points: Sequence[Point], colour: str, *, line: float = 1.0, dashes: Dashes = "-",
         order: float = 3.0,
     ) -> None:  # fmt: skip
         """Straight lines from point to point."""
@@ -171,11 +197,15 @@ class Canvas:
 
         self._axes.add_patch(Circle(at, radius, facecolor=fill, edgecolor=edge or "none", zorder=4))
 
-    def polygon(self, points: Sequence[Point], fill: str) -> None:
-        """A filled shape."""
+    def polygon(
+        self, points: Sequence[Point], fill: str, *, edge: str = "none", shade: float = 1.0
+    ) -> None:
+        """A filled shape; `shade` below 1 lets what is behind shine through."""
+        from matplotlib.colors import to_rgba
         from matplotlib.patches import Polygon
 
-        self._axes.add_patch(Polygon(points, closed=True, facecolor=fill, edgecolor="none"))
+        looks: dict[str, Any] = {"facecolor": to_rgba(fill, shade), "edgecolor": edge}
+        self._axes.add_patch(Polygon(points, closed=True, linewidth=0.8, zorder=2.5, **looks))
 
     def pixels(
         self, colours: Colours, box: tuple[float, float, float, float], *, order: float = 3.0,

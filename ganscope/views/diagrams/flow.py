@@ -78,13 +78,19 @@ def _remarks(way: Way, columns: Sequence[Column], words: Words) -> list[str]:
     """What is left out of the picture."""
     strips = [column for column in columns if column.body.kind == STRIP]
     remarks = []
-    if any(is_thinned(column.stage.record) for column in strips):
+    if any(_is_spaced(column) for column in strips):
         remarks.append(words("thinned"))
     if way.beside:
         remarks.append(words("beside", count=way.beside))
     if way.broken:
         remarks.append(words("broken"))
     return remarks
+
+
+def _is_spaced(column: Column) -> bool:
+    """Whether only some of a vector's values were kept."""
+    values = column.body.values
+    return values is not None and values.ndim == 1 and is_thinned(column.stage.record)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

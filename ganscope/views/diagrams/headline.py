@@ -29,8 +29,18 @@ def title_of(subject: Subject, stages: Sequence[Stage], words: Words) -> str:
     return words("to_any", network=name, start=first, end=last)
 
 
-def subtitle_of(trace: Trace, subject: Subject, options: DiagramOptions, words: Words) -> str:
-    """The network's class and size, and under which circumstances it ran."""
+def subtitle_of(
+    trace: Trace, subject: Subject, options: DiagramOptions, words: Words, *, sampled: bool = True
+) -> str:
+    """The network's class and size, and under which circumstances it ran.
+
+    Args:
+        trace: Whose circumstances.
+        subject: The network.
+        options: Which sample.
+        words: Of a language.
+        sampled: Whether one sample is shown; else the whole batch is.
+    """
     network, meta = subject.network, trace.meta
     record = subject.call.inputs[0] if subject.call.inputs else None
     batch = record.shape[0] if record is not None and record.shape else 1
@@ -40,7 +50,9 @@ def subtitle_of(trace: Trace, subject: Subject, options: DiagramOptions, words: 
         words("parameters", count=style.format_count(network.parameters)),
         words(meta.mode) if meta.mode in ("train", "eval", "mixed") else "",
         step,
-        words("sample", place=options.sample, batch=batch),
+        words("sample", place=options.sample, batch=batch)
+        if sampled
+        else words("batch", batch=batch),
         words("seed", seed=meta.seed) if meta.seed is not None else "",
     ]
     return words.separator.join(part for part in parts if part)

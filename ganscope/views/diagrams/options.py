@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 from ganscope.errors import UsageError, nearest
 
@@ -39,20 +40,32 @@ class DiagramOptions:
     title: str | None = None
 
 
+def looking(look: Mapping[str, Any]) -> DiagramOptions:
+    """Options out of their names and values.
+
+    Raises:
+        UsageError: There is no option of a name.
+    """
+    known = [each.name for each in fields(DiagramOptions)]
+    for name in look:
+        require("option", name, known)
+    return DiagramOptions(**look)
+
+
 def check(options: DiagramOptions) -> None:
     """Refuse what there is not.
 
     Raises:
         UsageError: A theme, language or size is unknown, or the sample is below 0.
     """
-    require("--theme", options.theme, THEMES)
-    require("--lang", options.language, LANGUAGES)
-    require("--size", options.size, SIZES)
+    require("theme", options.theme, THEMES)
+    require("language", options.language, LANGUAGES)
+    require("size", options.size, SIZES)
     if options.sample < 0:
-        raise UsageError(f"--sample {options.sample}: samples are counted from 0")
+        raise UsageError(f"there is no sample {options.sample}: samples are counted from 0")
 
 
-def require(flag: str, given: str, known: Iterable[str]) -> None:
+def require(what: str, given: str, known: Iterable[str]) -> None:
     """Refuse a value that is not among those known.
 
     Raises:
@@ -62,4 +75,4 @@ def require(flag: str, given: str, known: Iterable[str]) -> None:
     if given not in names:
         *first, last = names
         there = f"{', '.join(first)} and {last}"
-        raise UsageError(f"{flag} {given} is not known; there are {there}{nearest(given, names)}")
+        raise UsageError(f"there is no {what} '{given}'; there are {there}{nearest(given, names)}")

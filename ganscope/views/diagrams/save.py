@@ -1,4 +1,4 @@
-"""Figures as files: pictures, pages that grow, an animation."""
+"""Pictures as files: pictures, pages that grow, an animation."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from ganscope.views.diagrams.registry import plain_matplotlib
+from ganscope.views.diagrams.canvas import Picture, plain_matplotlib
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
+    from PIL import Image
 ENDINGS = ("png", "svg", "pdf")
 _FRAME_DPI = 72
 """An animation's: 960 × 540 pixels of a slide."""
@@ -19,7 +18,7 @@ _LAST_MILLISECONDS = 3600
 _QUICK_MILLISECONDS = 250
 
 
-def encoded(figure: Figure, ending: str) -> bytes:
+def encoded(figure: Picture, ending: str) -> bytes:
     """A figure as the content of a file.
 
     Args:
@@ -28,13 +27,12 @@ def encoded(figure: Figure, ending: str) -> bytes:
     """
     dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(ending)
     sink = io.BytesIO()
-    with plain_matplotlib():
-        figure.savefig(sink, format=ending, metadata=dates)
+    figure.savefig(sink, format=ending, metadata=dates)
     return sink.getvalue()
 
 
-def as_pages(figures: Iterable[Figure]) -> bytes:
-    """Figures as the pages of one PDF."""
+def as_pages(figures: Iterable[Picture]) -> bytes:
+    """Pictures as the pages of one PDF."""
     from matplotlib.backends.backend_pdf import PdfPages
 
     sink = io.BytesIO()
@@ -44,14 +42,14 @@ def as_pages(figures: Iterable[Figure]) -> bytes:
     return sink.getvalue()
 
 
-def as_pictures(figures: Iterable[Figure]) -> Iterator[bytes]:
-    """Figures as PNG files."""
+def as_pictures(figures: Iterable[Picture]) -> Iterator[bytes]:
+    """Pictures as PNG files."""
     for figure in figures:
         yield encoded(figure, "png")
 
 
-def as_animation(figures: Iterable[Figure], *, quick: bool = False) -> bytes:
-    """Figures as a GIF that repeats.
+def as_animation(figures: Iterable[Picture], *, quick: bool = False) -> bytes:
+    """Pictures as a GIF that repeats.
 
     Args:
         figures: The frames.
@@ -73,14 +71,9 @@ def as_animation(figures: Iterable[Figure], *, quick: bool = False) -> bytes:
     return sink.getvalue()
 
 
-def _pixels(figure: Figure) -> Image.Image:
+def _pixels(figure: Picture) -> Image.Image:
     from PIL import Image
 
     sink = io.BytesIO()
-    with plain_matplotlib():
-        figure.savefig(sink, format="png", dpi=_FRAME_DPI)
+    figure.savefig(sink, format="png", dpi=_FRAME_DPI)
     return Image.open(sink).convert("RGB")
-
-
-if TYPE_CHECKING:
-    from PIL import Image

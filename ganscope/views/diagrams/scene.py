@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ganscope.views.diagrams import gauge
-from ganscope.views.diagrams.blocks import IMAGE, NUMBER, Body, body_of, kind_of
+from ganscope.views.diagrams.blocks import IMAGE, MAP, NUMBER, Body, body_of, kind_of
 from ganscope.views.diagrams.canvas import Canvas
 from ganscope.views.diagrams.labels import LAYER, PLACE, SHAPE, arrow_texts, layer_lines, shape_text
 from ganscope.views.diagrams.stages import Stage, thin
@@ -21,6 +21,8 @@ _ARROWS = (0.72, 0.5)
 _LEAST_COLUMN = 1.0
 _MOST_GAP = 1.15
 _SPACE = 0.16
+_LOWEST, _LOWEST_DECK = 0.6, 1.7
+"""Inches of the lowest block; a deck shows some maps at least."""
 _DOUBLING = 0.55
 """Inches at most that a block grows by where its width doubles."""
 
@@ -138,5 +140,7 @@ def heights_of(stages: Sequence[Stage], tall: float) -> list[float]:
     most, least = max(1, *counted), max(1, min(counted))
     highest = min(tall, 1.4 + 0.34 * math.log2(most))
     span = math.log2(most / least)
-    step = min(_DOUBLING, (highest - 0.6) / span) if span else 0.0
+    decks = any(kind_of(one) == MAP for one in stages)
+    lowest = min(highest, _LOWEST_DECK if decks else _LOWEST)
+    step = min(_DOUBLING, (highest - lowest) / span) if span else 0.0
     return [max(0.3, highest - step * math.log2(most / max(1, one.features))) for one in stages]

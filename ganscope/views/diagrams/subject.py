@@ -71,7 +71,7 @@ def subject_of(trace: Trace, options: DiagramOptions) -> Subject:
     network = _network(trace.networks, options.network)
     ran = [one for one in forwards(step, Cast(trace.networks)) if one.call.network == network.name]
     if not ran:
-        raise UsageError(f"{network.name} was not called in step {step.index}; try another --step")
+        raise UsageError(f"{network.name} was not called in step {step.index}; try another step")
     chosen = next((one for one in ran if one.shown == REAL), ran[0])
     return Subject(network, step, chosen.call)
 
@@ -86,7 +86,7 @@ def _network(networks: Sequence[Network], name: str | None) -> Network:
     if found is None:
         known = [network.name for network in networks]
         there = ", ".join(known)
-        raise UsageError(f"--network {name} is not there; there are {there}{nearest(name, known)}")
+        raise UsageError(f"there is no network '{name}'; there are {there}{nearest(name, known)}")
     return found
 
 
@@ -102,5 +102,5 @@ def require_sample(call: Call, sample: int) -> None:
     kept = records[0].samples.indices if records[0].samples else ()
     if sample not in kept:
         raise UsageError(
-            f"--sample {sample}: of this batch, samples {kept[0]} to {kept[-1]} were kept"
+            f"there is no sample {sample}: of this batch, samples {kept[0]} to {kept[-1]} were kept"
         )

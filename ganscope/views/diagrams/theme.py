@@ -25,7 +25,7 @@ class Theme:
         line: Frames and rules, which carry no text.
         generator: All that belongs to a generator.
         discriminator: All that belongs to a discriminator.
-        highlight: Behind what is moved by an update.
+        panel: Behind what belongs together.
         bad: NaN and infinite values.
         scale: Colours from the most negative value over zero to the most positive, evenly.
         series: Curves, told apart by readers who do not see all colours.
@@ -37,7 +37,7 @@ class Theme:
     line: str
     generator: str
     discriminator: str
-    highlight: str
+    panel: str
     bad: str
     scale: tuple[str, ...]
     series: tuple[str, ...]
@@ -102,7 +102,7 @@ _THEMES = {
         line="#b9c2cd",
         generator="#00695c",
         discriminator="#a8400f",
-        highlight="#fff3d1",
+        panel="#f3f5f8",
         bad="#c2185b",
         scale=("#0b3c7d", "#5f9fd8", "#f6f5f1", "#f2a65a", "#9c3606"),
         series=("#0072b2", "#b35900", "#007a5a", "#a3397c", "#2b7fb0", "#c14a00"),
@@ -114,7 +114,7 @@ _THEMES = {
         line="#465163",
         generator="#5fd3bc",
         discriminator="#ffab73",
-        highlight="#2e2a17",
+        panel="#1a202b",
         bad="#ff5c9d",
         scale=("#a8d4ff", "#2f7fd0", "#1d2430", "#c9661b", "#ffd09b"),
         series=("#56b4e9", "#e69f00", "#2fc795", "#e08fc0", "#9ad1f5", "#ff9a5c"),
@@ -126,7 +126,7 @@ _THEMES = {
         line="#8c8c8c",
         generator="#000000",
         discriminator="#000000",
-        highlight="#e8e8e8",
+        panel="#f4f4f4",
         bad="#000000",
         scale=("#ffffff", "#050505"),
         series=("#000000", "#5a5a5a", "#000000", "#5a5a5a", "#000000", "#5a5a5a"),

@@ -1,28 +1,19 @@
-"""The kinds of diagrams by name, and how one comes about; each is imported when it is drawn."""
+"""How a diagram comes about: whole, growing part by part, or one step after the other."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from ganscope.errors import UsageError
 from ganscope.traces import Trace
-from ganscope.views.diagrams.options import SIZES, DiagramOptions, check, require
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from ganscope.views.diagrams.canvas import Canvas
-
-_KINDS = {
-    "flow": ("ganscope.views.diagrams.flow", "draw_flow"),
-    "step": ("ganscope.views.diagrams.step", "draw_step"),
-    "stats": ("ganscope.views.diagrams.stats", "draw_stats"),
-    "training": ("ganscope.views.diagrams.training", "draw_training"),
-}
+from ganscope.views.diagrams.canvas import DPI, Canvas, Picture, plain_matplotlib
+from ganscope.views.diagrams.fonts import families
+from ganscope.views.diagrams.kinds import KINDS, require_kind
+from ganscope.views.diagrams.options import SIZES, DiagramOptions, check
+from ganscope.views.diagrams.theme import theme
 
 
 class Draw(Protocol):
@@ -31,27 +22,22 @@ class Draw(Protocol):
     def __call__(
         self, canvas: Canvas, trace: Trace, options: DiagramOptions, *, upto: int | None = None
     ) -> int:
-        """Draw, and return how many frames there are when the diagram grows.
+        """Draw, and return of how many parts the diagram consists.
 
         Args:
             canvas: Where to.
             trace: Where from.
             options: What to show.
-            upto: How much of it is shown, everything in its final place; None shows all.
+            upto: How many parts are shown, in their final places; None shows all.
         """
 
 
-def kinds() -> tuple[str, ...]:
-    """The names of all kinds."""
-    return tuple(_KINDS)
-
-
-def draw(trace: Trace, kind: str = "flow", options: DiagramOptions | None = None) -> Figure:
+def draw(trace: Trace, kind: str = "flow", options: DiagramOptions | None = None) -> Picture:
     """A diagram of a trace.
 
     Args:
         trace: Any trace.
-        kind: One of `kinds`.
+        kind: One of `KINDS`.
         options: What to show and how; the defaults where None.
 
     Returns:
@@ -61,17 +47,22 @@ def draw(trace: Trace, kind: str = "flow", options: DiagramOptions | None = None
         UsageError: There is no such kind, or the trace does not hold what it shows.
     """
     options = options or DiagramOptions()
-    painter = _painter(kind, options)
+    painter, canvas = _painter(kind, options), _canvas(options)
     with plain_matplotlib():
-        canvas = _canvas(options)
+        canvas.clear()
         painter(canvas, trace, options)
     return canvas.picture
 
 
 def frames(
     trace: Trace, kind: str = "flow", options: DiagramOptions | None = None
-) -> Iterator[Figure]:
+) -> Iterator[Picture]:
     """The diagram as it grows, one part more on each figure.
+
+    Args:
+        trace: Any trace.
+        kind: One of `KINDS`.
+        options: What to show and how; the defaults where None.
 
     Yields:
         One and the same figure, drawn anew each time.
@@ -80,12 +71,12 @@ def frames(
         UsageError: As `draw` does, or the diagram has but one part.
     """
     options = options or DiagramOptions()
-    painter = _painter(kind, options)
+    painter, canvas = _painter(kind, options), _canvas(options)
     with plain_matplotlib():
-        canvas = _canvas(options)
+        canvas.clear()
         count = painter(canvas, trace, options)
     if count < 2:
-        raise UsageError(f"--kind {kind} has no parts that could come one by one")
+        raise UsageError(f"a diagram of the kind {kind} has no parts that could come one by one")
     for upto in range(1, count + 1):
         with plain_matplotlib():
             canvas.clear()
@@ -93,7 +84,7 @@ def frames(
         yield canvas.picture
 
 
-def over_steps(trace: Trace, options: DiagramOptions, numbers: list[int]) -> Iterator[Figure]:
+def over_steps(trace: Trace, options: DiagramOptions, numbers: Sequence[int]) -> Iterator[Picture]:
     """The flow at one recorded step after the other.
 
     Args:
@@ -107,9 +98,7 @@ def over_steps(trace: Trace, options: DiagramOptions, numbers: list[int]) -> Ite
     Raises:
         UsageError: As `draw` does.
     """
-    painter = _painter("flow", options)
-    with plain_matplotlib():
-        canvas = _canvas(options)
+    painter, canvas = _painter("flow", options), _canvas(options)
     for number in numbers:
         with plain_matplotlib():
             canvas.clear()
@@ -117,33 +106,15 @@ def over_steps(trace: Trace, options: DiagramOptions, numbers: list[int]) -> Ite
         yield canvas.picture
 
 
-@contextmanager
-def plain_matplotlib() -> Iterator[None]:
-    """Matplotlib's own defaults, whatever a user's settings are; those are there again after."""
-    import matplotlib
-
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        # Text stays text, and the same picture is the same file.
-        matplotlib.rcParams.update(
-            {"svg.fonttype": "none", "svg.hashsalt": "ganscope", "pdf.fonttype": 42}
-        )
-        yield
-
-
 def _painter(kind: str, options: DiagramOptions) -> Draw:
-    require("--kind", kind, kinds())
+    require_kind(kind)
     check(options)
-    module, name = _KINDS[kind]
+    module, name = KINDS[kind]
     painter: Draw = getattr(importlib.import_module(module), name)
     return painter
 
 
 def _canvas(options: DiagramOptions) -> Canvas:
-    from ganscope.views.diagrams.canvas import DPI, Canvas, Picture
-    from ganscope.views.diagrams.fonts import families
-    from ganscope.views.diagrams.theme import theme
-
     fonts = families(options.language)
     picture = Picture(figsize=SIZES[options.size], dpi=DPI)
     return Canvas(picture, theme(options.theme), fonts, transparent=options.transparent)
