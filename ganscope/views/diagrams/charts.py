@@ -33,7 +33,7 @@ def draw_curves(
     curves: Sequence[Curve],
     *,
     last: int,
-    unit: bool = False,
+    answers: bool = False,
 ) -> None:
     """Curves over the steps, each named above the chart in its colour and dashes.
 
