@@ -14,11 +14,12 @@ from ganscope.views.diagrams.theme import Colours
 from ganscope.views.diagrams.values import Values, limit_of, one_sample
 from ganscope.views.diagrams.words import Words
 
-STRIP, MAP, IMAGE, NUMBER, EMPTY = "strip", "map", "image", "number", "empty"
+STRIP, MAP, MATRIX, IMAGE, NUMBER, EMPTY = "strip", "map", "matrix", "image", "number", "empty"
 
 _LEAST_CELL = 2.0 / DPI
 """Inches: a value is at least two pixels high on a slide."""
 _COLUMNS = 4
+_MATRIX = 0.8
 _MOST_CARDS = 7
 _FAINT = 0.25
 """Share of [-1, 1] below which an image's contrast is stretched."""
@@ -29,7 +30,7 @@ class Body:
     """How a stage is drawn.
 
     Attributes:
-        kind: `STRIP`, `MAP`, `IMAGE`, `NUMBER` or `EMPTY`.
+        kind: `STRIP`, `MAP`, `MATRIX`, `IMAGE`, `NUMBER` or `EMPTY`.
         values: Those of one sample; None where none were kept.
         width: Inches.
         height: Inches.
@@ -50,6 +51,8 @@ def kind_of(stage: Stage) -> str:
         return EMPTY
     if len(shape) == 3 and shape[0] in (1, 3) and min(shape[1:]) > 1 and stage.role:
         return IMAGE
+    if len(shape) == 2 and min(shape) > 1:
+        return MATRIX
     if len(shape) >= 2 and sum(side > 1 for side in shape) > 1:
         return MAP
     return NUMBER if math.prod(shape) == 1 else STRIP
@@ -74,6 +77,8 @@ def body_of(stage: Stage, sample: int, height: float, widest: float) -> Body:
     if kind == MAP:
         side = min(widest * 0.78, _side_of(stage))
         return Body(kind, values, side * 1.28, max(height, side), side)
+    if kind == MATRIX:
+        return Body(kind, values, min(widest, _MATRIX), height)
     if kind == NUMBER:
         return Body(kind, values, 0.34, 0.34)
     return Body(kind, values, min(widest, 0.52), height)
@@ -98,13 +103,16 @@ def draw_body(
         canvas.box(*box, edge=canvas.theme.line, hatch="///", line=0.8)
     elif body.kind == IMAGE:
         canvas.pixels(image_colours(body.values)[0], box, name=name)
-        canvas.box(*box, edge=colour, line=1.2, order=4)
+        canvas.frame(*box, colour)
+    elif body.kind == MATRIX:  # a column for each token, its features from top to bottom
+        canvas.pixels(canvas.theme.paint(body.values.T, limit_of(body.values)), box, name=name)
+        canvas.frame(*box, colour)
     elif body.kind == MAP:
         _draw_deck(canvas, body, box, colour, name)
     else:
         cells = as_cells(body.values, body.height)
         canvas.pixels(canvas.theme.paint(cells, limit_of(body.values)), box, name=name)
-        canvas.box(*box, edge=colour, line=1.2, order=4)
+        canvas.frame(*box, colour)
 
 
 def as_cells(values: Values, height: float) -> Values:
@@ -179,7 +187,7 @@ def _draw_deck(
         canvas.pixels(
             canvas.theme.paint(maps[place], limit), card, order=order, name=f"{name}:{place}"
         )
-        canvas.box(*card, edge=colour, line=0.8, order=order + 0.01)
+        canvas.frame(*card, colour, line=0.8, order=order + 0.01)
 
 
 def _ratio(maps: Values) -> float:

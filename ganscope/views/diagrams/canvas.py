@@ -165,6 +165,17 @@ class Canvas:
         else:
             self._axes.add_patch(Rectangle((left, bottom), width, height, **looks))
 
+    def frame(
+        self, left: float, bottom: float, width: float, height: float, edge: str, *,
+        line: float = 1.2, order: float = 4.0,
+    ) -> None:  # fmt: skip
+        """A line around what fills a rectangle, covering nothing of it."""
+        rim = line / POINTS / 2 + 0.5 / DPI  # and half a pixel, which snapping may take
+        self.box(
+            left - rim, bottom - rim, width + 2 * rim, height + 2 * rim,
+            edge=edge, line=line, order=order,
+        )  # fmt: skip
+
     def arrow(
         self, start: Point, end: Point, colour: str, *, line: float = 1.4, dashes: Dashes = "-",
         curve: float = 0.0, head: float = 7.0,

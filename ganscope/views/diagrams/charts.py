@@ -139,7 +139,7 @@ def draw_heat(
             if mean is not None:
                 shares[row, column] = share_of(mean, low, high)
     canvas.pixels(canvas.theme.paint(shares, 1.0), area, name="heat")
-    canvas.box(*area, edge=canvas.theme.line, line=0.8, order=4)
+    canvas.frame(*area, canvas.theme.line, line=0.8)
     _heat_labels(canvas, area, curves)
     _heat_steps(canvas, area, first, final)
     return min(every), max(every)

@@ -166,7 +166,7 @@ class _Painter:
         canvas.text((column.centre, at), shape, size, colour=self.colour, bold=True)
         at -= 0.27
         for line in column.lines:
-            canvas.text((column.centre, at), line, LAYER)
+            canvas.text((column.centre, at), line, canvas.fitted(line, column.text, LAYER))
             at -= _LINE
         if column.stage.place:
             place = canvas.cut(column.stage.place, column.text, PLACE)

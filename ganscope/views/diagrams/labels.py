@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from ganscope.views import style
-from ganscope.views.diagrams.canvas import Canvas
+from ganscope.views.diagrams.canvas import SMALLEST, Canvas
 from ganscope.views.diagrams.stages import Stage
 from ganscope.views.diagrams.words import Words
 
@@ -40,7 +40,7 @@ def arrow_texts(stage: Stage, words: Words) -> tuple[str, ...]:
 
 
 def layer_lines(canvas: Canvas, stage: Stage, width: float, words: Words) -> tuple[str, ...]:
-    """The names of a stage's layers in lines at most so many inches wide."""
+    """The names of a stage's layers in lines at most so many inches wide, in small print."""
     lines: list[str] = []
     names = _told_once([layer.name for layer in stage.layers])
     for place, name in enumerate(names):
@@ -50,7 +50,7 @@ def layer_lines(canvas: Canvas, stage: Stage, width: float, words: Words) -> tup
             lines.append(words("and_more", count=left + 1))
             break
         lines += broken
-    return tuple(canvas.cut(line, width, LAYER) for line in lines)
+    return tuple(canvas.cut(line, width, SMALLEST) for line in lines)
 
 
 def _told_once(names: Sequence[str]) -> list[str]:

@@ -22,7 +22,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "mixed": "train and eval mode mixed",
         "seed": "seed {seed}",
         "more": "… {count} more",
-        "beside": "{count} calls beside this way are left out",
+        "beside": "calls beside this way, left out: {count}",
         "broken": "the way could not be followed all through: what it shows is the longest part",
         "same": "same {count} numbers",
         "first": "first {shown} of {count}",
