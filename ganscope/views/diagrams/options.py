@@ -10,7 +10,7 @@ from ganscope.errors import UsageError, nearest
 
 THEMES = ("light", "dark", "print")
 LANGUAGES = ("en", "zh")
-SIZES = {"slide": (13.333, 7.5), "page": (11.69, 8.27), "square": (10.0, 10.0)}
+SIZES = {"slide": (40 / 3, 7.5), "page": (11.69, 8.27), "square": (10.0, 10.0)}
 """Width and height in inches: a 16 : 9 slide, A4 on its side, a square."""
 
 

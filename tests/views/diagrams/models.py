@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -67,7 +68,7 @@ def chain(stages: int, *, wide_names: bool = False) -> Trace:
     kind = ConvolutionalUpsamplingBlockWithSpectrallyNormalisedWeights if wide_names else nn.Linear
     widths = [100 if place == 0 else 48 + 64 * (place % 5) for place in range(stages + 1)]
     layers: list[nn.Module] = []
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in pairwise(widths):
         layers += [kind(before, after), nn.LeakyReLU(0.2)]
     return ganscope.trace(nn.Sequential(*layers), torch.randn(4, 100))
 

@@ -41,7 +41,6 @@ class Rendered:
     def __init__(self, figure: Figure) -> None:
         self.figure = figure
         self._canvas = FigureCanvasAgg(figure)
-        self._canvas.draw()
         self.width, self.height = self._canvas.get_width_height()
 
     def _artists(self) -> list[Text]:

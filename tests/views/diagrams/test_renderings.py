@@ -43,38 +43,38 @@ def trace_for(kind: str, target: str, model: str, training: Trace) -> Trace:
 # -- a spread of what there is; all of it below, slowly -----------------------------------------
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize(("target", "model"), NETWORKS)
-def test_a_flow_is_readable(target: str, model: str, theme: str, language: str) -> None:
-    assert rendered(traced(target, model), theme=theme, language=language).faults() == []
+def test_a_flow_is_readable(target: str, model: str) -> None:
+    assert rendered(traced(target, model)).faults() == []
 
 
-@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("kind", ["flow", "step", "stats", "training"])
-def test_every_kind_is_readable_in_every_size(kind: str, size: str, training: Trace) -> None:
+@pytest.mark.parametrize(
+    ("size", "theme", "language"),
+    [
+        ("slide", "dark", "en"),
+        ("page", "print", "en"),
+        pytest.param("square", "light", "zh", marks=needs_chinese),
+    ],
+)
+def test_every_kind_is_readable(
+    kind: str, size: str, theme: str, language: str, training: Trace
+) -> None:
     trace = trace_for(kind, "generator", "gan", training)
-    assert rendered(trace, kind, size=size).faults() == []
+    assert rendered(trace, kind, size=size, theme=theme, language=language).faults() == []
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("kind", ["step", "stats", "training"])
-def test_every_kind_is_readable_on_dark(kind: str, language: str, training: Trace) -> None:
-    trace = trace_for(kind, "generator", "dcgan", training)
-    assert rendered(trace, kind, theme="dark", language=language).faults() == []
-
-
-@pytest.mark.parametrize("stages", [3, 9, 14, 33, 60])
+@pytest.mark.parametrize("stages", [3, 12, 60])
 def test_any_depth_is_readable(stages: int) -> None:
     shown = rendered(chain(stages))
     assert shown.faults() == []
     more = [int(text.split()[1]) for text in shown.words if text.startswith("… ")]
     blocks = [name for name in shown.images() if name.startswith("values:")]
     assert len(blocks) + sum(more) == stages + 1
-    assert more if stages > 12 else not more
+    assert more if stages >= 12 else not more
 
 
-@pytest.mark.parametrize("stages", [3, 8, 20])
+@pytest.mark.parametrize("stages", [3, 20])
 def test_the_widest_names_are_broken_or_cut(stages: int) -> None:
     shown = rendered(chain(stages, wide_names=True))
     assert shown.faults() == []
@@ -102,10 +102,17 @@ def test_everything_is_readable(
         trace = trace_for(kind, target, model, training)
         network = {} if kind in ("flow", "training") else {"network": target}
         assert rendered(trace, kind, **look, **network).faults() == [], (target, model)
-    if kind in ("flow", "stats"):
-        for stages in range(3, 61):
-            trace = chain(stages, wide_names=stages % 2 == 0)
-            assert rendered(trace, kind, **look).faults() == [], stages
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("stages", range(3, 61))
+def test_every_depth_is_readable(stages: int, size: str, language: str) -> None:
+    for wide_names in (False, True):
+        trace = chain(stages, wide_names=wide_names)
+        assert rendered(trace, size=size, language=language).faults() == []
+    assert rendered(trace, "stats", size=size, language=language).faults() == []
 
 
 # -- what stands on them -------------------------------------------------------------------------
@@ -189,5 +196,5 @@ def test_a_title_of_ones_own_and_no_background(tmp_path: Path) -> None:
     assert "Lecture 3: G$z$" in shown.words
     shown.figure.savefig(tmp_path / "flow.png")
     with Image.open(tmp_path / "flow.png") as image:
-        assert image.getpixel((3, 3)) == (0, 0, 0, 0) or image.getpixel((3, 3))[3] == 0
-        assert image.size[0] in (1919, 1920)
+        assert image.getchannel("A").getpixel((3, 3)) == 0
+        assert image.size == (1920, 1080)

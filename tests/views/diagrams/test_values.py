@@ -45,8 +45,7 @@ def check_strip(shown: Rendered, name: str, values: NDArray[Any], look: str) -> 
     assert np.abs(cells.reshape(-1)[: values.size] - values).max() <= limit * 4 / 255
 
 
-@pytest.mark.parametrize("look", THEMES)
-@pytest.mark.parametrize("sample", [0, 5])
+@pytest.mark.parametrize(("look", "sample"), [*zip(THEMES, (0, 5, 7), strict=True)])
 def test_every_number_of_the_generator_can_be_read_off(look: str, sample: int) -> None:
     trace = traced("generator")
     shown = Rendered(draw(trace, options=DiagramOptions(theme=look, sample=sample)))
