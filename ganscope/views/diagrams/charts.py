@@ -138,7 +138,7 @@ def draw_heat(
         for column, mean in enumerate(binned(points, first, final, bins)):
             if mean is not None:
                 shares[row, column] = share_of(mean, low, high)
-    canvas.pixels(canvas.theme.paint(shares, 1.0), area, name="heat")
+    canvas.pixels(canvas.theme.shade(shares), area, name="heat")
     canvas.frame(*area, canvas.theme.line, line=0.8)
     _heat_labels(canvas, area, curves)
     _heat_steps(canvas, area, first, final)
@@ -146,8 +146,8 @@ def draw_heat(
 
 
 def share_of(value: float, low: float, high: float) -> float:
-    """Where a figure stands between two powers of ten, 0.06 to 1: the faintest is still seen."""
-    return 0.06 + 0.94 * ((math.log10(value) - low) / (high - low) if high > low else 1.0)
+    """Where a figure stands between two powers of ten, 0 to 1."""
+    return (math.log10(value) - low) / (high - low) if high > low else 1.0
 
 
 def _heat_labels(canvas: Canvas, area: Box, curves: Sequence[Curve]) -> None:

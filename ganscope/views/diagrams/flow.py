@@ -30,7 +30,7 @@ _BELOW = 2.42
 """Inches below the blocks, for captions, shapes, names and the footer."""
 _ABOVE = 1.5
 _NAMES = 1.72
-"""Inches from below at which the shapes stand."""
+"""Inches from below at which the shapes stand at least."""
 
 
 def draw_flow(
@@ -59,7 +59,9 @@ def draw_flow(
     tall = canvas.height - _ABOVE - _BELOW
     columns = Scene(canvas, words, options.sample, tall, gauged).columns(stages)
     colour = canvas.theme.role(subject.network.role)
-    painter = _Painter(canvas, words, subject, _BELOW + tall / 2, colour, gauged)
+    middle = _BELOW + tall / 2
+    names = middle - max(column.body.height for column in columns) / 2 - (_BELOW - _NAMES)
+    painter = _Painter(canvas, words, subject, middle, names, colour, gauged)
     painter.draw(columns[:upto])
     title = options.title or title_of(subject, stages, words)
     draw_title(canvas, title, subtitle_of(trace, subject, options, words), colour)
@@ -102,6 +104,7 @@ class _Painter:
         words: Of a language.
         subject: Whose stages they are.
         middle: Inches from below at which arrows run.
+        names: Inches from below at which the shapes stand.
         colour: Of the network's role.
         gauged: Whether the last stage is shown as a gauge.
     """
@@ -110,6 +113,7 @@ class _Painter:
     words: Words
     subject: Subject
     middle: float
+    names: float
     colour: str
     gauged: bool
 
@@ -160,7 +164,7 @@ class _Painter:
 
     def _name(self, column: Column) -> None:
         """The shape, the layers and their place in the network, below one another."""
-        canvas, at = self.canvas, _NAMES
+        canvas, at = self.canvas, self.names
         shape = shape_text(column.stage)
         size = canvas.fitted(shape, column.text, SHAPE, bold=True)
         canvas.text((column.centre, at), shape, size, colour=self.colour, bold=True)
@@ -182,7 +186,7 @@ class _Painter:
             canvas.text(where, text, LAYER, colour=theme.quiet if place else theme.ink)
         left, right = last.centre + last.text / 2, column.centre - column.text / 2
         if right - left > 0.3:  # the shapes read as one chain
-            canvas.text(((left + right) / 2, _NAMES), "→", SHAPE - 2, colour=theme.quiet)
+            canvas.text(((left + right) / 2, self.names), "→", SHAPE - 2, colour=theme.quiet)
 
     def _skips(self, columns: Sequence[Column]) -> None:
         """A line from each stage to one that takes its values in again."""

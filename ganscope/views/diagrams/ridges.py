@@ -101,10 +101,11 @@ class StatsPainter:
         wide = canvas.width_of(shape, _NAME)
         canvas.text((self._left - 0.12, at), shape, _NAME, across="right", colour=self._colour)
         room = _LABELS - wide - 0.24
-        canvas.text((0.5, at), canvas.cut(name, room, _NAME), _NAME, across="left")
         if pitch > 0.4 and row.place:
             place = canvas.cut(row.place, room, 9)
-            canvas.text((0.5, at + 0.19), place, 9, across="left", colour=theme.quiet)
+            canvas.text((0.5, at), place, 9, across="left", colour=theme.quiet)
+            at += 0.18
+        canvas.text((0.5, at), canvas.cut(name, room, _NAME), _NAME, across="left")
 
     # -- ridges ----------------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ class Theme:
         panel: Behind what belongs together.
         bad: NaN and infinite values.
         scale: Colours from the most negative value over zero to the most positive, evenly.
+        shades: Colours from little to much, evenly.
         series: Curves, told apart by readers who do not see all colours.
     """
 
@@ -40,17 +41,18 @@ class Theme:
     panel: str
     bad: str
     scale: tuple[str, ...]
+    shades: tuple[str, ...]
     series: tuple[str, ...]
 
     @cached_property
     def colours(self) -> Colours:
         """The scale in 256 steps."""
-        anchors = np.array([rgb(name) for name in self.scale])
-        at = np.linspace(0, len(anchors) - 1, 256)
-        mixed = [np.interp(at, np.arange(len(anchors)), channel) for channel in anchors.T]
-        table = np.full((256, 4), 255, np.uint8)
-        table[:, :3] = np.rint(np.stack(mixed, axis=1))
-        return table
+        return _between(self.scale)
+
+    @cached_property
+    def shade_colours(self) -> Colours:
+        """The shades in 256 steps."""
+        return _between(self.shades)
 
     def role(self, role: str) -> str:
         """The colour of a role; ink for what is neither generator nor discriminator."""
@@ -75,6 +77,23 @@ class Theme:
         painted[~finite] = (*rgb(self.bad), 255)
         painted[np.ma.getmaskarray(values)] = 0
         return painted
+
+    def shade(self, shares: NDArray[Any]) -> Colours:
+        """Shares from 0 to 1 as shades; masked ones are left transparent."""
+        place = np.rint(np.clip(np.ma.filled(shares, 0), 0, 1) * 255).astype(np.intp)
+        painted: Colours = self.shade_colours[place]
+        painted[np.ma.getmaskarray(shares)] = 0
+        return painted
+
+
+def _between(names: Sequence[str]) -> Colours:
+    """Colours and what lies between them, in 256 steps."""
+    anchors = np.array([rgb(name) for name in names])
+    at = np.linspace(0, len(anchors) - 1, 256)
+    mixed = [np.interp(at, np.arange(len(anchors)), channel) for channel in anchors.T]
+    table = np.full((256, 4), 255, np.uint8)
+    table[:, :3] = np.rint(np.stack(mixed, axis=1))
+    return table
 
 
 def rgb(name: str) -> tuple[int, int, int]:
@@ -105,6 +124,7 @@ _THEMES = {
         panel="#f3f5f8",
         bad="#c2185b",
         scale=("#0b3c7d", "#5f9fd8", "#f6f5f1", "#f2a65a", "#9c3606"),
+        shades=("#fbf3e6", "#f2a65a", "#9c3606"),
         series=("#0072b2", "#b35900", "#007a5a", "#a3397c", "#2b7fb0", "#c14a00"),
     ),
     "dark": Theme(
@@ -117,6 +137,7 @@ _THEMES = {
         panel="#1a202b",
         bad="#ff5c9d",
         scale=("#a8d4ff", "#2f7fd0", "#1d2430", "#c9661b", "#ffd09b"),
+        shades=("#262b35", "#c9661b", "#ffd09b"),
         series=("#56b4e9", "#e69f00", "#2fc795", "#e08fc0", "#9ad1f5", "#ff9a5c"),
     ),
     "print": Theme(
@@ -129,6 +150,7 @@ _THEMES = {
         panel="#f4f4f4",
         bad="#000000",
         scale=("#ffffff", "#050505"),
+        shades=("#f2f2f2", "#050505"),
         series=("#000000", "#5a5a5a", "#000000", "#5a5a5a", "#000000", "#5a5a5a"),
     ),
 }
