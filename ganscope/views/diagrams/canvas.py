@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 DPI = 144
 """Of a slide: 1920 × 1080 pixels."""
+_NOTEBOOK_DPI = 96
 SMALLEST = 8.0
 """Points below which no text is set."""
 POINTS = 72.0
@@ -39,7 +40,7 @@ class Picture(Figure):
 
     def _repr_png_(self) -> bytes:
         drawn = io.BytesIO()
-        self.savefig(drawn, format="png")
+        self.savefig(drawn, format="png", dpi=_NOTEBOOK_DPI)
         return drawn.getvalue()
 
 

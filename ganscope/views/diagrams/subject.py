@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ganscope.errors import UsageError, nearest
 from ganscope.traces import Call, Network, Step, Trace
@@ -12,6 +13,12 @@ from ganscope.views.diagrams.options import DiagramOptions
 from ganscope.views.steps.cast import DISCRIMINATOR, GENERATOR, Cast
 from ganscope.views.steps.flow import REAL, forwards
 
+_PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+"""``Upsampling``, ``Generator``: the words of a name."""
+_CALLED = {
+    GENERATOR: {"generator", "gen", "netg", "g"},
+    DISCRIMINATOR: {"discriminator", "disc", "critic", "netd", "d"},
+}
 HOW_TO_KEEP = (
     "record them with ganscope run --keep-samples, or ganscope.record(…, samples=True); "
     "trace and step keep them always"
@@ -73,7 +80,19 @@ def subject_of(trace: Trace, options: DiagramOptions) -> Subject:
     if not ran:
         raise UsageError(f"{network.name} was not called in step {step.index}; try another step")
     chosen = next((one for one in ran if one.shown == REAL), ran[0])
-    return Subject(network, step, chosen.call)
+    return Subject(replace(network, role=role_of(network)), step, chosen.call)
+
+
+def role_of(network: Network) -> str:
+    """A network's role; where a lone forward did not show it, its name or its class says it."""
+    if network.role in (GENERATOR, DISCRIMINATOR):
+        return network.role
+    for name in (network.name, network.type):
+        parts = {part.lower() for part in _PART.findall(name)} | {name.lower()}
+        for role, names in _CALLED.items():
+            if parts & names:
+                return role
+    return network.role
 
 
 def _network(networks: Sequence[Network], name: str | None) -> Network:
