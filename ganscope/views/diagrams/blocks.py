@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ganscope.views import style
-from ganscope.views.diagrams.canvas import DPI, Canvas
+from ganscope.views.diagrams.canvas import DPI, Box, Canvas
 from ganscope.views.diagrams.stages import Stage
 from ganscope.views.diagrams.theme import Colours
 from ganscope.views.diagrams.values import Values, limit_of, one_sample
@@ -100,19 +100,19 @@ def draw_body(
     left, bottom = centre[0] - body.width / 2, centre[1] - body.height / 2
     box = (left, bottom, body.width, body.height)
     if body.values is None or body.kind == EMPTY:
-        canvas.box(*box, edge=canvas.theme.line, hatch="///", line=0.8)
+        canvas.box(box, edge=canvas.theme.line, hatch="///", line=0.8)
     elif body.kind == IMAGE:
         canvas.pixels(image_colours(body.values)[0], box, name=name)
-        canvas.frame(*box, colour)
+        canvas.frame(box, colour)
     elif body.kind == MATRIX:  # a column for each token, its features from top to bottom
         canvas.pixels(canvas.theme.paint(body.values.T, limit_of(body.values)), box, name=name)
-        canvas.frame(*box, colour)
+        canvas.frame(box, colour)
     elif body.kind == MAP:
         _draw_deck(canvas, body, box, colour, name)
     else:
         cells = as_cells(body.values, body.height)
         canvas.pixels(canvas.theme.paint(cells, limit_of(body.values)), box, name=name)
-        canvas.frame(*box, colour)
+        canvas.frame(box, colour)
 
 
 def as_cells(values: Values, height: float) -> Values:
@@ -167,9 +167,7 @@ def _cards(kept: int, body: Body) -> int:
     return max(1, min(kept, _MOST_CARDS, 1 + int(free / (0.24 * body.side))))
 
 
-def _draw_deck(
-    canvas: Canvas, body: Body, box: tuple[float, float, float, float], colour: str, name: str
-) -> None:
+def _draw_deck(canvas: Canvas, body: Body, box: Box, colour: str, name: str) -> None:
     """Maps one before the other, the first in front."""
     assert body.values is not None
     maps, (left, bottom, width, height) = maps_of(body.values), box
@@ -187,7 +185,7 @@ def _draw_deck(
         canvas.pixels(
             canvas.theme.paint(maps[place], limit), card, order=order, name=f"{name}:{place}"
         )
-        canvas.frame(*card, colour, line=0.8, order=order + 0.01)
+        canvas.frame(card, colour, line=0.8, order=order + 0.01)
 
 
 def _ratio(maps: Values) -> float:

@@ -26,6 +26,8 @@ POINTS = 72.0
 """In an inch."""
 
 Point = tuple[float, float]
+Box = tuple[float, float, float, float]
+"""Left, bottom, width and height, in inches."""
 Dashes = str | tuple[float, tuple[float, ...]]
 """How a line is broken, as matplotlib takes it."""
 
@@ -87,7 +89,7 @@ class Canvas:
         self._axes.set_axis_off()
         self._axes.set(xlim=(0, self.width), ylim=(0, self.height), autoscale_on=False)
 
-    def axes(self, box: tuple[float, float, float, float]) -> Axes:
+    def axes(self, box: Box) -> Axes:
         """Axes for a chart.
 
         Args:
@@ -117,11 +119,12 @@ class Canvas:
             along: ``baseline``, ``center``, ``top`` or ``bottom``.
             italic: Whether it is slanted.
         """
+        families = fonts.fitting(text, self.families)
         self._axes.text(
-            *at, fonts.shown(text, self.families), size=size, color=colour or self.theme.ink,
+            *at, fonts.shown(text, families), size=size, color=colour or self.theme.ink,
             weight="bold" if bold else "normal", style="italic" if italic else "normal",
             ha=across, va="center_baseline" if along == "center" else along,
-            family=list(self.families), parse_math=False, zorder=5,
+            family=list(families), parse_math=False, zorder=5,
         )  # fmt: skip
 
     def fitted(self, text: str, width: float, size: float, *, bold: bool = False) -> float:
@@ -142,21 +145,22 @@ class Canvas:
 
     def width_of(self, text: str, size: float, *, bold: bool = False) -> float:
         """Inches that a text takes."""
-        return _advance(fonts.shown(text, self.families), self.families, bold) * size / POINTS
+        families = fonts.fitting(text, self.families)
+        return _advance(fonts.shown(text, families), families, bold) * size / POINTS
 
     # -- shapes ----------------------------------------------------------------------------------
 
     def box(
-        self, left: float, bottom: float, width: float, height: float, *, edge: str = "",
-        fill: str = "none", line: float = 0.8, rounded: float = 0.0, order: float = 2.0,
-        dashes: str = "-", hatch: str = "",
+        self, box: Box, *, edge: str = "", fill: str = "none", line: float = 0.8,
+        rounded: float = 0.0, order: float = 2.0, hatch: str = "",
     ) -> None:  # fmt: skip
-        """A rectangle, its corners rounded by so many inches; sizes are inches, `line` points."""
+        """A rectangle, its corners rounded by so many inches; `line` is in points."""
         from matplotlib.patches import FancyBboxPatch, Rectangle
 
+        left, bottom, width, height = box
         looks: dict[str, Any] = {
             "facecolor": fill, "edgecolor": edge or "none", "linewidth": line, "zorder": order,
-            "linestyle": dashes, "hatch": hatch or None,
+            "hatch": hatch or None,
         }  # fmt: skip
         if rounded:
             style = f"round,pad=0,rounding_size={rounded}"
@@ -166,16 +170,12 @@ class Canvas:
         else:
             self._axes.add_patch(Rectangle((left, bottom), width, height, **looks))
 
-    def frame(
-        self, left: float, bottom: float, width: float, height: float, edge: str, *,
-        line: float = 1.2, order: float = 4.0,
-    ) -> None:  # fmt: skip
+    def frame(self, box: Box, edge: str, *, line: float = 1.2, order: float = 4.0) -> None:
         """A line around what fills a rectangle, covering nothing of it."""
+        left, bottom, width, height = box
         rim = line / POINTS / 2 + 0.5 / DPI  # and half a pixel, which snapping may take
-        self.box(
-            left - rim, bottom - rim, width + 2 * rim, height + 2 * rim,
-            edge=edge, line=line, order=order,
-        )  # fmt: skip
+        around = (left - rim, bottom - rim, width + 2 * rim, height + 2 * rim)
+        self.box(around, edge=edge, line=line, order=order)
 
     def arrow(
         self, start: Point, end: Point, colour: str, *, line: float = 1.4, dashes: Dashes = "-",
@@ -220,7 +220,7 @@ class Canvas:
         self._axes.add_patch(Polygon(points, closed=True, linewidth=0.8, zorder=2.5, **looks))
 
     def pixels(
-        self, colours: Colours, box: tuple[float, float, float, float], *, order: float = 3.0,
+        self, colours: Colours, box: Box, *, order: float = 3.0,
         name: str = "",
     ) -> None:  # fmt: skip
         """Colours as cells, the first row on top.

@@ -10,14 +10,12 @@ import numpy as np
 
 from ganscope.views import style
 from ganscope.views.diagrams import fonts
-from ganscope.views.diagrams.canvas import Canvas
+from ganscope.views.diagrams.canvas import Box, Canvas
 from ganscope.views.metrics.curves import Curve, binned, means, suits_powers_of_ten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Box = tuple[float, float, float, float]
-"""Left, bottom, width and height, in inches."""
 _HEAD, _NAME, _SMALL = 13.0, 10.5, 9.5
 _MANY = 400
 """Points from which on means are drawn over them."""
@@ -139,7 +137,7 @@ def draw_heat(
             if mean is not None:
                 shares[row, column] = share_of(mean, low, high)
     canvas.pixels(canvas.theme.shade(shares), area, name="heat")
-    canvas.frame(*area, canvas.theme.line, line=0.8)
+    canvas.frame(area, canvas.theme.line, line=0.8)
     _heat_labels(canvas, area, curves)
     _heat_steps(canvas, area, first, final)
     return min(every), max(every)

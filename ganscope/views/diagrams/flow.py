@@ -24,6 +24,7 @@ from ganscope.views.diagrams.values import is_thinned
 from ganscope.views.diagrams.words import Words
 from ganscope.views.steps.cast import DISCRIMINATOR
 from ganscope.views.steps.verdicts import is_probability
+from ganscope.views.summary import failed_call
 
 _LINE = 0.19
 _BELOW = 2.42
@@ -65,8 +66,11 @@ def draw_flow(
     painter.draw(columns[:upto])
     title = options.title or title_of(subject, stages, words)
     draw_title(canvas, title, subtitle_of(trace, subject, options, words), colour)
-    notes = [words("colours"), words("height"), words("arrows")]
-    draw_footer(canvas, [*notes, *_remarks(way, columns, words)], words)
+    notes = [words("colours"), words("height"), words("arrows"), *_remarks(way, columns, words)]
+    failed = failed_call(trace)
+    if failed is not None and failed.network == subject.network.name:
+        notes.insert(0, words("failed", where=style.printable(failed.label)))
+    draw_footer(canvas, notes, words)
     return len(columns)
 
 

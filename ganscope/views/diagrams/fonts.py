@@ -55,6 +55,14 @@ def families(language: str) -> tuple[str, ...]:
     return (BASE, found)
 
 
+def fitting(text: str, fonts: tuple[str, ...]) -> tuple[str, ...]:
+    """`fonts`, and the Chinese one behind them where a text needs it: names may be Chinese."""
+    if text.isascii() or all(ord(sign) in _signs(fonts) for sign in text):
+        return fonts
+    found = chinese()
+    return fonts if found is None or found in fonts else (*fonts, found)
+
+
 def shown(text: str, fonts: tuple[str, ...]) -> str:
     """`text` with signs that no font holds spelled as escapes, rather than drawn as boxes."""
     if text.isascii():

@@ -51,7 +51,7 @@ def _draw_ramp(canvas: Canvas) -> None:
     theme, at = canvas.theme, 0.33
     shares = np.linspace(-1, 1, 128)[np.newaxis]
     canvas.pixels(theme.paint(shares, 1.0), (MARGIN + 0.14, at - 0.01, 1.3, 0.13), name="ramp")
-    canvas.box(MARGIN + 0.14, at - 0.01, 1.3, 0.13, edge=theme.line, line=0.6, order=4)
+    canvas.frame((MARGIN + 0.14, at - 0.01, 1.3, 0.13), theme.line, line=0.6)
     canvas.text((MARGIN + 0.04, at), "−", _NOTE, colour=theme.quiet)
     canvas.text((MARGIN + 1.54, at), "+", _NOTE, colour=theme.quiet)
 

@@ -102,7 +102,7 @@ class PanelPainter:
 
     def _heading(self) -> None:
         canvas, theme, (left, bottom, width, height) = self.canvas, self.canvas.theme, self.box
-        canvas.box(left, bottom, width, height, fill=theme.panel, rounded=0.12, order=0.5)
+        canvas.box(self.box, fill=theme.panel, rounded=0.12, order=0.5)
         update, words = self.panel.update, self.words
         name = words.joined([words.called(each) for each in update.networks])
         heading = words("update", numeral=numeral(update.index), name=name)
@@ -232,10 +232,7 @@ class PanelPainter:
         left, tall = centre - self._box_width / 2, high - low
         fill = colour if box.moved else theme.paper
         canvas.box(
-            left,
-            low,
-            self._box_width,
-            tall,
+            (left, low, self._box_width, tall),
             edge=colour,
             fill=fill,
             line=1.8,
@@ -283,7 +280,7 @@ class PanelPainter:
             self._loss_box(),
         )
         looks = {"edge": theme.ink, "fill": theme.paper}
-        canvas.box(left, bottom, width, height, line=1.2, rounded=0.1, order=3.6, **looks)
+        canvas.box(self._loss_box(), line=1.2, rounded=0.1, order=3.6, **looks)
         centre, middle = left + width / 2, bottom + height / 2
         if not self.panel.losses:
             canvas.text((centre, middle), self.words("loss"), _NAME, along="center")

@@ -88,7 +88,9 @@ class Scene:
                     if free >= 0:
                         return _spread(drafts, steps, free)
             most -= 1
-        return _spread(self._drafts(thin(stages, 2), _CAPS[-1]), [3.0], 0.0)
+        drafts = self._drafts(thin(stages, 2), _CAPS[-1])
+        steps = [3.0] * (len(drafts) - 1)
+        return _spread(drafts, steps, max(0.0, room - sum(steps) - _ends(drafts)))
 
     def _drafts(self, stages: Sequence[Stage], cap: float) -> list[Column]:
         """The columns, not yet placed."""

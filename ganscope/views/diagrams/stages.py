@@ -115,7 +115,8 @@ def _belongs(link: Link, stage: Stage, record: TensorRecord) -> bool:
     """Whether a call is part of the stage before it."""
     call, shape = link.call, (record.shape or ())[1:]
     if not stage.layers:  # the input stands alone, but for a view that adds empty dimensions
-        return call.parameters == 0 and _squeezed(shape) == _squeezed(stage.shape) != shape
+        alike = shape != stage.shape and _squeezed(shape) == _squeezed(stage.shape)
+        return alike and call.parameters == 0
     if call.parameters and not any(part in call.type for part in _FOLLOWS):
         return False
     return _squeezed(shape) == _squeezed(stage.shape)

@@ -88,7 +88,7 @@ def role_of(network: Network) -> str:
     if network.role in (GENERATOR, DISCRIMINATOR):
         return network.role
     for name in (network.name, network.type):
-        parts = {part.lower() for part in _PART.findall(name)} | {name.lower()}
+        parts = {part.lower() for part in _PART.findall(name) if len(part) > 1} | {name.lower()}
         for role, names in _CALLED.items():
             if parts & names:
                 return role

@@ -6,7 +6,10 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
+import ganscope
 from ganscope.traces import Trace
 from ganscope.views.diagrams import DiagramOptions, draw, fonts
 from ganscope.views.diagrams.options import SIZES, THEMES
@@ -187,6 +190,28 @@ def test_a_step_shows_losses_answers_norms_and_the_cut() -> None:
     norms = [one.gradient.norm for one in generator.parameters if one.gradient is not None]
     whole = sum(norm**2 for norm in norms if norm is not None) ** 0.5
     assert f"gradient {whole:.4f}" in shown.words
+
+
+def test_a_forward_that_failed_is_drawn_up_to_there_and_says_so() -> None:
+    broken = nn.Sequential(nn.Linear(4, 3), nn.Linear(9, 9))
+    words = rendered(ganscope.trace(broken, torch.randn(2, 4))).words
+    assert {"4", "3"} <= set(words)
+    assert any(text.startswith("the forward failed in broken.1") for text in words)
+
+
+@needs_chinese
+def test_names_may_be_chinese_in_english_too() -> None:
+    network = type("生成器", (nn.Linear,), {})(4, 3)
+    shown = rendered(ganscope.trace(network, torch.randn(2, 4)))
+    assert shown.faults() == []
+    assert any(text.startswith("生成器") for text in shown.words)
+
+
+def test_signs_without_a_font_are_spelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fonts, "chinese", lambda: None)
+    network = type("生成器", (nn.Linear,), {})(4, 3)
+    words = rendered(ganscope.trace(network, torch.randn(2, 4))).words
+    assert any(text.startswith("\\u751f") for text in words)
 
 
 def test_a_title_of_ones_own_and_no_background(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from ganscope.views.diagrams.subject import role_of
         ("model", "PatchDiscriminator", "discriminator"),
         ("model", "GeneralNet", "unknown"),
         ("edge", "Decoder", "unknown"),
+        ("model", "Conv3d", "unknown"),
         ("resnet18", "ResNet", "unknown"),
     ],
 )
