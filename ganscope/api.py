@@ -12,6 +12,7 @@ from ganscope.errors import InputError
 from ganscope.probe import names
 from ganscope.probe.model import Conditions, Mode, observe
 from ganscope.probe.recording import Recording
+from ganscope.probe.selection import Selection
 from ganscope.records import Trace
 from ganscope.subjects.inference import infer, takes_input
 
@@ -66,6 +67,7 @@ def trace(
 def record(
     path: str | Path | None = None,
     *,
+    after: int = 0,
     every: int = 1,
     steps: int | None = None,
     samples: bool = False,
@@ -78,8 +80,9 @@ def record(
 
     Args:
         path: The file to write; None keeps the recording in a temporary file.
-        every: Record every so many-th step, the first one included. Between recorded steps
-            nothing stays hooked that costs time.
+        after: Leave so many steps out first.
+        every: From there on record every so many-th step, the first one included. Between
+            recorded steps nothing stays hooked that costs time.
         steps: Stop after so many recorded steps; the loop goes on unobserved.
         samples: Whether to keep some real values of each tensor for the pictures.
         force: Whether to replace a file that is there.
@@ -89,8 +92,8 @@ def record(
         where a step ends, for loops in which that cannot be told from outside.
 
     Raises:
-        InputError: `every` or `steps` is no positive number.
+        InputError: `after`, `every` or `steps` is no number of steps, or too small a one.
         OutputError: The file exists and `force` is not given, or it cannot be written.
         ObserverError: Another observer is at work.
     """
-    return Recording(path, every=every, steps=steps, samples=samples, force=force)
+    return Recording(path, Selection(after, every, steps), samples=samples, force=force)

@@ -30,6 +30,8 @@ _BY_ENDING = {
     ".txt": "table",
     "": "table",
 }
+PICTURES = (".png", ".svg", ".pdf")
+"""Endings of pictures."""
 FILE_WIDTH = 180
 """A file has no edge: every column fits into this."""
 
@@ -45,16 +47,39 @@ def read_output(path: Path | None) -> Path | None:
     return None if path is None or str(path) == "-" else path
 
 
+def is_picture(path: Path | None, name: str | None) -> bool:
+    """Whether a picture is to be written.
+
+    Args:
+        path: The file, if any.
+        name: The format that is asked for, if any.
+
+    Raises:
+        UsageError: A picture in a format of text.
+    """
+    if path is None or path.suffix.lower() not in PICTURES:
+        return False
+    if name is not None:
+        raise UsageError(f"-o {path} is a picture, --format {name} is not: leave one out")
+    return True
+
+
 def choose_format(name: str | None, output: Path | None) -> str:
     """The view's name, taken from the file's ending where none is given.
 
     Raises:
-        UsageError: There is no such format, or the ending says nothing.
+        UsageError: There is no such format, or the ending says nothing or something else.
     """
     from ganscope.views import names
 
+    ending = output.suffix.lower() if output is not None else ""
+    if ending in PICTURES:
+        said = f"--format {name}" if name else "what is asked for"
+        raise UsageError(
+            f"-o {output} is a picture, {said} is not; pictures are drawn by 'ganscope step -o' "
+            "and by 'ganscope show --plot FIGURE -o'"
+        )
     if name is None:
-        ending = output.suffix.lower() if output is not None else ""
         if ending not in _BY_ENDING:
             raise UsageError(
                 f"-o {output}: the ending {ending} names no format; say which with --format: "

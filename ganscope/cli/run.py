@@ -32,43 +32,49 @@ class Unwatched(Command):
         return super(TyperCommand, self).invoke(ctx)
 
 
+Script = Annotated[
+    str, typer.Argument(metavar="SCRIPT", help="A script, or with -m a module, of your own.")
+]
+Arguments = Annotated[
+    list[str] | None, typer.Argument(metavar="[--] ARGS", help="The script's own arguments.")
+]
+IsModule = Annotated[bool, typer.Option("-m", help="SCRIPT names a module: as python -m.")]
+Steps = Annotated[int, typer.Option("--steps", metavar="N", help="Steps to record.")]
+After = Annotated[int, typer.Option("--after", metavar="K", help="Steps to leave out first.")]
+Every = Annotated[
+    int, typer.Option("--every", metavar="K", help="Record every K-th step from there on.")
+]
+Stop = Annotated[bool, typer.Option("--stop", help="End the script with the last recorded step.")]
+File = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="The recording.  \\[default: the script's name and .gscope, here]",
+    ),
+]
+KeepSamples = Annotated[
+    bool, typer.Option("--keep-samples", help="Keep real values for the pictures.")
+]
+ReportFile = Annotated[
+    Path | None,
+    typer.Option("--report", metavar="FILE", help="Write the report to FILE, not to stderr."),
+]
+
+
 def run(
-    script: Annotated[
-        str, typer.Argument(metavar="SCRIPT", help="A script, or with -m a module, of your own.")
-    ],
-    arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="[--] ARGS", help="The script's own arguments.")
-    ] = None,
+    script: Script,
+    arguments: Arguments = None,
     *,
-    module: Annotated[
-        bool, typer.Option("-m", help="SCRIPT names a module: as python -m.")
-    ] = False,
-    steps: Annotated[int, typer.Option("--steps", metavar="N", help="Steps to record.")] = 3,
-    after: Annotated[
-        int, typer.Option("--after", metavar="K", help="Steps to leave out first.")
-    ] = 0,
-    every: Annotated[
-        int, typer.Option("--every", metavar="K", help="Record every K-th step from there on.")
-    ] = 1,
-    stop: Annotated[
-        bool, typer.Option("--stop", help="End the script with the last recorded step.")
-    ] = False,
-    recording: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            help="The recording.  \\[default: the script's name and .gscope, here]",
-        ),
-    ] = None,
-    keep_samples: Annotated[
-        bool, typer.Option("--keep-samples", help="Keep real values for the pictures.")
-    ] = False,
-    report: Annotated[
-        Path | None,
-        typer.Option("--report", metavar="FILE", help="Write the report to FILE, not to stderr."),
-    ] = None,
+    module: IsModule = False,
+    steps: Steps = 3,
+    after: After = 0,
+    every: Every = 1,
+    stop: Stop = False,
+    recording: File = None,
+    keep_samples: KeepSamples = False,
+    report: ReportFile = None,
     show_grads: options.ShowGradients = False,
     show_updates: options.ShowUpdates = False,
     show_calls: options.ShowCalls = False,
@@ -90,6 +96,7 @@ def run(
     """
     options.read_view_numbers(depth, width)
     _require_numbers(steps, after, every)
+    from ganscope.probe.selection import Selection
     from ganscope.subjects.script import Program
     from ganscope.subjects.watch import Wanted
     from ganscope.views import ViewOptions
@@ -101,9 +108,8 @@ def run(
     if report is not None:
         report = _per_rank(report).absolute()
         output.check_output(report, force=force)
-    wanted = Wanted(
-        path, steps, after, every, keep_samples, force, stop, command_line(),
-    )  # fmt: skip
+    selection = Selection(after, every, steps)
+    wanted = Wanted(path, selection, keep_samples, force, stop, command_line())
     view = ViewOptions(
         only=only, depth=depth, explain=explain, width=width,
         show_grads=show_grads, show_updates=show_updates, show_calls=show_calls,

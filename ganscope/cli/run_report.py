@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from ganscope.cli import output
+from ganscope.cli.run_words import last_step
 from ganscope.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ class Report:
 
     def tell(self, seen: Seen) -> None:
         """Report on what was seen, where the last wanted step or the program has ended."""
-        for fault in seen.lost:
-            self._say(f"the recording is not complete: {fault}")
+        if seen.lost:
+            self._say(f"the recording is not complete: {'; '.join(seen.lost)}")
         if self.path is not None:
             text = io.StringIO()
             self._write(seen, text, self.view.width or output.FILE_WIDTH)
@@ -99,7 +100,7 @@ class Report:
     def _write_step(self, trace: Trace, console: Console) -> None:
         from ganscope.views import render
 
-        last = replace(trace, steps=(trace.steps[-1],))
+        last = replace(trace, steps=(last_step(trace),))
         try:
             console.print(render(last, "table", self.view), soft_wrap=True)
         except UsageError as error:  # the flags select nothing of this step

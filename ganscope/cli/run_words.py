@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ganscope.subjects.script import Program
     from ganscope.subjects.watch import Seen, Wanted
+    from ganscope.traces import Step, Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,17 @@ class Words:
         error, failure = seen.error, seen.failure
         if isinstance(error, KeyboardInterrupt):
             ended = f"{self.name} was interrupted"
+        elif failure is not None and not _holds(seen.trace, failure.step):
+            ended = f"{self.name} failed between two training steps"
         elif failure is not None:
             update = "" if failure.update is None else f", update {failure.update + 1} of it"
             return f"{self.name} failed in training step {failure.step}{update}"
         elif seen.trace is None and error is not None and not isinstance(error, SystemExit):
             ended = f"{self.name} failed before any training step was seen"
+        elif seen.trace is None and seen.lost:
+            ended = f"nothing of {self.name} could be recorded"
+        elif seen.trace is None and isinstance(error, SystemExit):
+            ended = f"{self.name} has left by sys.exit before any training step was seen"
         elif seen.trace is None:
             ended = f"no training step of {self.name} was seen"
         elif isinstance(error, SystemExit):
@@ -55,14 +62,18 @@ class Words:
             ended = f"{self.name} failed where nothing was recorded"
         else:
             ended = self.name if seen.is_full else f"{self.name} has ended"
-        count = 0 if seen.trace is None else len(seen.trace.steps)
-        shown = ("", ", its recorded step")[count] if count < 2 else f", the last of {count} steps"
-        return ended + shown
+        if seen.trace is None:
+            return ended
+        count = len(seen.trace.steps)
+        if last_step(seen.trace).index != seen.trace.steps[-1].index:
+            return f"{ended} in the middle of a step, the one before"
+        return ended + (", its recorded step" if count < 2 else f", the last of {count} steps")
 
     def recorded(self, seen: Seen) -> Iterator[str]:
         """Where the recording is, how much it holds, and how the program goes on."""
         if seen.trace is None:
             yield from self._why_nothing(seen)
+            yield from self._goes_on(seen)
             return
         from ganscope.traces.recorded import indices_of
 
@@ -72,6 +83,17 @@ class Words:
         if count > 1 and numbers[-1] - numbers[0] != count - 1:
             steps = f"{count} of the {steps}"
         yield f"Wrote {self.path(self.wanted.path)}: {steps}"
+        if seen.failure is not None and not _holds(seen.trace, seen.failure.step):
+            site = seen.failure.site
+            where = "" if site is None else f", {Path(site.file).name}:{site.line}: {site.code}"
+            yield f"{seen.failure.message.splitlines()[0].rstrip('.')}{where}"
+        yield from self._goes_on(seen)
+        wanted = self.wanted.selection.count
+        if not seen.is_full and wanted is not None and count < wanted:
+            yield f"{wanted} steps were wanted, {count} came"
+
+    def _goes_on(self, seen: Seen) -> Iterator[str]:
+        """What becomes of the program, where it has not ended by itself."""
         if seen.is_full and self.wanted.stop:
             yield (
                 f"{self.name} is stopped here (--stop); if it saves in a finally block, or catches "
@@ -79,8 +101,6 @@ class Words:
             )
         elif seen.is_full:
             yield f"{self.name} goes on to its end, and nothing of it is hooked any more"
-        elif count < self.wanted.steps:
-            yield f"{self.wanted.steps} steps were wanted, {count} came"
 
     def commands(self, seen: Seen) -> Iterator[str]:
         """The exact next commands."""
@@ -90,6 +110,10 @@ class Words:
 
         file = shlex.quote(self.path(self.wanted.path))
         yield f"ganscope show {file}"
+        size = os.environ.get("WORLD_SIZE", "1")
+        if file.endswith("-rank0.gscope") and size.isdecimal() and int(size) > 1:
+            ranks = (file.replace("-rank0.", f"-rank{rank}.") for rank in range(int(size)))
+            yield f"ganscope show {' '.join(ranks)}"
         numbers = indices_of(seen.trace.steps)
         if len(numbers) > 1:
             yield f"ganscope diff {file}:{numbers[0]} {file}:{numbers[-1]}"
@@ -100,9 +124,11 @@ class Words:
     def _why_nothing(self, seen: Seen) -> Iterator[str]:
         if seen.lost:
             return
-        after = self.wanted.after
+        after = self.wanted.selection.after
         if not seen.torch:
             yield "it did not import torch in this process"
+        elif isinstance(seen.error, SystemExit) and not seen.networks:
+            pass
         elif seen.networks:
             names = ", ".join(seen.networks)
             skipped = f", or not beyond the {after} steps of --after" if after else ""
@@ -115,3 +141,15 @@ class Words:
                 "train, they are not seen: torchrun … -m ganscope run SCRIPT watches each"
             )
         yield "nothing was recorded, and no file was written"
+
+
+def last_step(trace: Trace) -> Step:
+    """The last recorded step; one that was left before its first update tells less than that."""
+    steps = trace.steps
+    unfinished = trace.failure is None and len(steps) > 1 and not steps[-1].updates
+    return steps[-2] if unfinished else steps[-1]
+
+
+def _holds(trace: Trace | None, index: int) -> bool:
+    """Whether step `index` was recorded, up to where it got."""
+    return trace is not None and any(step.index == index for step in trace.steps[-1:])

@@ -19,12 +19,17 @@ if TYPE_CHECKING:
     from ganscope.traces import Trace
     from ganscope.views import ViewOptions
 
-PICTURES = (".png", ".svg", ".pdf")
+CHART_WIDTH = 100
+"""Where no terminal says how wide it is; a table takes what it needs."""
 _PLOT_FORMATS = ("table", "csv", "json")
 
-File = Annotated[
-    Path,
-    typer.Argument(metavar="FILE", help="A recording (.gscope), or a trace saved as JSON."),
+Files = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FILE...",
+        help="A recording (.gscope), or a trace saved as JSON; several of one training, to see "
+        "where its ranks differ.",
+    ),
 ]
 Step = Annotated[
     int | None,
@@ -39,21 +44,16 @@ Plot = Annotated[
         "repeatable.  -o FILE.png, .svg or .pdf draws a picture.",
     ),
 ]
-ShowGrads = Annotated[bool, typer.Option("--show-grads", help="Show the gradient at every layer.")]
-ShowUpdates = Annotated[
-    bool, typer.Option("--show-updates", help="Show the parameters one by one.")
-]
-ShowCalls = Annotated[bool, typer.Option("--show-calls", help="Show every call.")]
 
 
 def show(
-    file: File,
+    files: Files,
     *,
     step: Step = None,
     plot: Plot = None,
-    show_grads: ShowGrads = False,
-    show_updates: ShowUpdates = False,
-    show_calls: ShowCalls = False,
+    show_grads: options.ShowGradients = False,
+    show_updates: options.ShowUpdates = False,
+    show_calls: options.ShowCalls = False,
     explain: options.Explain = False,
     only: options.Only = None,
     depth: options.Depth = None,
@@ -80,7 +80,12 @@ def show(
         only=only, depth=depth, ops=not no_ops, values=values, explain=explain, width=width,
         show_grads=show_grads, show_updates=show_updates, show_calls=show_calls,
     )  # fmt: skip
-    request = _Request(file, view, output_file, view_format, force)
+    request = _Request(files[0], view, output_file, view_format, force, tuple(files))
+    if len(files) > 1 and (plot or output_file is not None or view_format not in (None, "table")):
+        raise UsageError(
+            "several files are only shown beside each other: leave --plot, -o and "
+            "--format out, or name one file"
+        )
     if plot:
         flags = _flags_of_a_step(view) or ("--step" if step is not None else "")
         if flags:
@@ -92,6 +97,8 @@ def show(
         _step(request, step)
     else:
         _whole(request)
+    if len(files) > 1:
+        _ranks(request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +110,8 @@ class _Request:
     output: Path | None
     format: str | None
     force: bool
+    files: tuple[Path, ...] = ()
+    """All that are to be shown beside each other, the first one included."""
 
 
 def _load(request: _Request) -> Trace:
@@ -118,14 +127,27 @@ def _source(request: _Request, trace: Trace) -> Path | None:
     return request.file if isinstance(trace.steps, RecordedSteps) else None
 
 
+def _ranks(request: _Request) -> None:
+    from ganscope.cli import ranks
+    from ganscope.records import load
+
+    traces = [load(file) for file in request.files]
+    sys.stdout.write("\n" + "\n".join(ranks.lines(request.files, traces)) + "\n")
+
+
 # -- one step ------------------------------------------------------------------------------------
 
 
 def _step(request: _Request, number: int) -> None:
     name = output.choose_format(request.format, request.output)
     output.check_output(request.output, force=request.force)
-    trace = _load(request)
-    output.show(_one_step(trace, number, request.file), name, request.view, request.output)
+    trace = _one_step(_load(request), number, request.file)
+    if request.view.values and _is_training(trace):
+        raise UsageError(
+            "--values shows those of a forward pass; --show-calls shows every call of a training "
+            "step, --format json its values"
+        )
+    output.show(trace, name, request.view, request.output)
 
 
 def _one_step(trace: Trace, number: int, file: Path) -> Trace:
@@ -221,8 +243,8 @@ def _flags_of_a_step(view: ViewOptions) -> str:
 
 
 def _plot(request: _Request, asked: list[str]) -> None:
-    picture = request.output is not None and request.output.suffix.lower() in PICTURES
-    name = _plot_format(request, picture=picture)
+    picture = output.is_picture(request.output, request.format)
+    name = "table" if picture else _plot_format(request)
     output.check_output(request.output, force=request.force)
     trace = _load(request)
     if not _is_training(trace):
@@ -237,7 +259,8 @@ def _plot(request: _Request, asked: list[str]) -> None:
     elif name == "table":
         from ganscope.views.metrics.chart import ChartView
 
-        _show(ChartView(found, request.view.width), request)
+        width = request.view.width or (None if output.screen_width() is None else CHART_WIDTH)
+        _show(ChartView(found, width), request)
     else:
         from ganscope.views.metrics import data
 
@@ -245,10 +268,13 @@ def _plot(request: _Request, asked: list[str]) -> None:
         _write(iter((text + "\n",)), request.output)
 
 
-def _plot_format(request: _Request, *, picture: bool) -> str:
-    if picture and request.format is not None:
-        raise UsageError(f"-o {request.output} is a picture, --format {request.format} is not")
-    name = request.format or ("table" if picture else output.choose_format(None, request.output))
+def _plot_format(request: _Request) -> str:
+    name = request.format
+    if name is None:
+        try:
+            name = output.choose_format(None, request.output)
+        except UsageError as error:
+            raise UsageError(f"{error}; or draw a picture: {', '.join(output.PICTURES)}") from None
     if name not in _PLOT_FORMATS:
         raise UsageError(
             f"--format {name}: a figure over steps is shown as {', '.join(_PLOT_FORMATS)}, or as "

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from ganscope.views.misjudged import Row
     from ganscope.zoo import GAN
 
-_PICTURES = (".png", ".svg", ".pdf")
-
 
 def step(
     *,
@@ -59,7 +57,7 @@ def step(
     """
     options.read_view_numbers(depth, width)
     output_file = output.read_output(output_file)
-    picture = output_file is not None and output_file.suffix.lower() in _PICTURES
+    picture = output.is_picture(output_file, view_format)
     name = output.choose_format(view_format, None if picture else output_file)
     output.check_output(output_file, force=force)
     output.check_output(record, force=force)
@@ -75,7 +73,7 @@ def step(
         _write(trace, record, force=force)
     output.show(trace, name, view, None if picture else output_file)
     if picture and output_file is not None:
-        _draw(misjudged, output_file)
+        _draw(misjudged, model or options.DEFAULT_MODEL, output_file)
     elif output_file is None and name == "table" and _takes_pictures():
         _print(misjudged, width)
     if record is not None:
@@ -198,10 +196,11 @@ def _rows(misjudged: Misjudged) -> list[Row]:
     ]
 
 
-def _draw(misjudged: Misjudged, path: Path) -> None:
+def _draw(misjudged: Misjudged, model: str, path: Path) -> None:
     from ganscope.views.misjudged import figure
 
-    output.write_figure(path, figure(_rows(misjudged)))
+    title = f"What the discriminator of {model} misjudged most in one training step"
+    output.write_figure(path, figure(_rows(misjudged), title))
 
 
 def _takes_pictures() -> bool:

@@ -6,6 +6,7 @@ records, never tensors.
 
 from __future__ import annotations
 
+import math
 import sys
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,7 +16,7 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from ganscope.probe import modules, sites, structure
+from ganscope.probe import modules, names, sites, structure
 from ganscope.probe.drafts import Draft, Named
 from ganscope.probe.finishing import finished
 from ganscope.probe.operations import Operation
@@ -223,6 +224,8 @@ class CallLog:
     def _enlist_operation(self, draft: Draft, operation: Operation, frame: FrameType) -> None:
         draft.settings = operation.settings()
         draft.place = sites.find(frame)
+        if not self._open and _is_scalar(draft.outputs):
+            draft.text = names.called_text(frame)
         self._enlist(draft)
 
     # -- both --------------------------------------------------------------------------------
@@ -304,6 +307,11 @@ def stems_from(error: BaseException, cause: BaseException | None) -> bool:
 def _only_tensors(leaves: Iterable[tuple[str | None, Any]]) -> list[tuple[str | None, Tensor]]:
     tensors = ((name, leaf) for name, leaf in leaves if isinstance(leaf, Tensor))
     return list(islice(tensors, structure.MOST_LEAVES))
+
+
+def _is_scalar(outputs: Sequence[Named]) -> bool:
+    shape = outputs[0][1].shape if len(outputs) == 1 else None
+    return shape is not None and math.prod(shape) == 1
 
 
 _LEFT_OUT = TensorRecord(

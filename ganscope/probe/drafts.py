@@ -20,6 +20,8 @@ class Draft:
     # On the class: a draft sets only what differs, which halves its cost.
     ident = -1
     nth = 1
+    text: str | None = None
+    """A call in the user's own code that made a scalar, as it stands there."""
     network = ""
     """Name of the network it belongs to; empty outside any."""
     round = 0

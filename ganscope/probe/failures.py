@@ -41,7 +41,8 @@ def describe(
 
 def _message(error: BaseException) -> str:
     try:
-        return f"{type(error).__name__}: {error}"
+        text = str(error)
+        return f"{type(error).__name__}: {text}" if text else type(error).__name__
     except Exception:  # its own text fails
         return type(error).__name__
 

@@ -5,7 +5,7 @@ Read from the records themselves: a tensor that one call made and another took h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from ganscope.probe import names
 from ganscope.probe.drafts import Draft
@@ -73,7 +73,7 @@ class Flow:
         for maker, record, variable in found:
             wanted = variable
             if wanted is None or wanted in taken:
-                wanted = maker.path or maker.type
+                wanted = maker.path or maker.text or maker.type
             unique, count = wanted, 1
             while unique in taken:
                 count += 1
@@ -84,12 +84,16 @@ class Flow:
                 parts.append(LossPart(unique, value))
         return tuple(parts)
 
-    def edges(self) -> tuple[set[tuple[str, str]], set[str]]:
-        """Which network's output reaches which other, and who takes what no network made."""
+    def edges(self, fed: Container[int]) -> tuple[set[tuple[str, str]], set[str]]:
+        """Which network's output reaches which other, and who takes what no network made.
+
+        Args:
+            fed: The numbers of the calls that count: those that fed a loss.
+        """
         edges: set[tuple[str, str]] = set()
         outside: set[str] = set()
         for ident, outermost in self._outermost.items():
-            if outermost.ident != ident or not outermost.network:
+            if outermost.ident != ident or not outermost.network or ident not in fed:
                 continue
             sources, free = self._sources_of(outermost)
             edges |= {(source, outermost.network) for source in sources}
@@ -157,28 +161,6 @@ class Flow:
         while draft.parent is not None and draft.parent in self._by_ident:
             draft = self._by_ident[draft.parent]
         return draft
-
-
-def roles_of(edges: set[tuple[str, str]], outside: set[str], moved: set[str]) -> dict[str, str]:
-    """Roles by what the networks do.
-
-    A discriminator judges what another network made and what none made, is trained, and feeds no
-    other network; who feeds it is a generator.
-
-    Args:
-        edges: (source, target) for every network's output that reaches another network.
-        outside: Networks that were also called on what no network made.
-        moved: Networks that an optimizer has moved.
-    """
-    feeding = {source for source, target in edges if source != target}
-    roles: dict[str, str] = {}
-    for source, target in edges:
-        if target in outside and target in moved and target not in feeding and source in moved:
-            roles[target] = "discriminator"
-    for source, target in edges:
-        if roles.get(target) == "discriminator" and source not in roles:
-            roles[source] = "generator"
-    return roles
 
 
 def value_of(record: TensorDraft) -> float | None:

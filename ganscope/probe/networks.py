@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
 from types import FrameType
 from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.modules.loss import _Loss
 
-from ganscope.probe import modules, names
+from ganscope.probe import direct, modules, names, variables
 from ganscope.traces import Network
 
 Place = tuple[str, str]
@@ -32,7 +31,8 @@ class Networks:
         self._owners: dict[int, tuple[weakref.ref[Tensor], Owner]] = {}
         self._nouns: dict[str, Network] = {}
         self._roots: dict[str, weakref.ref[nn.Module]] = {}
-        self._taken: set[str] = set()
+        self.taken: set[str] = set()
+        """Names that stand for something already."""
 
     @property
     def nouns(self) -> tuple[Network, ...]:
@@ -55,9 +55,13 @@ class Networks:
             frame: Where torch calls its hooks.
         """
         if next(module.parameters(), None) is not None:
+            owner = direct.owner_of(frame, module)
+            if owner is not None:
+                self._adopt_network(*owner)
+                return self.place_of(module)
             return self._adopt_network(module, frame)
         if isinstance(module, _Loss) or any(map(_follows, inputs)):
-            name = self._unique(names.called_name(frame, module) or _class_name(module))
+            name = self._unique(variables.network_name(frame, module, ()) or _class_name(module))
             self._remember(module, ("", name))
             return "", name
         return None
@@ -91,7 +95,8 @@ class Networks:
         return self._unique(wanted)
 
     def _adopt_network(self, module: nn.Module, frame: FrameType) -> Place:
-        name = self._unique(names.called_name(frame, module, self._taken) or _class_name(module))
+        variable = variables.network_name(frame, module, self.taken)
+        name = self._unique(variable or _class_name(module))
         parts = list(module.named_modules())
         wrapper = modules.wrapper_around(frame, module)
         paths = modules.Paths(parts, name)
@@ -116,10 +121,10 @@ class Networks:
 
     def _unique(self, name: str) -> str:
         wanted, count = name, 1
-        while name in self._taken:
+        while name in self.taken:
             count += 1
             name = f"{wanted}_{count}"
-        self._taken.add(name)
+        self.taken.add(name)
         return name
 
 
@@ -132,13 +137,3 @@ def _follows(value: object) -> bool:
     if isinstance(value, Tensor):
         return value.requires_grad
     return isinstance(value, list | tuple) and any(map(_follows, value))
-
-
-def with_roles(networks: Iterable[Network], roles: dict[str, str]) -> tuple[Network, ...]:
-    """The networks with the roles that the flow of data has shown."""
-    return tuple(
-        Network(
-            each.name, each.type, roles.get(each.name, each.role), each.parameters, each.wrapper
-        )
-        for each in networks
-    )

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer, optimizer
 from torch.optim.optimizer import (
     register_optimizer_step_post_hook,
@@ -23,15 +23,17 @@ from torch.optim.optimizer import (
 )
 from torch.utils.hooks import RemovableHandle
 
-from ganscope.probe import failures, flow, patches, sites, training_patches
+from ganscope.probe import failures, patches, sites, training_patches
 from ganscope.probe.calls import CallLog
 from ganscope.probe.gradients import GradientLog, Run
 from ganscope.probe.ledger import Ledger
 from ganscope.probe.modules import optimized_module
-from ganscope.probe.networks import Networks, with_roles
+from ganscope.probe.networks import Networks
 from ganscope.probe.observer import Observer
 from ganscope.probe.overwritten import Steppers
+from ganscope.probe.roles import Relations, with_roles
 from ganscope.probe.rounds import Rounds
+from ganscope.probe.selection import EVERY_STEP, Selection
 from ganscope.probe.steps import StepDraft
 from ganscope.probe.store import Sink, StepStore
 from ganscope.probe.tensors import TensorObserver
@@ -44,9 +46,7 @@ class Recorder:
 
     Args:
         sink: Where finished steps go.
-        after: Leave so many steps out first.
-        every: Record every so many-th step from there on.
-        steps: Stop after so many recorded steps; None goes on.
+        selection: Which steps to record; the recorder stops after the last of them.
         samples: Whether to keep real values of each tensor for the pictures.
         manual: Whether steps end at `next_step` alone, from the first one on.
         on_full: Called where the last wanted step has ended, with every hook taken away; the
@@ -56,10 +56,8 @@ class Recorder:
     def __init__(
         self,
         sink: Sink,
+        selection: Selection = EVERY_STEP,
         *,
-        after: int = 0,
-        every: int = 1,
-        steps: int | None = None,
         samples: bool = False,
         manual: bool = False,
         on_full: Callable[[], None] | None = None,
@@ -77,13 +75,11 @@ class Recorder:
         self._log = log
         self._observer = Observer(log)
         self._ledger, self._rounds = Ledger(), Rounds()
-        self._store, self._on_full = StepStore(sink, after, every, steps), on_full
+        self._store, self._on_full = StepStore(sink, selection), on_full
         self._stepped: dict[int, list[Stepped]] = {}
         self._stepping: list[tuple[Optimizer, Stepped | None]] = []
         self._steppers = Steppers()
-        self._edges: set[tuple[str, str]] = set()
-        self._outside: set[str] = set()
-        self._moved: set[str] = set()
+        self._relations = Relations()
         self._manual = manual
         self._reopened = False
         self._scale: Any = 1.0
@@ -92,6 +88,8 @@ class Recorder:
         self._patches = training_patches.TrainingPatches(self)
         self._compiled = ExitStack()
         self._knows_compiled = False
+        self._unseen: dict[str, None] = {}
+        """What runs around every hook."""
         self._recording = False
 
     # -- from outside ------------------------------------------------------------------------
@@ -99,14 +97,12 @@ class Recorder:
     @property
     def networks(self) -> tuple[Network, ...]:
         """The networks seen so far, with the roles that the flow of data shows."""
-        return with_roles(
-            self._networks.nouns, flow.roles_of(self._edges, self._outside, self._moved)
-        )
+        return with_roles(self._networks.nouns, self._relations)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What could not be seen, or was seen beside the steps."""
-        notes = [*self._log.remarks, *self._observer.faults]
+        notes = [*self._log.remarks, *self._observer.faults, *self._unseen]
         if self._observer.elsewhere:
             notes.append(f"{self._observer.elsewhere} calls on other threads were not seen")
         notes += [
@@ -119,9 +115,8 @@ class Recorder:
     @property
     def is_complete(self) -> bool:
         """Whether everything that was to be recorded was seen and kept."""
-        return not (
-            self._observer.faults or self._observer.elsewhere or self.lost or self._store.lost
-        )
+        lost = self.lost or self._store.lost or self._unseen
+        return not (lost or self._observer.faults or self._observer.elsewhere)
 
     @property
     def ended(self) -> int:
@@ -237,8 +232,13 @@ class Recorder:
         """The batch is there."""
         self._observer.resume(modules=True)
 
-    def compiled(self) -> None:
+    def compiled(self, what: Any = None) -> None:
         """Something was compiled: its class may be there only now."""
+        owner = getattr(what, "__self__", None)
+        if isinstance(owner, nn.Module):  # by ``module.compile()``, which goes around every hook
+            self._unseen[f"a {type(owner).__name__} compiled in place: its calls are not seen"] = (
+                None
+            )
         if self._recording and not self._knows_compiled and optimized_module() is not None:
             self._knows_compiled = True
             self._compiled.enter_context(patches.patched((), self._observer))
@@ -349,7 +349,7 @@ class Recorder:
     def _finish_step(self, stepped: Stepped) -> None:
         """The optimizer has stepped: end the update, and the step where it ends here."""
         round = self._round_of_step()
-        self._moved.update(stepped.networks)
+        self._relations.moved(stepped.networks)
         if self._manual:
             self._stepped.setdefault(round, []).append(stepped)
             self._log.round = round + 1
@@ -405,9 +405,7 @@ class Recorder:
         keys = [round for round in self._stepped if before is None or round < before]
         stepped = {round: self._stepped.pop(round) for round in keys}
         draft = StepDraft(drafts, runs, stepped, math.inf if before is None else before - 1)
-        edges, outside = draft.flow.edges()
-        self._edges |= edges
-        self._outside |= outside
+        self._relations.flowed(*draft.flow.edges(draft.fed))
         step = draft.finish(self._store.index, self._ledger)
         reopened, self._reopened = self._reopened, False
         self._store.add(step, self.networks, reopened=reopened)
@@ -422,8 +420,9 @@ class Recorder:
             self.failure = self._steppers.explain(
                 self.failure, self._networks.parameters(), self._gradients.runs
             )
-        if self._stepped or error is not None:
-            self._end_step()
+        began = bool(self._log.drafts or self._gradients.runs)
+        if self._stepped or (began and error is not None) or self._gradients.runs:
+            self._end_step()  # left in the middle, by sys.exit perhaps
         elif self._log.drafts and self._store.has_last:
             self._reopened = True  # what came after the last update belongs to its step
             self._end_step()

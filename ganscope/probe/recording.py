@@ -11,10 +11,11 @@ import weakref
 from pathlib import Path
 from types import TracebackType
 
-from ganscope.errors import InputError, UsageError
+from ganscope.errors import UsageError
 from ganscope.probe.circumstances import meta
 from ganscope.probe.observer import Observer
 from ganscope.probe.recorder import Recorder
+from ganscope.probe.selection import EVERY_STEP, Selection
 from ganscope.traces import Meta, Trace
 from ganscope.traces.file import TraceWriter, open_trace
 
@@ -29,8 +30,7 @@ class Recording:
     Args:
         path: Where to write; None keeps it in a temporary file that goes when nothing refers to
             the recording or its trace any more.
-        every: Record every so many-th step, the first one included.
-        steps: Stop after so many recorded steps; None records until the block ends.
+        selection: Which steps to record; all until the block ends.
         samples: Whether to keep some real values of each tensor for the pictures.
         force: Whether to replace a file that is there.
         command: What takes the recording.
@@ -38,7 +38,6 @@ class Recording:
         manual: Whether steps end at `next_step` alone, from the first one on.
 
     Raises:
-        InputError: `every` or `steps` is no positive number.
         OutputError: The file exists and `force` is not given, or it cannot be written.
         ObserverError: Another observer is at work.
     """
@@ -46,27 +45,21 @@ class Recording:
     def __init__(
         self,
         path: str | Path | None = None,
+        selection: Selection = EVERY_STEP,
         *,
-        every: int = 1,
-        steps: int | None = None,
         samples: bool = False,
         force: bool = False,
         command: str = "ganscope.record",
         seed: int | None = None,
         manual: bool = False,
     ) -> None:
-        for name, number in (("every", every), ("steps", steps)):
-            if number is not None and (not isinstance(number, int) or number < 1):
-                raise InputError(f"{name} is a number of steps, at least 1, not {number!r}")
         Observer.refuse_second()  # before a file is made that nobody would write to
         self._folder = _TemporaryFolder() if path is None else None
         self.path = Path(path) if path is not None else Path(self._temporary, "run.gscope")
         self._command, self._seed = command, seed
         self._writer = TraceWriter(self.path, meta(command, seed=seed), force=force)
         self._created: str | None = None
-        self._recorder = Recorder(
-            self._writer, every=every, steps=steps, samples=samples, manual=manual
-        )
+        self._recorder = Recorder(self._writer, selection, samples=samples, manual=manual)
         self._trace: Trace | None = None
         self._state = "new"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from ganscope.probe.selection import Selection
 from ganscope.probe.steps import joined
 from ganscope.traces import Network, Step
 
@@ -24,20 +25,19 @@ class StepStore:
 
     Args:
         sink: Where they go at once.
-        after: Keep none of so many at the beginning.
-        every: Keep every so many-th of the others.
-        most: Keep so many at most.
+        selection: Which of them to keep.
     """
 
-    def __init__(self, sink: Sink, after: int, every: int, most: int | None) -> None:
+    def __init__(self, sink: Sink, selection: Selection) -> None:
         self.index = 0
         """Of the step that runs now."""
         self._losses = 0
         self._first_loss: str | None = None
-        self._sink, self._after, self._every, self._most = sink, after, every, most
+        self._sink, self._selection = sink, selection
         self._recent: list[Step] = []
         """The last steps of the sink, as many as may have to be joined."""
-        self._kept = 0
+        self._lost_last = False
+        """Whether the step before this one is missing."""
         self._settled = False
 
     @property
@@ -54,13 +54,13 @@ class StepStore:
 
     @property
     def is_full(self) -> bool:
-        """Whether no further step is wanted."""
-        return self._settled and self._most is not None and self._kept >= self._most
+        """Whether no further step is wanted; one that the sink refused has had its turn."""
+        return self._settled and self._selection.is_over(self.index)
 
     @property
     def wants_next(self) -> bool:
         """Whether the step that begins now is to be kept."""
-        return not self.is_full and self._is_wanted(self.index)
+        return self._selection.wants(self.index)
 
     def add(self, step: Step, networks: Sequence[Network], *, reopened: bool) -> None:
         """A step has ended; `reopened`: it is the rest of the one before."""
@@ -69,14 +69,17 @@ class StepStore:
             self._recent[-1] = whole
             self._replace(1, [whole], networks)
             return
+        if reopened and self._lost_last:
+            return  # the rest of what is missing
         self.index += 1
+        self._lost_last = False
         try:
             self._sink.append(step, networks)
         except Exception as error:
             self._lose(step, error)
+            self._lost_last = True
             return
         self._recent.append(step)
-        self._kept += 1
         if self._settled:
             del self._recent[:-1]
 
@@ -84,6 +87,7 @@ class StepStore:
         """A step has ended that was not recorded."""
         self.index += 1
         self._recent.clear()
+        self._lost_last = False
 
     def join(self, count: int, networks: Sequence[Network]) -> None:
         """The last `count` steps are one."""
@@ -92,7 +96,6 @@ class StepStore:
         whole = joined(self._recent[-count:])
         self._recent[-count:] = [whole]
         self.index -= count - 1
-        self._kept -= count - 1
         self._replace(count, [whole], networks)
 
     def join_all(self, networks: Sequence[Network]) -> None:
@@ -105,15 +108,11 @@ class StepStore:
         if self._settled:
             return
         self._settled = True
-        kept = [step for step in self._recent if self._is_wanted(step.index)][: self._most]
+        kept = [step for step in self._recent if self._selection.wants(step.index)]
         if len(kept) < len(self._recent):
             self._replace(len(self._recent), kept, networks)
-        self._kept = len(kept)
         last = self._recent[-1:]
         self._recent = last if last and kept and last[0] is kept[-1] else []
-
-    def _is_wanted(self, index: int) -> bool:
-        return index >= self._after and (index - self._after) % self._every == 0
 
     def _replace(self, count: int, steps: Sequence[Step], networks: Sequence[Network]) -> None:
         try:

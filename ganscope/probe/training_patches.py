@@ -45,7 +45,7 @@ class Listener(Protocol):
     def end_loading(self) -> None:
         """The batch is there."""
 
-    def compiled(self) -> None:
+    def compiled(self, what: Any = None) -> None:
         """Something was compiled."""
 
     def note(self, fault: Exception) -> None:
@@ -175,7 +175,7 @@ class TrainingPatches:
         @functools.wraps(original)
         def compile(*args: Any, **kwargs: Any) -> Any:
             result = original(*args, **kwargs)
-            self._tell(listener.compiled)
+            self._tell(listener.compiled, args[0] if args else kwargs.get("model"))
             return result
 
         return compile

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer as TorchOptimizer
 
-from ganscope.probe import names, weights
+from ganscope.probe import names, variables, weights
 from ganscope.probe.figures import Figures
 from ganscope.probe.networks import Networks
 from ganscope.probe.tensors import TensorObserver
@@ -128,7 +128,7 @@ class UpdateLog:
         known = self._names.get(id(optimizer))
         if known is not None and known[0]() is optimizer:
             return known[1], known[2]
-        name = names.optimizer_name(frame, optimizer)
+        name = variables.optimizer_name(frame, optimizer, self._networks.taken)
         name = self._networks.name_of(name or names.snake_case(type(optimizer).__name__))
         self._names[id(optimizer)] = (weakref.ref(optimizer), name, self._keys)
         self._keys += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,9 @@ from ganscope.subjects.warning_places import WarningPlaces
 
 if TYPE_CHECKING:
     from ganscope.probe.recorder import Recorder
-    from ganscope.traces import Failure, Trace
+    from ganscope.probe.selection import Selection
+    from ganscope.probe.store import Sink
+    from ganscope.traces import Failure, Network, Step, Trace
     from ganscope.traces.file import TraceWriter
 
 
@@ -27,9 +29,7 @@ class Wanted:
 
     Attributes:
         path: The file.
-        steps: How many steps.
-        after: How many to leave out first.
-        every: Every so many-th from there on.
+        selection: Which steps.
         samples: Whether real values are kept for the pictures.
         force: Whether a file that is there is replaced.
         stop: Whether the program ends with the last recorded step.
@@ -37,9 +37,7 @@ class Wanted:
     """
 
     path: Path
-    steps: int
-    after: int = 0
-    every: int = 1
+    selection: Selection
     samples: bool = False
     force: bool = False
     stop: bool = False
@@ -118,24 +116,28 @@ class Watch:
             self._fault("nothing is recorded", fault)
 
     def _attach(self) -> None:
-        from ganscope.probe.circumstances import meta
         from ganscope.probe.recorder import Recorder
-        from ganscope.traces.file import TraceWriter
 
         wanted = self._wanted
-        writer = TraceWriter(wanted.path, meta(wanted.command), force=wanted.force)
-        self._writer = writer
         recorder = Recorder(
-            writer,
-            after=wanted.after,
-            every=wanted.every,
-            steps=wanted.steps,
-            samples=wanted.samples,
-            on_full=self._full,
+            self._sink(), wanted.selection, samples=wanted.samples, on_full=self._full
         )
         recorder.start()
         self._recorder = recorder
         self._places.start()
+
+    def _sink(self) -> Sink:
+        """The file; where there can be none, steps are counted all the same: a stop is a stop."""
+        from ganscope.probe.circumstances import meta
+        from ganscope.traces.file import TraceWriter
+
+        wanted = self._wanted
+        try:
+            self._writer = TraceWriter(wanted.path, meta(wanted.command), force=wanted.force)
+        except Exception as fault:
+            self._fault("nothing is recorded", fault)
+            return _Nowhere()
+        return self._writer
 
     def _full(self) -> None:
         """The last wanted step has ended; the program stands there."""
@@ -161,24 +163,14 @@ class Watch:
             self._fault("the report failed", fault)
 
     def _close(self, error: BaseException | None, *, is_full: bool) -> Seen:
-        from ganscope.traces.file import open_trace
-
-        recorder, writer = self._recorder, self._writer
-        if recorder is None or writer is None:
+        recorder = self._recorder
+        if recorder is None:
             return Seen(None, is_full, error, torch=self._torch, lost=tuple(self._faults))
         try:
             recorder.stop(None if isinstance(error, SystemExit | Stopped) else error)
         except Exception as fault:
             recorder.note(fault)
-        trace: Trace | None = None
-        try:
-            self._close_file(recorder, writer)
-            trace = open_trace(self._wanted.path.absolute())
-            if _is_empty(trace):
-                self._wanted.path.unlink()
-                trace = None
-        except Exception as fault:
-            self._fault("the recording was not closed", fault)
+        trace = None if self._writer is None else self._written(recorder, self._writer)
         lost = [] if recorder.is_complete else list(recorder.notes)
         return Seen(
             trace,
@@ -189,8 +181,28 @@ class Watch:
             recorder.ended,
             recorder.elsewhere,
             tuple(each.name for each in recorder.networks),
-            (*self._faults, *lost),
+            (*lost, *self._faults),
         )
+
+    def _written(self, recorder: Recorder, writer: TraceWriter) -> Trace | None:
+        """What the file holds; None where that is nothing, and then there is no file."""
+        from ganscope.traces.file import open_trace
+
+        closed = False
+        try:
+            self._close_file(recorder, writer)
+            closed = True
+        except Exception as fault:
+            self._fault("the recording was not closed", fault)
+        try:
+            trace = open_trace(self._wanted.path.absolute())
+            if not _is_empty(trace):
+                return trace
+            self._wanted.path.unlink()
+        except Exception as fault:
+            if closed:
+                self._fault("the recording cannot be read", fault)
+        return None
 
     def _close_file(self, recorder: Recorder, writer: TraceWriter) -> None:
         from ganscope.probe.circumstances import meta
@@ -211,6 +223,16 @@ class Watch:
     def faults(self) -> tuple[str, ...]:
         """What went wrong in ganscope itself and has not been told, one sentence each."""
         return tuple(self._faults[self._reported :])
+
+
+class _Nowhere:
+    """Takes steps for which there is no file."""
+
+    def append(self, step: Step, networks: Sequence[Network]) -> None:
+        """Keep nothing."""
+
+    def replace_last(self, count: int, steps: Sequence[Step], networks: Sequence[Network]) -> None:
+        """Keep nothing."""
 
 
 def _is_empty(trace: Trace) -> bool:

@@ -83,5 +83,6 @@ class Call:
 
     @property
     def label(self) -> str:
-        """The path, with ``#2`` behind it for a repeated call."""
-        return self.path if self.nth == 1 else f"{self.path} #{self.nth}"
+        """The path, or the type where there is none, with ``#2`` behind it for a repeated call."""
+        name = self.path or self.type
+        return name if self.nth == 1 else f"{name} #{self.nth}"

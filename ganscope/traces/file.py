@@ -233,13 +233,22 @@ def _begin(path: Path, head: bytes) -> sqlite3.Connection:
         if real.exists():
             fresh.chmod(stat.S_IMODE(real.stat().st_mode))
         # A log left by a recording that was killed: SQLite would read it into the new file.
-        for ending in ("-wal", "-shm", "-journal"):
-            real.with_name(real.name + ending).unlink(missing_ok=True)
+        _remove_log(real)
         fresh.replace(real)
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
-    return database.open_to_write(real)
+    try:
+        return database.open_to_write(real)
+    except BaseException:  # no room for the log: nothing is left of what cannot be written
+        real.unlink(missing_ok=True)
+        _remove_log(real)
+        raise
+
+
+def _remove_log(path: Path) -> None:
+    for ending in ("-wal", "-shm", "-journal"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
 
 
 def _reason(error: Exception) -> str:

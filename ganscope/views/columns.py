@@ -111,7 +111,7 @@ PARAMETERS = Column(
     (("parameters", lambda row: row.call.parameters),),
 )
 MEAN = _statistic("mean", "count", numbers=forms.means)
-DEVIATION = _statistic("std")
+DEVIATION = _statistic("std", numbers=forms.deviations)
 LEAST = _statistic("min")
 MOST = _statistic("max")
 NONPOSITIVE = Column(

@@ -129,6 +129,14 @@ def means(rows: Sequence[Row]) -> list[str]:
     ]
 
 
+def deviations(rows: Sequence[Row]) -> list[str]:
+    """The standard deviations; nothing for a single value, which has none."""
+    return [
+        "" if row.stats is not None and row.stats.count == 1 else text
+        for row, text in zip(rows, numbers("std")(rows), strict=True)
+    ]
+
+
 def aligned(plain: Cells) -> Cells:
     """The same numbers with their points below one another."""
     return lambda rows: style.align_on_point(plain(rows))

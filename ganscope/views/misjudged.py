@@ -21,6 +21,8 @@ Pixels = NDArray[Any]
 
 _CELL = 1.3
 """Inches that one image takes."""
+_TITLE = 0.4
+"""Inches that the title takes."""
 _GAP = 2
 
 
@@ -33,13 +35,17 @@ class Row:
     verdicts: Sequence[float]
 
 
-def figure(rows: Sequence[Row]) -> Figure:
+def figure(rows: Sequence[Row], title: str) -> Figure:
     """The rows as a grid, each image with its answer under it."""
     from matplotlib.figure import Figure
 
     columns = max(len(row.pixels) for row in rows)
-    picture = Figure(figsize=(_CELL * columns + 0.3, (_CELL + 0.55) * len(rows)), dpi=150)
-    bands = picture.subfigures(len(rows), 1, squeeze=False)
+    band_height = _CELL + 0.55
+    height = _TITLE + band_height * len(rows)
+    picture = Figure(figsize=(_CELL * columns + 0.3, height), dpi=150)
+    heights = [_TITLE, *[band_height] * len(rows)]
+    (head,), *bands = picture.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)
+    head.suptitle(title, fontsize=12, weight="bold", x=0.02, ha="left", y=0.7)
     for (band,), row in zip(bands, rows, strict=True):
         band.suptitle(row.title, fontsize=10, x=0.02, ha="left", y=0.97)
         grid = band.subplots(1, columns, squeeze=False)[0]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from ganscope.errors import UsageError, nearest
-from ganscope.traces import Trace
+from ganscope.traces import Step, Trace
 from ganscope.views.options import ViewOptions
 
 if TYPE_CHECKING:
@@ -87,6 +87,15 @@ def render(
 
 
 def is_training(trace: Trace) -> bool:
-    """Whether optimizers step in a trace; of a long recording only the ends are looked at."""
+    """Whether optimizers step in a trace, or would have, had it not failed before.
+
+    Of a long recording only the ends are looked at.
+    """
     ends = [trace.steps[0], trace.steps[-1]] if len(trace.steps) else []
-    return any(update.optimizers for step in ends for update in step.updates)
+    stepped = any(update.optimizers for step in ends for update in step.updates)
+    return stepped or (trace.failure is not None and bool(ends) and _only_began(ends[-1]))
+
+
+def _only_began(step: Step) -> bool:
+    """Whether what ran was on its way to an update; a forward by itself is an update's."""
+    return not step.updates and all(call.update is None for call in step.calls)

@@ -19,7 +19,7 @@ from ganscope.views.steps.heading import FlowLine
 from ganscope.views.steps.rows import StepRow, other_rows, update_rows
 from ganscope.views.steps.story import Story, tell
 from ganscope.views.steps.tables import Table, layer_tables, parameter_tables
-from ganscope.views.steps.words import MEASURED, about, circumstances, ending, measured, unfinished
+from ganscope.views.steps.words import MEASURED, about, circumstances, ending, measured, others
 
 R = TypeVar("R")
 
@@ -68,15 +68,12 @@ def _step(story: Story, page: _StepPage) -> Iterator[Text]:
     updates = story.shown.updates
     groups = [*(update_rows(story, update) for update in updates), other_rows(story)]
     width = page.width - len(_INDENT)
-    *tables, others = layer_tables(story, groups, width, ascii_only=page.ascii_only)
+    *tables, last = layer_tables(story, groups, width, ascii_only=page.ascii_only)
     details = _details(story, updates, page)
     for update, table, detail in zip(updates, tables, details, strict=True):
         yield Text("")
         yield from _update(story, update, table, detail, page)
-    if others.rows:
-        yield Text("")
-        yield from page.wrapped("calls that belong to no update", "heading")
-        yield from page.table(others)
+    yield from _others(story, last, page)
     missing = [name for table in tables for name in table.missing]
     for shown in details:
         missing += shown.missing if shown else ()
@@ -114,6 +111,18 @@ def _update(
         yield from page.wrapped(sentence, "explanation", _INDENT, "  ")
 
 
+def _others(story: Story, table: Table[StepRow], page: _StepPage) -> Iterator[Text]:
+    """Calls that belong to no update, and what a failure did not let become one."""
+    told = others(story)
+    if told is None or not (table.rows or story.failure):
+        return
+    title, flow = told
+    yield Text("")
+    yield from page.wrapped(title, "heading" if story.failure is None else "warning")
+    yield from page.flow(flow)
+    yield from page.table(table)
+
+
 def _ending(story: Story, page: _StepPage) -> Iterator[Text]:
     """What belongs to no update."""
     asked = measured(story)
@@ -121,16 +130,10 @@ def _ending(story: Story, page: _StepPage) -> Iterator[Text]:
         yield Text("")
         yield from page.wrapped(MEASURED, "heading")
         yield from page.lines(asked, indent=_INDENT)
-    failed = unfinished(story)
-    if failed is not None:
-        title, flow = failed
-        yield Text("")
-        yield from page.packed(title, "warning")
-        yield from page.flow(flow)
     said, below = ending(story), circumstances(story)
-    if (said or below) and failed is None:
+    if said or below:
         yield Text("")
-    for remark in said if failed is None else ():
+    for remark in said:
         yield from page.remark(remark, indent="")
     yield from page.lines(below)
 

@@ -17,7 +17,7 @@ from ganscope.views.steps.heading import FlowLine
 from ganscope.views.steps.ledger import Remark
 from ganscope.views.steps.rows import StepRow, other_rows, update_rows
 from ganscope.views.steps.story import Story, tell
-from ganscope.views.steps.words import MEASURED, about, circumstances, ending, measured, unfinished
+from ganscope.views.steps.words import MEASURED, about, circumstances, ending, measured, others
 
 R = TypeVar("R")
 
@@ -45,18 +45,16 @@ def _step(story: Story) -> Iterator[str]:
     plan = columns.plan(scale, gradients=options.show_grads, numbered=options.show_calls)
     for update, rows in zip(story.shown.updates, groups, strict=False):
         yield from _update(story, update, _layers(rows, plan, scale))
-    if groups[-1]:
-        yield _paragraph("calls that belong to no update", strong=True)
+    told = others(story)
+    if told is not None and (groups[-1] or story.failure):
+        title, flow = told
+        yield _paragraph(title, strong=True)
+        yield _flow(flow)
         yield _layers(groups[-1], plan, scale)
     asked = measured(story)
     if asked:
         yield _paragraph(MEASURED, strong=True)
         yield lines(asked)
-    failed = unfinished(story)
-    if failed is not None:
-        title, flow = failed
-        yield _paragraph(" · ".join(title), strong=True)
-        yield _flow(flow)
     yield _remarks(ending(story))
     yield lines(circumstances(story))
 

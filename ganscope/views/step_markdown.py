@@ -13,7 +13,7 @@ from ganscope.views.steps import columns, parameter_columns, remarks
 from ganscope.views.steps.bars import scale_of
 from ganscope.views.steps.rows import StepRow, other_rows, update_rows
 from ganscope.views.steps.story import Story, tell
-from ganscope.views.steps.words import MEASURED, about, circumstances, ending, measured, unfinished
+from ganscope.views.steps.words import MEASURED, about, circumstances, ending, measured, others
 from ganscope.views.tabular import escape
 
 R = TypeVar("R")
@@ -37,9 +37,14 @@ def _step(story: Story) -> Iterator[str]:
     plan = _plan(story, [row for rows in groups for row in rows])
     for update, rows in zip(story.shown.updates, groups, strict=False):
         yield from _update(story, update, rows, plan)
-    if groups[-1]:
-        yield "### calls that belong to no update"
-        yield "\n".join(_table(groups[-1], plan.unlimited))
+    told = others(story)
+    if told is not None and (groups[-1] or story.failure):
+        title, flow = told
+        yield f"### {escape(title)}"
+        if flow:
+            yield "\n".join(f"- {escape(line.whole)}" for line in flow)
+        if groups[-1]:
+            yield "\n".join(_table(groups[-1], plan.unlimited))
     yield from _ending(story)
 
 
@@ -70,11 +75,6 @@ def _ending(story: Story) -> Iterator[str]:
     if asked:
         yield f"### {MEASURED}"
         yield "\n".join(f"- {escape(f'{line.label}: {line.text}')}" for line in asked)
-    failed = unfinished(story)
-    if failed is not None:
-        title, flow = failed
-        yield f"### {escape(' · '.join(title))}"
-        yield "\n".join(f"- {escape(line.whole)}" for line in flow)
     lines = [each.text for each in ending(story)]
     lines += [f"{line.label}: {line.text}" for line in circumstances(story)]
     if lines:

@@ -156,7 +156,8 @@ def count_of(count: int, noun: str) -> str:
 def sparkline(histogram: Histogram | None, width: int) -> str:
     """A histogram as one block per bin, from the smallest value to the largest.
 
-    An empty bin is ``▁``; any other stands above it, however few values it holds.
+    An empty bin is ``▁``; any other stands above it, however few values it holds. A single
+    value has no distribution: nothing is drawn.
 
     Args:
         histogram: The distribution.
@@ -164,6 +165,8 @@ def sparkline(histogram: Histogram | None, width: int) -> str:
     """
     if histogram is None or not any(histogram.counts):
         return NOTHING
+    if sum(histogram.counts) == 1:
+        return ""
     merged = merge_bins(histogram.counts, width)
     tallest = max(merged)
     return "".join(

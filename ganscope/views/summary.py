@@ -143,7 +143,9 @@ def failure(trace: Trace) -> Iterator[Line]:
         label = style.printable(call.label or call.type)
         yield Line("✗ failed", f"{label} · {describe_type(call)}", "warning")
     else:
-        yield Line("✗ failed", "outside any call that was seen", "warning")
+        after = len(trace.steps) and failed.step > trace.steps[-1].index
+        when = f"after step {trace.steps[-1].index}, " if after else ""
+        yield Line("✗ failed", f"{when}outside any call that was seen", "warning")
     if failed.got:
         yield Line("got", style.printable(failed.got))
     if failed.expected:

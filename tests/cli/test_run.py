@@ -9,7 +9,6 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -20,7 +19,7 @@ from ganscope.probe.recorder import Recorder
 from ganscope.traces import Step, Trace
 from ganscope.traces.file import TraceWriter
 from ganscope.views.step import StepView
-from tests.cli.conftest import Outcome, Run
+from tests.cli.conftest import Run
 from tests.cli.test_run_faithful import Done, python
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
@@ -41,17 +40,6 @@ def plain(*words: str) -> Done:
 def processed(*words: str, **environment: str) -> Done:
     """``ganscope run`` in a process of its own."""
     return python("-m", "ganscope", "run", *words, **environment)
-
-
-@pytest.fixture
-def watched(ganscope: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """``ganscope run`` in this process, which is quicker by the import of torch."""
-
-    def run(*words: object) -> Outcome:
-        monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
-        return ganscope("run", *words)
-
-    return run
 
 
 def optimizers(step: Step) -> list[str]:

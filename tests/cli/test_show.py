@@ -216,7 +216,9 @@ def test_figures_as_data(ganscope: Run) -> None:
         (["run.gscope", "--plot", "loss", "--format", "csv", "-o", "x.png"], "is a picture"),
         (["forward.json", "--plot", "loss"], "holds no training steps"),
         (["run.gscope", "--format", "csv", "--show-calls", "--show-updates"], "one table"),
-        (["run.gscope", "-o", "x.png"], "the ending .png names no format"),
+        (["run.gscope", "-o", "x.png"], "drawn by 'ganscope step -o' and by 'ganscope show --plot"),
+        (["run.gscope", "--plot", "loss", "-o", "x.gif"], "or draw a picture: .png, .svg, .pdf"),
+        (["run.gscope", "--step", "10", "--values"], "--show-calls shows every call"),
     ],
 )
 def test_bad_input_is_one_line(arguments: list[str], words: str, ganscope: Run) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 from torch import nn
 
 import ganscope
-from ganscope.probe.names import snake_case
+from ganscope.probe.names import assignment, snake_case
 
 held_globally = nn.Linear(2, 2)
 inputs = torch.ones(1, 2)
@@ -139,3 +140,33 @@ def test_looking_for_the_name_keeps_nothing_alive() -> None:
 )
 def test_more_names_in_snake_case(name: str, expected: str) -> None:
     assert snake_case(name) == expected
+
+
+def test_what_a_line_assigns(tmp_path: Path) -> None:
+    lines = [
+        "a = f(x)",
+        "lr = f(x); lf = f(y)",
+        "loss = (",
+        "    f(x)",
+        "    + f(y)",
+        ")",
+        "if x: b: float = f(x)",
+        "p, q = f(x)",
+        "f(x)",
+        "self.total += f(x)",
+    ]
+    file = tmp_path / "loop.py"
+    file.write_text("\n".join(lines), encoding="utf-8")
+    found = [assignment(str(file), number + 1) for number in range(len(lines))]
+    assert found == [
+        ("a", 1),
+        (None, 2),  # nothing tells which of the two ran
+        ("loss", 3),
+        ("loss", 3),
+        ("loss", 3),
+        ("loss", 3),
+        ("b", 7),
+        (None, 8),
+        None,
+        ("total", 10),
+    ]

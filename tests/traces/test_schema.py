@@ -503,3 +503,5 @@ def test_a_noun_cannot_be_changed() -> None:
 def test_a_repeated_call_is_labelled() -> None:
     assert CALL.label == "generator.0"
     assert dataclasses.replace(CALL, nth=2).label == "generator.0 #2"
+    outside = dataclasses.replace(CALL, path="", type="add", nth=3)
+    assert outside.label == "add #3"

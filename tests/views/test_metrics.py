@@ -263,6 +263,12 @@ def test_curves_without_a_course(values: tuple[float, ...]) -> None:
         assert "no finite figure in 2 steps" in text
 
 
+def test_a_single_step_has_no_course() -> None:
+    text = drawn([curve_of(0.5), curve_of(0.7, name="other")])
+    assert text.startswith("only step 0 is there: no course to draw\n")
+    assert "● loss   0.500" in text
+
+
 def test_long_curves_are_drawn_in_means() -> None:
     text = drawn([curve_of(*(float(place % 7) for place in range(10_000)))])
     assert "each dot is a mean over about 72 steps" in text

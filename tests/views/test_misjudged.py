@@ -18,7 +18,7 @@ def row(channels: int = 1, count: int = 3) -> Row:
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_each_image_stands_with_its_answer(channels: int) -> None:
-    picture = figure([row(channels), row(channels, count=2)])
+    picture = figure([row(channels), row(channels, count=2)], "What D misjudged")
     axes = [each for each in picture.axes if each.images]
     assert len(axes) == 5
     shown = np.asarray(axes[0].images[0].get_array())

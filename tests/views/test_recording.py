@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from ganscope.traces import Optimizer, Trace
+from ganscope.traces import Failure, Optimizer, Step, Trace
 from ganscope.traces.file import open_trace
 from ganscope.views.metrics.overview import Recording
 from ganscope.views.present import plain_text
@@ -95,6 +95,23 @@ def test_kinds_of_steps(tmp_path: Path) -> None:
     assert "            ① generator ② discriminator" in text
     assert "d_loss (mean of 2)  4.456" not in text
     assert "d_loss (mean of 2)  3.93" in text
+
+
+def test_a_step_that_failed_is_not_counted_as_one(tmp_path: Path) -> None:
+    whole = recorded().steps[0]
+    began = Step(4, tuple(replace(call, update=None) for call in whole.calls[:2]), ())
+    failure = Failure(4, 0, None, "ValueError: boom", None, None, None)
+    steps = (*(replace(whole, index=index) for index in range(4)), began)
+    text = page(replace(recorded(), steps=steps, failure=failure), tmp_path / "x.json")
+    assert "trace as JSON of 4 training steps and the beginning of a 5th, which failed" in text
+    assert "steps       0 to 3, every one · 4 failed" in text
+    assert "each step   ① the generator ② the discriminator" in text
+    assert "--step -1\n" in text
+    alone = page(replace(recorded(), steps=(began,), failure=failure), tmp_path / "x.json")
+    assert "the beginning of a training step, which failed" in alone
+    assert "steps       4 failed" in alone
+    after = replace(recorded(), steps=steps[:4], failure=failure)
+    assert "✗ failed    after step 3, outside any call" in page(after, tmp_path / "x.json")
 
 
 def test_a_learning_rate_that_changed(tmp_path: Path) -> None:

@@ -192,10 +192,10 @@ def test_without_operations() -> None:
 def test_explanations_name_this_steps_figures() -> None:
     text = " ".join(page(explain=True).split())
     assert "That is why both received gradients (6 in the generator and 4 in the disc" in text
-    assert "−ln 0.545 ≈ 0.608; at a verdict of 1/2 it is ln 2 = 0.693" in text
+    assert "−ln D(G(z)) over the batch; at a verdict of 1/2 it is ln 2 = 0.693" in text
     assert "reached only the discriminator, and the generator took no gradient." in text
     assert "D(x) = 0.537 on real images, D(G(z)) = 0.545 on the generator's" in text
-    assert "About 0.001 is usual" in text
+    assert "A rule of thumb is 0.001" in text
     assert "cleared before this update" not in text, "told as a lesson instead"
 
 
@@ -205,6 +205,7 @@ def test_a_failure_ends_the_step() -> None:
     assert "x 8×1×4×4 → discriminator → ✗" in text
     assert "✗ failed  discriminator #2" in text
     assert "evaluation:" not in text
+    assert re.search(r"discriminator #2 on x +✗\n", text), "the layers that ran are shown"
 
 
 def test_what_the_discriminator_said_before_and_after() -> None:
@@ -217,7 +218,7 @@ def test_what_the_discriminator_said_before_and_after() -> None:
     text = page(trace)
     assert "before    D(x) 0.502 · D(G(z)) 0.509 · accuracy 59% on real images, 0% on" in text
     assert "1.282 from real images, 0.294 from generated ones, 106° between them" in text
-    assert "106° apart: they hardly concern each other" in " ".join(
+    assert "106° apart: they pull partly against each other" in " ".join(
         page(trace, explain=True).split()
     )
 

@@ -137,9 +137,9 @@ def test_figures_that_are_not_known_tell_nothing() -> None:
     [
         (0.2, 0.8, "Sigmoid", "D(x) 0.510"),
         (0.2, 0.8, None, "D(x) 0.510"),
-        (0.2, 0.8, "Linear", "D(x) mean output 0.510 (logits)"),
-        (-0.2, 0.8, None, "D(x) mean output 0.510 (logits)"),
-        (0.2, 1.8, "Sigmoid", "D(x) mean output 0.510 (logits)"),
+        (0.2, 0.8, "Linear", "D(x) mean output 0.510 (score)"),
+        (-0.2, 0.8, None, "D(x) mean output 0.510 (score)"),
+        (0.2, 1.8, "Sigmoid", "D(x) mean output 0.510 (score)"),
     ],
 )
 def test_logits_are_not_called_probabilities(
@@ -158,6 +158,25 @@ def test_logits_are_not_called_probabilities(
     assert verdicts(Step(0, calls), ran, CAST)[1].text == text
 
 
+@pytest.mark.parametrize(
+    ("loss", "unit"),
+    [
+        ("binary_cross_entropy_with_logits", "logits"),
+        ("BCEWithLogitsLoss", "logits"),
+        ("softplus", "logits"),
+        ("mean", "score"),
+    ],
+)
+def test_what_is_no_probability_is_called_logits_where_a_loss_takes_such(
+    loss: str, unit: str
+) -> None:
+    verdict = tensor(8, 1, figures=stats(0.51, 0.1, -1.0, 2.0))
+    outer = call(1, "D", "Critic", inputs=(REALS,), outputs=(verdict,), network="D")
+    step = Step(0, (outer, call(2, "", loss, kind="op", inputs=(verdict,), network="")))
+    said = verdicts(step, forwards(step, CAST), CAST)[1]
+    assert said.text == f"D(x) mean output 0.510 ({unit})"
+
+
 def test_points_of_a_penalty_are_not_taken_for_real_where_their_making_is_not_told() -> None:
     trace = recorded("penalty")
     calls = tuple(call for call in trace.steps[0].calls if call.type not in ("mul", "add", "rsub"))
@@ -167,9 +186,9 @@ def test_points_of_a_penalty_are_not_taken_for_real_where_their_making_is_not_to
         read.ran(read.step.updates[0]), read.forwards, read.judged, read.cast
     )]  # fmt: skip
     assert (
-        "points of the penalty 8×1×4×4 → netD → 8×1 — D(probe) mean output 0.154 (logits)" in texts
+        "points of the penalty 8×1×4×4 → netD → 8×1 — D(probe) mean output 0.154 (score)" in texts
     )
-    assert "x 8×1×4×4 → netD → 8×1 — D(x) mean output 0.143 (logits)" in texts
+    assert "x 8×1×4×4 → netD → 8×1 — D(x) mean output 0.143 (score)" in texts
 
 
 def test_real_images_whose_gradient_is_asked_for_stay_real() -> None:

@@ -113,7 +113,7 @@ def test_markdown_tables_are_whole() -> None:
     for lines in found:
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1
     assert "### ③ update of netG, the generator" in text
-    assert "- x 8×1×4×4 → netD → 8×1 — D(x) mean output 0.143 (logits)" in text
+    assert "- x 8×1×4×4 → netD → 8×1 — D(x) mean output 0.143 (score)" in text
     assert "| netD.model.0 #2 | Linear |" in text
 
 

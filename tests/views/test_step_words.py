@@ -9,6 +9,8 @@ import pytest
 
 from ganscope.traces import (
     Backward,
+    Gradient,
+    GradientSplit,
     LedgerEntry,
     Loss,
     LossPart,
@@ -18,11 +20,13 @@ from ganscope.traces import (
     Update,
 )
 from ganscope.views.steps import ledger
-from ganscope.views.steps.cast import Cast, capital, joined, numeral
+from ganscope.views.steps.cast import Cast, joined, numeral
+from ganscope.views.steps.depth import profile
 from ganscope.views.steps.lessons import lessons
 from ganscope.views.steps.losses import backward_texts, loss_texts
 from ganscope.views.steps.words import about, ending
 
+from .builders import call, stats, tensor
 from .steps import forgotten, recorded, story, update_of, with_step, with_update
 
 CAST = Cast(
@@ -186,8 +190,11 @@ def taught(trace: Trace, index: int) -> str:
 def test_what_a_generators_update_teaches() -> None:
     text = taught(recorded(), 0)
     assert "The generator learns through the discriminator's verdict, D(G(z)) = 0.545" in text
-    assert "g_loss 0.608 is the cross entropy of D(G(z)) with 1: −ln 0.545 ≈ 0.608" in text
-    assert "from 7.4e-4 in generator.model.0.weight to 0.0011 in generator.model.3.weight" in text
+    assert "g_loss 0.608 is the cross entropy of D(G(z)) with 1, the mean of −ln D(G(z))" in text
+    assert "moved: from 1.7e-4 in generator.model.1 to 0.0011 in generator.model.3" in text
+    assert "Adam's first step" not in text
+    first = replace(recorded().steps[0], index=0)
+    assert "In Adam's first step every value" in taught(replace(recorded(), steps=(first,)), 0)
     assert "etach" not in text
 
 
@@ -213,11 +220,69 @@ def test_a_penalty_is_explained_and_nothing_is_taught_twice() -> None:
     trace = recorded("penalty")
     first, second = taught(trace, 0), taught(trace, 1)
     assert "A call of autograd.grad asked how the discriminator's output changes at blends" in first
-    assert "netD is updated 2 times in this step, for 1 update of the rest" in first
+    assert (
+        "netD is updated 2 times in this step, to 1 update of netG: Algorithm 1 of Arjovsky et al. "
+        "(2017) with n_critic = 2" in first
+    )
     assert "autograd.grad" not in second
     assert "D(x) = 0.288 on real images" in second
     assert "it is no probability" in first
     assert "which it wants higher" in taught(trace, 2)
+
+
+@pytest.mark.parametrize(
+    ("norms", "words"),
+    [
+        ((1.0, 1.1, 1.2), "changes little: from 1.200 at d.2 to 1.000 at d.0"),
+        ((0.1, 0.5, 1.0), "falls from 1.000 at d.2 to 0.100 at d.0: 10 times smaller"),
+        ((9.0, 5.0, 3.0), "grows from 3.000 at d.2 to 9.000 at d.0: 3.0 times larger"),
+        (
+            (1.0, 24.0, 1.2),
+            "ends near where it began, from 1.200 at d.2 to 1.000 at d.0; in between it is as "
+            "large as 24.00 at d.1",
+        ),
+        (
+            (1.0, 0.01, 9.0, 0.4),
+            "grows from 0.400 at d.3 to 1.000 at d.0: 2.5 times larger; in between it is as large "
+            "as 9.000 at d.2 and as small as 0.0100 at d.1",
+        ),
+    ],
+)
+def test_the_way_of_the_gradient(norms: tuple[float, ...], words: str) -> None:
+    out = call(0, "d", "Net", outputs=(tensor(8, 1),), network="d")
+    layers = [
+        call(
+            place + 1,
+            f"d.{place}",
+            "Linear",
+            parent=0,
+            outputs=(tensor(8, 1),),
+            network="d",
+            gradients=(Gradient(1, 0, stats(0.0, 0.1, -1.0, 1.0, norm=norm)),),
+        )
+        for place, norm in enumerate(norms)
+    ]
+    update = Update(0, networks=("d",), backwards=(Backward(1, "loss", "backward", {"d": 2}),))
+    trace = with_step(recorded(), calls=(out, *layers), updates=(update,), ledger=())
+    named = replace(trace, networks=(Network("d", "Net", "discriminator", 9),))
+    said = list(profile(story(named), update))
+    assert said == [f"on its way back the gradient's norm {words}"]
+
+
+@pytest.mark.parametrize(
+    ("angle", "total", "words"),
+    [
+        (170.0, 0.2, "they pull against each other, and much of both cancels. The sum's norm is "
+            "only 0.200"),
+        (105.0, 1.24, "they pull partly against each other. The sum's norm is 1.240"),
+        (92.0, 1.4, "close to a right angle, so neither helps nor hinders the other."),
+        (75.0, 1.6, "they pull partly the same way"),
+        (20.0, 1.9, "they pull the same way"),
+    ],
+)  # fmt: skip
+def test_how_real_and_fake_pull_on_a_discriminator(angle: float, total: float, words: str) -> None:
+    split = GradientSplit("discriminator", 1.0, 0.9, total, angle)
+    assert words in taught(with_step(recorded(), split=split), 1)
 
 
 def test_every_lesson_is_a_sentence() -> None:
@@ -238,9 +303,11 @@ def test_small_words() -> None:
     assert numeral(0) == "①"
     assert numeral(19) == "⑳"
     assert numeral(20) == "(21)"
-    assert capital("the loss") == "The loss"
-    assert capital("g_loss is") == "g_loss is"
-    assert capital("netG learns") == "netG learns"
+    assert CAST.sentence("the loss") == "The loss"
+    assert CAST.sentence("g_loss is") == "g_loss is"
+    assert CAST.sentence("netG learns") == "netG learns"
+    critics = Cast((Network("critic", "Critic", "discriminator", 1),))
+    assert critics.sentence("critic's verdict") == "critic's verdict"
     assert CAST.introduced("generator") == "the generator"
     assert Cast((Network("netG", "G", "generator", 1),)).introduced("netG") == "netG, the generator"
 

@@ -131,6 +131,7 @@ def test_a_mean_beside_its_deviation(
 
 
 def test_sparkline_of_nothing() -> None:
+    assert style.sparkline(Histogram(0.5, 0.5, (1,) + (0,) * 31), 8) == "", "a single value"
     assert style.sparkline(None, 8) == "–"
     assert style.sparkline(Histogram(0.0, 0.0, (0,) * 32), 8) == "–"
 

@@ -91,7 +91,10 @@ def lines(curves: Sequence[Curve], width: int, *, ascii_only: bool) -> Iterator[
     """The chart and its legend, no line wider than `width`."""
     page = Page(width, ascii_only=ascii_only)
     known = [curve for curve in curves if curve.known]
-    if known:
+    steps = {step for curve in known for step, _ in curve.known}
+    if len(steps) == 1:
+        yield from page.wrapped(f"only step {steps.pop()} is there: no course to draw", "quiet")
+    elif known:
         yield from _drawing(known, page)
     widest = max(cell_len(style.printable(curve.metric.title)) for curve in curves)
     for number, curve in enumerate(curves):

@@ -65,8 +65,7 @@ def overview(recording: Recording) -> Iterator[Line]:
 def _size(recording: Recording, *, training: bool) -> Iterator[str]:
     steps = recording.trace.steps
     what = "recording" if recording.source is not None else "trace as JSON"
-    count = style.count_of(len(steps), "training step" if training else "forward pass")
-    yield f"{what} of {count.replace('passs', 'passes')}"
+    yield f"{what} of {_count(recording.trace, training=training)}"
     try:
         size = recording.path.stat().st_size + _log_size(recording.path)
     except OSError:
@@ -74,6 +73,26 @@ def _size(recording: Recording, *, training: bool) -> Iterator[str]:
     yield _bytes(size)
     if training and len(steps) > 1:
         yield f"{_bytes(size / len(steps))} a step"
+
+
+def _count(trace: Trace, *, training: bool) -> str:
+    """``30 training steps``; one that failed is not counted among them."""
+    count, failed = len(trace.steps), training and _failed_in(trace) is not None
+    if not training:
+        return style.count_of(count, "forward pass").replace("passs", "passes")
+    if not failed:
+        return style.count_of(count, "training step")
+    if count == 1:
+        return "the beginning of a training step, which failed"
+    whole = style.count_of(count - 1, "training step")
+    return f"{whole} and the beginning of a {_ordinal(count)}, which failed"
+
+
+def _failed_in(trace: Trace) -> Step | None:
+    """The last step, where it failed before all its updates were done."""
+    last = trace.steps[-1] if len(trace.steps) else None
+    failed = trace.failure
+    return last if failed is not None and last is not None and failed.step == last.index else None
 
 
 def _log_size(path: Path) -> int:
@@ -138,7 +157,13 @@ def _optimizers(trace: Trace, kinds: Sequence[Step], cast: Cast) -> Iterator[Lin
 
 def _shape_of_steps(trace: Trace, kinds: Sequence[Step], cast: Cast) -> Iterator[Line]:
     """Which steps there are, and what happens in each."""
-    yield Line("steps", _range(indices_of(trace.steps)))
+    numbers, failed = indices_of(trace.steps), _failed_in(trace)
+    if failed is None:
+        yield Line("steps", _range(numbers))
+    else:
+        whole = f"{_range(numbers[:-1])} · " if len(numbers) > 1 else ""
+        yield Line("steps", f"{whole}{failed.index:,} failed")
+        kinds = [step for step in kinds if step.index != failed.index] or kinds
     patterns = dict.fromkeys(_pattern(step, cast) for step in kinds)
     for pattern in list(patterns)[:_MOST_KINDS]:
         yield Line("each step" if len(patterns) == 1 else "a step", pattern)
@@ -236,12 +261,16 @@ def _next(recording: Recording, *, training: bool) -> Iterator[str]:
     if not training:
         yield f"{show} --step {numbers[0]}"
         return
+    if len(numbers) == 1 and _failed_in(trace) is not None:
+        yield f"{show} --step {numbers[0]}"
+        return
     yield f"{show} --step {numbers[0]} --show-grads"
     if len(numbers) == 1:
         yield f"{show} --step {numbers[0]} --explain"
         return
-    yield f"{show} --step -1 --explain"
-    kind = trace.steps[-1]
+    failed = _failed_in(trace) is not None
+    yield f"{show} --step -1" if failed else f"{show} --step -1 --explain"
+    kind = trace.steps[-2] if failed else trace.steps[-1]
     if any(update.losses for update in kind.updates):
         yield f"{show} --plot {LOSS}"
     path = _learning_module(kind)

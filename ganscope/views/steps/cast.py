@@ -36,6 +36,12 @@ class Cast:
             return f"{style.printable(name)}, {self._article(role)} {role}"
         return self.named(name)
 
+    def sentence(self, text: str) -> str:
+        """A sentence begun with a capital letter; a name from the code stays as it is."""
+        first = text.partition(" ")[0].removesuffix(",").removesuffix("'s")
+        plain = first.isalpha() and first.islower() and first not in self._networks
+        return text[:1].upper() + text[1:] if plain else text
+
     def symbol(self, name: str) -> str:
         """``D`` and ``G`` as in the papers, where there is but one of the role; else its name."""
         role = self.role(name)
@@ -63,12 +69,6 @@ def joined(names: Sequence[str]) -> str:
 def numeral(index: int) -> str:
     """Place of an update in its step, from 0, as it is shown: ``①``."""
     return style.CIRCLED[index] if 0 <= index < len(style.CIRCLED) else f"({index + 1})"
-
-
-def capital(text: str) -> str:
-    """A sentence begun with a capital letter; a name from the code stays as it is."""
-    first = text.partition(" ")[0]
-    return text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text
 
 
 def possessive(name: str) -> str:

@@ -159,6 +159,12 @@ def _activation(name: str) -> Callable[[StepRow], float | None]:
     return lambda row: None if row.is_heading else getattr(row.stats, name, None)
 
 
+def _deviation(row: StepRow) -> float | None:
+    """Nothing for a single value, which has none."""
+    single = row.stats is not None and row.stats.count == 1
+    return None if single else _activation("std")(row)
+
+
 def _gradient(name: str) -> Callable[[StepRow], float | None]:
     return lambda row: None if row.is_heading else getattr(row.gradient, name, None)
 
@@ -206,6 +212,8 @@ def _bar(scale: Scale) -> Column[StepRow]:
 
 BAR = "gradient bar"
 _ACTIVATION, _OUTPUTS, _WEIGHTS = "activation", "gradient", "weight"
+SHORT = {_ACTIVATION: "act."}
+"""Names of groups over a single narrow column."""
 
 NUMBER: Column[StepRow] = Column(
     "#", "right", "quiet", (Form("#", each(lambda row: str(row.call.id) if row.call else "")),)
@@ -228,7 +236,7 @@ MEAN: Column[StepRow] = Column(
     (),
     _ACTIVATION,
 )
-DEVIATION = _numbers("activation std", "std", _ACTIVATION, _activation("std"))
+DEVIATION = _numbers("activation std", "std", _ACTIVATION, _deviation)
 HISTOGRAM: Column[StepRow] = Column(
     "histogram", "left", "histogram", (_sparklines(9), _sparklines(16)), (), _ACTIVATION
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ganscope.traces import Call, Update
 from ganscope.views import style
 from ganscope.views.rows import main_output
+from ganscope.views.steps.cast import joined
 from ganscope.views.steps.rows import loss_runs
 from ganscope.views.steps.story import Story
 
@@ -24,12 +25,15 @@ class Profile:
         last: The call whose output it reached last: the first layer that ran.
         entered: Its norm at `first`.
         arrived: Its norm at `last`.
+        between: Where it was largest and where it was smallest of all layers in between, with
+            its norm there.
     """
 
     first: Call
     last: Call
     entered: float
     arrived: float
+    between: tuple[tuple[Call, float], ...] = ()
 
 
 def profile_of(story: Story, update: Update) -> Profile | None:
@@ -52,8 +56,10 @@ def profile_of(story: Story, update: Update) -> Profile | None:
     if story.owners[first.id].call.network == story.owners[last.id].call.network:
         # Several calls of one network in parallel: the way through the last of them.
         own = [item for item in norms if story.owners[item[0].id] is story.owners[first.id]]
-        last, arrived = own[0]
-    return Profile(first, last, entered, arrived) if first is not last else None
+        norms, (last, arrived) = own, own[0]
+    between = sorted(norms[1:-1], key=lambda item: item[1])
+    extremes = (between[-1], between[0]) if len(between) > 1 else tuple(between)
+    return Profile(first, last, entered, arrived, extremes) if first is not last else None
 
 
 def profile(story: Story, update: Update) -> Iterator[str]:
@@ -66,12 +72,28 @@ def profile(story: Story, update: Update) -> Iterator[str]:
         f"from {style.format_number(found.entered)} at {style.printable(found.first.label)} to "
         f"{style.format_number(found.arrived)} at {style.printable(found.last.label)}"
     )
+    strays = list(_strays(found))
     if factor >= _STEADY:
-        yield f"on its way back the gradient's norm falls {way}: {_times(factor)} times smaller"
+        change = f"falls {way}: {_times(factor)} times smaller"
     elif factor <= 1 / _STEADY:
-        yield f"on its way back the gradient's norm grows {way}: {_times(1 / factor)} times larger"
+        change = f"grows {way}: {_times(1 / factor)} times larger"
+    elif strays:
+        change = f"ends near where it began, {way}"
     else:
-        yield f"on its way back the gradient's norm changes little: {way}"
+        change = f"changes little: {way}"
+    aside = f"; in between it is {joined(strays)}" if strays else ""
+    yield f"on its way back the gradient's norm {change}{aside}"
+
+
+def _strays(profile: Profile) -> Iterator[str]:
+    """Where in between it is far above or below both ends."""
+    ends = profile.entered, profile.arrived
+    for call, norm in profile.between:
+        word = "large" if norm > max(ends) else "small"
+        factor = norm / max(ends) if norm > max(ends) else min(ends) / norm
+        if factor >= _STEADY:
+            place = style.printable(call.label)
+            yield f"as {word} as {style.format_number(norm)} at {place}"
 
 
 def _times(factor: float) -> str:

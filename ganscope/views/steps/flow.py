@@ -6,7 +6,7 @@ figures. What a generator made and a discriminator was shown is told from that a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
 from ganscope.traces import Call, Step, TensorRecord
@@ -19,6 +19,10 @@ them, `BOTH` is a batch that holds some of each, `PROBED` are images of unknown 
 gradient is asked for."""
 
 _DETACHED = "detach"
+_ASKING = "grad"
+"""What ``torch.autograd.grad`` is called in a trace."""
+_MIXING = {"add", "sub", "rsub", "lerp", "addcmul", "addcdiv", "where"}
+"""Operations whose result has something of the values of each input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,8 @@ class Source:
         makers: Ids of the networks' calls that it was made from; none for data and noise.
         through: Names of the operations in between.
         detached: Whether autograd was cut off from the makers on the way.
-        blended: Whether anything else was mixed into it.
+        blended: Whether anything else was joined to it, or mixed into its values.
+        mixed: Whether anything else was mixed into its values.
         doubled: Whether it was put into one batch with anything else.
         is_leaf: Whether autograd begins at it: somebody asks for its gradient.
     """
@@ -40,6 +45,7 @@ class Source:
     through: tuple[str, ...] = ()
     detached: bool = False
     blended: bool = False
+    mixed: bool = False
     doubled: bool = False
     is_leaf: bool = False
 
@@ -70,6 +76,11 @@ class Forward:
 _Key = tuple[object, object]
 
 
+def _key(record: TensorRecord) -> _Key:
+    """What a tensor is recognised by."""
+    return record.shape, record.stats
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
     """How a tensor that was seen before had been made."""
@@ -78,6 +89,7 @@ class _Known:
     through: tuple[str, ...] = ()
     detached: bool = False
     blended: bool = False
+    mixed: bool = False
     doubled: bool = False
 
 
@@ -90,11 +102,11 @@ class _Memory:
     def keep(self, record: TensorRecord, made: _Known) -> None:
         """Remember who made a tensor."""
         if record.stats is not None and record.shape:
-            self._known[(record.shape, record.stats), record.requires_grad] = made
+            self._known[_key(record), record.requires_grad] = made
 
     def source(self, record: TensorRecord) -> Source:
         """Where a tensor came from."""
-        key = record.shape, record.stats
+        key = _key(record)
         follows = record.requires_grad
         same, other = self._known.get((key, follows)), self._known.get((key, not follows))
         origin = same or other
@@ -107,6 +119,7 @@ class _Memory:
             origin.through,
             origin.detached or cut,
             origin.blended,
+            origin.mixed,
             origin.doubled,
             is_leaf=same is None and follows,
         )
@@ -135,7 +148,17 @@ def forwards(step: Step, cast: Cast) -> tuple[Forward, ...]:
         for update in step.updates
         if any(run.kind == "grad" for run in update.backwards)
     }
-    return tuple(_probed(one, found) if one.call.update in probing else one for one in found)
+    asked = {_key(record) for call in step.calls if call.type == _ASKING for record in call.inputs}
+    return tuple(
+        _blend(_probed(one, found), asked) if one.call.update in probing else one for one in found
+    )
+
+
+def _blend(forward: Forward, asked: Container[_Key]) -> Forward:
+    """Where the gradient is asked for at images with something of fake ones: the points of a
+    penalty, though autograd does not begin at them."""
+    mixed = any(source.mixed and _key(source.record) in asked for source in forward.sources)
+    return replace(forward, shown=BETWEEN) if forward.shown == FAKE and mixed else forward
 
 
 def _probed(forward: Forward, ran: Sequence[Forward]) -> Forward:
@@ -144,9 +167,9 @@ def _probed(forward: Forward, ran: Sequence[Forward]) -> Forward:
     among the calls)."""
     if forward.shown != REAL or not any(source.is_leaf for source in forward.sources):
         return forward
-    records = [(source.record.shape, source.record.stats) for source in forward.sources]
+    records = [_key(source.record) for source in forward.sources]
     plain = [
-        [(source.record.shape, source.record.stats) for source in one.sources]
+        [_key(source.record) for source in one.sources]
         for one in ran
         if one.shown == REAL
         and (one.call.network, one.call.update) == (forward.call.network, forward.call.update)
@@ -169,6 +192,7 @@ def _passed_on(call: Call, sources: Sequence[Source]) -> _Known:
         through=(*through, call.type) if call.type != _DETACHED else tuple(through),
         detached=call.type == _DETACHED or any(source.detached for source in made),
         blended=foreign or any(source.blended for source in made),
+        mixed=(foreign and call.type in _MIXING) or any(source.mixed for source in made),
         doubled=(doubled and foreign) or any(source.doubled for source in made),
     )
 

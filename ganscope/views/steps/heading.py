@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ganscope.traces import Optimizer, Step, Update
 from ganscope.views import style
 from ganscope.views.steps.cast import GENERATOR, Cast, joined, numeral
-from ganscope.views.steps.flow import PROBED, Forward, Source, is_noise, made
+from ganscope.views.steps.flow import BETWEEN, PROBED, Forward, Source, is_noise, made
 from ganscope.views.steps.verdicts import Verdict
 
 _MOST_BETWEEN = 3
@@ -118,7 +118,7 @@ def _parts(chain: Sequence[Forward], every: Sequence[Forward], cast: Cast) -> It
         if last is None:
             yield from _beginning(forward, every, cast)
         else:
-            yield from _between(_main_source(forward, last.call.id))
+            yield from _between(_main_source(forward, last.call.id), forward.shown)
         yield style.printable(forward.call.network)
         yield _shape(forward)
         last = forward
@@ -132,7 +132,7 @@ def _beginning(forward: Forward, every: Sequence[Forward], cast: Cast) -> list[s
         name = input_name(forward, place, every, cast)
         names.append(f"{name} {shape}".strip())
     start = [" + ".join(names) or style.NOTHING]
-    return start + (_between(taken) if taken else [])
+    return start + (_between(taken, forward.shown) if taken else [])
 
 
 def input_name(forward: Forward, place: int, every: Sequence[Forward], cast: Cast) -> str:
@@ -172,10 +172,10 @@ def _origin(forward: Forward, source: Source, every: Sequence[Forward], cast: Ca
     return f"{name} of {numeral(update)}" if elsewhere and update is not None else name
 
 
-def _between(source: Source) -> list[str]:
+def _between(source: Source, shown: str) -> list[str]:
     """What was done to images on their way from one network to the next."""
     names = [style.printable(name) for name in source.through]
-    if source.blended and source.is_leaf:
+    if source.blended and (shown == BETWEEN or source.is_leaf):
         names = ["blended with x"]
     elif source.doubled:
         names = ["in one batch with x"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ganscope.traces import LedgerEntry, Step, Update
 from ganscope.views import style
-from ganscope.views.steps.cast import Cast, capital, joined, numeral, possessive
+from ganscope.views.steps.cast import Cast, joined, numeral, possessive
 
 EARLIER = -1
 """Stands for a backward of an earlier step."""
@@ -30,9 +30,9 @@ def remarks(step: Step, update: Update, cast: Cast) -> Iterator[Remark]:
         used = [entry for entry in entries if entry.fate == "used"]
         if cleared:
             where = "before this update" if network in update.networks else "here"
-            yield Remark(capital(f"{_were(step, network, cleared, cast)} cleared {where}"))
+            yield Remark(cast.sentence(f"{_were(step, network, cleared, cast)} cleared {where}"))
         if used:
-            yield Remark(capital(_mixed(step, update, network, used, cast)), is_warning=True)
+            yield Remark(cast.sentence(_mixed(step, update, network, used, cast)), is_warning=True)
 
 
 def bad_gradients(update: Update) -> Iterator[Remark]:
@@ -76,7 +76,7 @@ def left_over(step: Step, cast: Cast) -> Iterator[Remark]:
         entries = [entry for entry in left if entry.network == network]
         they = "it adds" if _tensors(entries) == 1 else "they add"
         yield Remark(
-            capital(
+            cast.sentence(
                 f"{cast.named(network)} keeps {_gradients(entries)} from "
                 f"{_origin(step, entries)}: {they} to the next backward's unless cleared before"
             )

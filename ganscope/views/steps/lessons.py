@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from ganscope.traces import Update
 from ganscope.views import style
 from ganscope.views.steps import bars, depth, ledger, on_verdicts
-from ganscope.views.steps.cast import DISCRIMINATOR, GENERATOR, capital, joined, possessive
+from ganscope.views.steps.cast import DISCRIMINATOR, GENERATOR, joined, possessive
 from ganscope.views.steps.flow import BETWEEN, FAKE, Forward
 from ganscope.views.steps.losses import short_name
+from ganscope.views.steps.rows import update_rows
 from ganscope.views.steps.story import Story
 
 
@@ -33,8 +34,8 @@ def lessons(story: Story, update: Update) -> list[str]:
             *_repeated(story, update),
         ]
         found += depth.profile(story, update)
-        found += _ratios(update, known=bool(earlier))
-    return [f"{capital(text)}." for text in found]
+        found += _ratios(story, update, known=bool(earlier))
+    return [f"{story.cast.sentence(text)}." for text in found]
 
 
 def _moves(story: Story, update: Update, role: str) -> bool:
@@ -122,10 +123,10 @@ def _cleared(story: Story, update: Update) -> Iterator[str]:
         foreign = ledger.foreign(story.step, update, name)
         if not foreign or any(entry.fate != "cleared" for entry in foreign):
             continue
+        theirs = story.cast.sentence(ledger.whose(story.step, name, foreign, story.cast))
         yield (
-            "a backward adds to the gradients that are there. "
-            f"{capital(ledger.whose(story.step, name, foreign, story.cast))} were cleared first, "
-            "so this update follows its own loss alone"
+            f"a backward adds to the gradients that are there. {theirs} were cleared first, so "
+            "this update follows its own loss alone"
         )
 
 
@@ -136,9 +137,9 @@ def _mistakes(story: Story, update: Update) -> Iterator[str]:
         if not used:
             continue
         who = story.cast.named(name)
+        theirs = story.cast.sentence(ledger.whose(story.step, name, used, story.cast))
         yield (
-            "a backward adds to the gradients that are there. "
-            f"{capital(ledger.whose(story.step, name, used, story.cast))} were NOT cleared: the "
+            f"a backward adds to the gradients that are there. {theirs} were NOT cleared: the "
             f"optimizer followed the sum of both, so {who} was moved along another loss too"
         )
 
@@ -160,31 +161,49 @@ def _repeated(story: Story, update: Update) -> Iterator[str]:
     same = [each for each in story.step.updates if each.networks == update.networks]
     if len(same) < 2 or same[0].index != update.index:
         return
-    rest = len(story.step.updates) - len(same)
-    yield (
-        f"{_named(story, update.networks)} is updated {len(same)} times in this step, for "
-        f"{style.count_of(rest, 'update')} of the rest: Algorithm 1 of Goodfellow et al. (2014) "
-        "with k > 1"
+    others = [each for each in story.step.updates if each.networks != update.networks]
+    moved = _named(story, list(dict.fromkeys(name for one in others for name in one.networks)))
+    ratio = f", to {style.count_of(len(others), 'update')} of {moved}" if others else ""
+    source = ""
+    if others and _moves(story, update, DISCRIMINATOR):
+        said = on_verdicts.said_in(story, update)
+        source = (
+            f": Algorithm 1 of Goodfellow et al. (2014) with k = {len(same)}"
+            if any(one.is_probability or one.unit == "logits" for one in said)
+            else f": Algorithm 1 of Arjovsky et al. (2017) with n_critic = {len(same)}"
+        )
+    yield f"{_named(story, update.networks)} is updated {len(same)} times in this step" + (
+        ratio + source
     )
 
 
-def _ratios(update: Update, *, known: bool) -> Iterator[str]:
-    """What update over weight says, with the smallest and the largest one of the weights."""
+def _ratios(story: Story, update: Update, *, known: bool) -> Iterator[str]:
+    """What update over weight says, with its smallest and its largest value in the table."""
     weights = [
-        one
-        for one in update.parameters
-        if one.update_ratio and len(one.shape) > 1 and math.isfinite(one.update_ratio)
+        (row.weights.ratio, row.path)
+        for row in update_rows(story, update)
+        if row.weights is not None and row.weights.ratio and math.isfinite(row.weights.ratio)
     ]
     if not weights:
         return
-    weights.sort(key=lambda one: one.update_ratio or 0.0)
-    ends = dict.fromkeys((weights[0], weights[-1]))
-    texts = [f"{style.format_number(one.update_ratio)} in {one.name}" for one in ends]
-    span = style.printable(f"from {' to '.join(texts)}" if len(texts) > 1 else texts[0])
+    ends = min(weights), max(weights)
+    low, high = (style.format_number(ratio) for ratio, _ in ends)
+    if low == high:
+        span = f"{low} in {'all' if len(weights) > 1 else style.printable(ends[0][1])}"
+    else:
+        texts = [f"{style.format_number(ratio)} in {path}" for ratio, path in ends]
+        span = style.printable(f"from {' to '.join(texts)}")
     if known:
-        yield f"here update/weight goes {span}"
+        yield f"here update/weight goes {span}" if low != high else f"here update/weight is {span}"
         return
     yield (
         f"the column update/weight tells by which share of its size a weight was moved: {span}. "
-        f"About {bars.USUAL_RATIO:g} is usual; much more is unsteady, much less hardly learns"
+        f"A rule of thumb is {bars.USUAL_RATIO:g}; much more is unsteady, much less hardly learns"
     )
+    rates = {rate for each in update.optimizers for rate in each.learning_rates}
+    if story.step.index == 0 and rates and all("Adam" in one.type for one in update.optimizers):
+        yield (
+            "in Adam's first step every value with a gradient moves by about the learning rate, "
+            f"{joined([f'{rate:g}' for rate in sorted(rates)])}, however large its gradient is: "
+            "where the weights are small, the share is large"
+        )

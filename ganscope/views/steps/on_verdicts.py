@@ -15,8 +15,10 @@ from ganscope.views.steps.verdicts import Verdict
 
 _LN_2 = math.log(2)
 _NEAR_A_HALF = 0.1
-_AGAINST = 120.0
-"""Degrees between two gradients from which on they are opposed."""
+_SQUARE = 10.0
+"""Degrees off a right angle within which two gradients neither help nor hinder each other."""
+_CLOSELY = 30.0
+"""Degrees off a right angle from which on they are plainly opposed, or alike."""
 _NEAR = 0.01
 """Relative: a mean of logarithms is not quite the logarithm of a mean."""
 
@@ -62,10 +64,10 @@ def cross_entropy(story: Story, update: Update) -> Iterator[str]:
             "discriminator makes it begin"
         )
         if close:
-            verdict = style.format_number(close[0].mean)
+            symbol = close[0].symbol
             yield (
-                f"the loss {name} {value} is the cross entropy of {close[0].symbol} with 1: "
-                f"−ln {verdict} ≈ {style.format_number(-math.log(close[0].mean))}; {start}"
+                f"the loss {name} {value} is the cross entropy of {symbol} with 1, the mean of "
+                f"−ln {symbol} over the batch; {start}"
             )
             return
     parts = [part for loss in update.losses for part in loss.parts]
@@ -85,18 +87,26 @@ def pull(story: Story, update: Update) -> Iterator[str]:
     split = story.step.split
     if split is None or split.angle is None or split.network not in update.networks:
         return
-    if split.angle > _AGAINST:
-        how = "they pull against each other, and much of both cancels"
-    elif split.angle < 180 - _AGAINST:
-        how = "they pull the same way"
-    else:
-        how = "they hardly concern each other"
     real, fake = style.format_number(split.real_norm), style.format_number(split.fake_norm)
+    only = "only " if split.total_norm < min(split.real_norm, split.fake_norm) else ""
     yield (
         f"its gradient is the sum of a part from real images ({real}) and one from generated ones "
-        f"({fake}), {split.angle:.0f}° apart: {how}, and {style.format_number(split.total_norm)} "
-        "is left"
+        f"({fake}), {split.angle:.0f}° apart: {_how(split.angle - 90)}. The sum's norm is "
+        f"{only}{style.format_number(split.total_norm)}"
     )
+
+
+def _how(turned: float) -> str:
+    """How two gradients meet that stand `turned` degrees off a right angle."""
+    if abs(turned) <= _SQUARE:
+        return "close to a right angle, so neither helps nor hinders the other"
+    if turned > 0:
+        return (
+            "they pull against each other, and much of both cancels"
+            if turned >= _CLOSELY
+            else "they pull partly against each other"
+        )
+    return "they pull the same way" if turned <= -_CLOSELY else "they pull partly the same way"
 
 
 def said_in(story: Story, update: Update) -> list[Verdict]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from ganscope.traces import ParameterUpdate
@@ -24,10 +25,14 @@ def _number(
 
 def _name(room: int | None) -> Form[ParameterUpdate]:
     def cell(row: ParameterUpdate) -> str:
-        name = style.printable(row.name)
-        return forms.fit(name, room)
+        return forms.fit(style.printable(_plain(row.name)), room)
 
     return Form("parameter", each(cell), room)
+
+
+def _plain(name: str) -> str:
+    """``D.0.parametrizations.weight.original`` → ``D.0.weight original``."""
+    return re.sub(r"\bparametrizations\.(\w+)\.(original\d*)$", r"\1 \2", name)
 
 
 PARAMETER: Column[ParameterUpdate] = Column(

@@ -99,11 +99,15 @@ def update_rows(story: Story, update: Update) -> tuple[StepRow, ...]:
 
 
 def other_rows(story: Story) -> tuple[StepRow, ...]:
-    """The rows of calls that belong to no update; none unless every call is asked for."""
-    if not story.options.show_calls:
-        return ()
+    """The rows of calls that belong to no update.
+
+    Those of an update that failed are always shown, the others where every call is asked for.
+    """
     homes = _Homes((), ())
     blocks = _blocks(story, None, set())
+    if not story.options.show_calls:
+        failed = {one.call.id for one in story.unfinished}
+        blocks = [block for block in blocks if block.forward and block.forward.call.id in failed]
     return tuple(row for block in blocks for row in _block_rows(block, homes, set(), story.options))
 
 

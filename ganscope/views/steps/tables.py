@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Generic, TypeVar
 
 from ganscope.traces import ParameterUpdate
@@ -50,10 +51,12 @@ class Table(Generic[R]):
             else:
                 spans.append(("", at, at + one.width))
             at += one.width
-        for name, start, end in spans:
-            if name and start >= len(line):
-                rule = "─" * max(0, end - start - len(name) - 1)
-                line = f"{line:<{start}}" + (f"{name} {rule}" if rule else name)
+        spans = [span for span in spans if span[0]]
+        for (name, start, end), then in zip_longest(spans, [start for _, start, _ in spans[1:]]):
+            room = len(name) if then is None else then - start - 1
+            shown = name if len(name) <= room else c.SHORT.get(name, name)[:room]
+            rule = "─" * max(0, end - start - len(shown) - 1)
+            line = f"{line:<{start}}" + (f"{shown} {rule}" if rule else shown)
         return line
 
     def split(self, sizes: Sequence[int]) -> list[Table[R]]:

@@ -10,6 +10,8 @@ from ganscope.views import style
 from ganscope.views.steps.cast import Cast
 from ganscope.views.steps.flow import BETWEEN, BOTH, FAKE, PROBED, REAL, Forward, made
 
+_OF_LOGITS = ("withlogits", "softplus", "logsigmoid")
+"""In the names of losses, and of what they are made of, that take logits."""
 _PROBABILITIES = {"Sigmoid", "sigmoid", "Softmax", "softmax", "Hardsigmoid", "hardsigmoid"}
 
 
@@ -21,22 +23,24 @@ class Verdict:
         forward: Its call.
         symbol: ``D(x)``, ``D(G(z))``.
         mean: The mean of its outputs.
-        is_probability: Whether they are probabilities; else they are logits or scores.
+        is_probability: Whether they are probabilities.
+        unit: What they are else: ``logits`` where a loss of the step takes such, ``score``.
     """
 
     forward: Forward
     symbol: str
     mean: float
     is_probability: bool
+    unit: str = "score"
 
     @property
     def text(self) -> str:
-        """``D(x) 0.596``; ``D(x) mean output 1.23 (logits)``."""
+        """``D(x) 0.596``; ``D(x) mean output 1.23 (score)``."""
         number = style.format_number(self.mean)
         return (
             f"{self.symbol} {number}"
             if self.is_probability
-            else f"{self.symbol} mean output {number} (logits)"
+            else f"{self.symbol} mean output {number} ({self.unit})"
         )
 
 
@@ -44,6 +48,7 @@ def verdicts(step: Step, forwards: Sequence[Forward], cast: Cast) -> dict[int, V
     """Id of each call of a discriminator → what it said."""
     said: dict[int, Verdict] = {}
     inside = _inside(step.calls)
+    unit = "logits" if any(_takes_logits(call) for call in step.calls) else "score"
     for forward in forwards:
         output = forward.output
         if not forward.shown or output is None or output.stats is None:
@@ -53,7 +58,7 @@ def verdicts(step: Step, forwards: Sequence[Forward], cast: Cast) -> dict[int, V
             continue
         probability = is_probability(inside.get(forward.call.id, ()), output)
         symbol = _symbol(forward, forwards, cast)
-        said[forward.call.id] = Verdict(forward, symbol, stats.mean, probability)
+        said[forward.call.id] = Verdict(forward, symbol, stats.mean, probability, unit)
     return said
 
 
@@ -70,6 +75,11 @@ def is_probability(calls: Sequence[Call], output: TensorRecord) -> bool:
     maker = _maker(calls, output)
     within = stats.min >= 0 and stats.max <= 1
     return within and (maker is None or maker.type in _PROBABILITIES)
+
+
+def _takes_logits(call: Call) -> bool:
+    name = call.type.lower().replace("_", "")
+    return any(part in name for part in _OF_LOGITS)
 
 
 def _inside(calls: Iterable[Call]) -> dict[int, list[Call]]:

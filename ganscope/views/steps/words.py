@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from ganscope.traces import Update
 from ganscope.views import style, summary
 from ganscope.views.steps import depth, ledger, remarks
-from ganscope.views.steps.cast import capital, numeral
+from ganscope.views.steps.cast import numeral
 from ganscope.views.steps.heading import FlowLine, flow_lines, update_title
 from ganscope.views.steps.ledger import Remark, bad_gradients
 from ganscope.views.steps.lessons import lessons
@@ -62,7 +62,7 @@ def _lessons(story: Story, update: Update) -> list[str]:
     if story.options.explain:
         return lessons(story, update)
     if story.options.show_grads:
-        return [capital(text) for text in depth.profile(story, update)]
+        return [story.cast.sentence(text) for text in depth.profile(story, update)]
     return []
 
 
@@ -103,9 +103,12 @@ def circumstances(story: Story) -> tuple[Line, ...]:
     return (*failed, *summary.unseen(alone), *summary.nonfinite(alone))
 
 
-def unfinished(story: Story) -> tuple[tuple[str, ...], tuple[FlowLine, ...]] | None:
-    """Title and flow of the update that a failure did not let happen."""
-    if story.failure is None:
-        return None
-    lines = flow_lines(story.unfinished, story.forwards, story.judged, story.cast)
-    return (f"{numeral(len(story.step.updates))} an update that failed",), tuple(lines)
+def others(story: Story) -> tuple[str, tuple[FlowLine, ...]] | None:
+    """Title and flow of the calls that belong to no update; None where none is to be shown.
+
+    They belong to an update that a failure did not let happen, or fed no loss.
+    """
+    if story.failure is not None:
+        lines = flow_lines(story.unfinished, story.forwards, story.judged, story.cast)
+        return f"{numeral(len(story.step.updates))} an update that failed", tuple(lines)
+    return ("calls that belong to no update", ()) if story.options.show_calls else None

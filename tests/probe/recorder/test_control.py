@@ -357,3 +357,14 @@ def test_a_path_that_cannot_be_written_is_refused_before_the_loop(tmp_path: Path
         assert "\n" not in str(raised.value)
     assert (tmp_path / "there").read_text() == "precious"
     assert_gone()
+
+
+def test_a_network_that_is_compiled_in_place_is_said_to_be_unseen() -> None:
+    duel = Duel()
+    recording = ganscope.record(after=1)
+    with pytest.warns(RuntimeWarning, match="a Sequential compiled in place"), recording:
+        duel.generator.compile(backend="eager")
+        for _ in range(3):
+            duel.turn()
+    assert [step.index for step in recording.trace.steps] == [1, 2]
+    assert recording.trace.meta.completeness == "partial"

@@ -1,0 +1,88 @@
+"""Roles of networks, by what they do: never by what they are called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from ganscope.traces import Network
+
+
+@dataclass(slots=True)
+class Relations:
+    """What the networks of a training loop have done to each other so far.
+
+    Attributes:
+        edges: (source, target) for every network's output that reached another network on its
+            way to a loss.
+        outside: Networks that were trained on what no network made.
+        groups: Networks that one optimizer moved together.
+    """
+
+    edges: set[tuple[str, str]] = field(default_factory=set)
+    outside: set[str] = field(default_factory=set)
+    groups: set[frozenset[str]] = field(default_factory=set)
+
+    def flowed(self, edges: Iterable[tuple[str, str]], outside: Iterable[str]) -> None:
+        """So the data flowed in a step that has ended."""
+        self.edges.update((source, target) for source, target in edges if source != target)
+        self.outside.update(outside)
+
+    def moved(self, networks: Iterable[str]) -> None:
+        """An optimizer has moved these."""
+        self.groups.add(frozenset(networks))
+
+    def roles(self) -> dict[str, str]:
+        """Roles of the networks of which one can be told.
+
+        A discriminator judges what another network made and what none made, feeds no other
+        network, and is moved without the one that it judges; who feeds it is a generator.
+        Where none is moved so, one optimizer may move both. Networks beside these are others:
+        encoders, classifiers, averages.
+        """
+        judges = self._judges(apart=True) or self._judges(apart=False)
+        if not judges:
+            return {}
+        roles = dict.fromkeys(judges, "discriminator")
+        for source, target in self.edges:
+            if target in judges:
+                roles.setdefault(source, "generator")
+        return roles
+
+    def may_judge(self, network: str) -> bool:
+        """Whether it may turn out to be a discriminator that has seen no data so far."""
+        if network in self.outside or any(source == network for source, _ in self.edges):
+            return False
+        judged = [source for source, target in self.edges if target == network]
+        return any(self._are_apart(source, network) for source in judged)
+
+    def _judges(self, *, apart: bool) -> set[str]:
+        moved = self._everything_moved()
+        feeding = {source for source, _ in self.edges}
+        return {
+            target
+            for source, target in self.edges
+            if target in self.outside - feeding
+            and {source, target} <= moved
+            and (not apart or self._are_apart(source, target))
+        }
+
+    def _are_apart(self, source: str, target: str) -> bool:
+        return any(target in group and source not in group for group in self.groups)
+
+    def _everything_moved(self) -> set[str]:
+        return {network for group in self.groups for network in group}
+
+
+def with_roles(networks: Sequence[Network], relations: Relations) -> tuple[Network, ...]:
+    """The networks with the roles that the flow of data has shown."""
+    roles = relations.roles()
+    if not roles:
+        return tuple(networks)
+    return tuple(
+        replace(
+            each,
+            role=roles.get(each.name, "unknown" if relations.may_judge(each.name) else "other"),
+        )
+        for each in networks
+    )

@@ -1,0 +1,248 @@
+"""Which variable of the user's code holds a network or an optimizer, wherever it lives.
+
+Read from the source of the call that runs now: no local variables are materialised, nothing is
+kept alive. A parameter of a helper (``def train(D, optimizer)``) is followed outwards to what
+its caller passes. A loop's variable says nothing, nor does a name that is taken: then the object
+itself is looked for in global variables, attributes, dictionaries and lists.
+"""
+
+from __future__ import annotations
+
+import ast
+import gc
+from collections.abc import Container, Iterator
+from types import CodeType, FrameType
+from typing import Any
+
+from torch import nn
+from torch.amp import grad_scaler
+from torch.optim import Optimizer
+
+from ganscope.probe import names, sites, source
+
+
+def network_name(frame: FrameType, value: object, taken: Container[str]) -> str | None:
+    """The variable whose call is running: ``generator`` in ``fake = self.generator(z)``.
+
+    Args:
+        frame: Anywhere at or below the call; frames of torch are passed over.
+        value: What is called.
+        taken: Names that others have.
+    """
+    users = sites.user_frame(frame)
+    if users is None:
+        return None
+    call = source.call_of(users)
+    expression = None if call is None else call.func
+    if isinstance(expression, ast.Attribute) and expression.attr == "forward":
+        expression = expression.value
+    return _name(users, expression, value, taken)
+
+
+def optimizer_name(frame: FrameType | None, value: object, taken: Container[str]) -> str | None:
+    """The variable of the optimizer whose step is running; the arguments are as above."""
+    users = sites.user_frame(frame)
+    if users is None:
+        return None
+    call = source.call_of(users)
+    expression = None if call is None else names.about(call)
+    if call is not None and isinstance(call.func, ast.Attribute) and not _is_scaled(frame, users):
+        expression = call.func.value  # the argument, if there is one, is a closure
+    return _name(users, expression, value, taken)
+
+
+def global_name(frame: FrameType, value: object, besides: Container[str] = ()) -> str | None:
+    """A global variable, of the innermost module on the stack that has one, that holds `value`.
+
+    Args:
+        frame: Where to begin.
+        value: What is looked for.
+        besides: Names that do not count.
+    """
+    current: FrameType | None = frame
+    looked: set[int] = set()
+    while current is not None:
+        variables = current.f_globals
+        if id(variables) not in looked:
+            looked.add(id(variables))
+            for key, held in list(variables.items()):
+                if held is value and _is_telling(key) and key not in besides:
+                    return key
+        current = current.f_back
+    return None
+
+
+def _name(
+    frame: FrameType, expression: ast.expr | None, value: object, taken: Container[str]
+) -> str | None:
+    near = _text(expression)
+    frame, expression = _outermost(frame, expression)
+    name = _text(expression)
+    passing, iterated = _loop(frame, expression)
+    if name is not None and _is_telling(name) and name not in passing and name not in taken:
+        return name
+    wide = global_name(frame, value, passing)
+    if wide is not None and wide not in taken:
+        return wide
+    for held in _held_names(value, _base(expression) or iterated or name or near):
+        if held.isidentifier() and _is_telling(held) and held not in taken and held not in passing:
+            return held
+    return wide or name or near
+
+
+def _text(expression: ast.expr | None) -> str | None:
+    return None if expression is None else source.name_of(expression)
+
+
+def _is_telling(name: str) -> bool:
+    return not name.startswith("_") and name not in _VAGUE
+
+
+_VAGUE = frozenset({"self", "model", "module", "net", "network", "m", "f", "fn", "func", "opt"})
+
+
+# -- outwards --------------------------------------------------------------------------------------
+
+
+def _outermost(frame: FrameType, expression: ast.expr | None) -> tuple[FrameType, ast.expr | None]:
+    """Follow a helper's parameter to the frame in which it is no parameter any more."""
+    while isinstance(expression, ast.Name) and expression.id in _parameters(frame.f_code):
+        caller = sites.user_frame(frame.f_back)
+        call = None if caller is None else source.call_of(caller)
+        passed = None if call is None else _passed(call, frame.f_code, expression.id)
+        if caller is None or passed is None:
+            break
+        frame, expression = caller, passed
+    return frame, expression
+
+
+def _parameters(code: CodeType) -> tuple[str, ...]:
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
+def _passed(call: ast.Call, code: CodeType, parameter: str) -> ast.expr | None:
+    """What `call`, if it is one of the function with `code`, gives for its `parameter`."""
+    if _text(call.func) != code.co_name:
+        return None
+    for keyword in call.keywords:
+        if keyword.arg == parameter:
+            return keyword.value
+    own = code.co_varnames[: code.co_argcount]
+    if parameter not in own:
+        return None
+    place = own.index(parameter)
+    if own[0] in ("self", "cls"):
+        place -= 1
+        if place < 0:
+            return call.func.value if isinstance(call.func, ast.Attribute) else None
+    before = call.args[: place + 1]
+    if len(before) <= place or any(isinstance(each, ast.Starred) for each in before):
+        return None
+    return before[place]
+
+
+def _loop(frame: FrameType, expression: ast.expr | None) -> tuple[set[str], str | None]:
+    """Where it is the variable of a loop, that variable and the name of what the loop runs over."""
+    if not isinstance(expression, ast.Name):
+        return set(), None
+    tree = source.tree(frame.f_code.co_filename)
+    lines = [line for _, _, line in frame.f_code.co_lines() if line]
+    for node in () if tree is None else ast.walk(tree):
+        if isinstance(node, ast.For | ast.comprehension) and lines:
+            over = _runs_over(node.target, node.iter, expression.id)
+            if over is not None and min(lines) <= node.target.lineno <= max(lines):
+                return {expression.id}, _text(over)
+    return set(), None
+
+
+def _runs_over(target: ast.expr, over: ast.expr, name: str) -> ast.expr | None:
+    """``nets`` for ``net`` in ``for i, (net, opt) in enumerate(zip(nets, opts))``."""
+    call = over if isinstance(over, ast.Call) else None
+    function = None if call is None else _text(call.func)
+    if (
+        call is not None
+        and function in ("values", "items")
+        and isinstance(call.func, ast.Attribute)
+    ):
+        over, call = call.func.value, None
+    if isinstance(target, ast.Name):
+        return over if target.id == name else None
+    if not isinstance(target, ast.Tuple | ast.List):
+        return None
+    for place, part in enumerate(target.elts):
+        inner = over
+        if call is not None and function == "zip" and place < len(call.args):
+            inner = call.args[place]
+        elif call is not None and function == "enumerate" and place == 1 and call.args:
+            inner = call.args[0]
+        found = _runs_over(part, inner, name)
+        if found is not None:
+            return found
+    return None
+
+
+def _base(expression: ast.expr | None) -> str | None:
+    """``nets`` in ``nets[index]``."""
+    return _text(expression.value) if isinstance(expression, ast.Subscript) else None
+
+
+def _is_scaled(frame: FrameType | None, users: FrameType) -> bool:
+    """Whether a GradScaler stands between `users` and the optimizer."""
+    while frame is not None and frame is not users:
+        if frame.f_code.co_filename == _SCALER:
+            return True
+        frame = frame.f_back
+    return False
+
+
+_SCALER = grad_scaler.__file__
+
+
+# -- by what holds it ------------------------------------------------------------------------------
+
+
+def _held_names(value: object, base: str | None) -> Iterator[str]:
+    """Names by the attributes, dictionaries and lists that hold `value`.
+
+    Args:
+        value: What is looked for.
+        base: What to call a list, or a dictionary with other keys, that has no name of its own.
+    """
+    for holder in gc.get_referrers(value):
+        entry = _entry(holder, value)
+        if entry is None:
+            continue
+        if not entry.isdigit():
+            yield entry
+        if entry.isdigit() or (entry.isidentifier() and _is_telling(entry)):
+            yield from (f"{own}_{entry}" for own in _keys(holder))
+        if entry.isdigit() and base is not None:
+            yield f"{base}_{entry}"
+
+
+def _entry(holder: object, value: object) -> str | None:
+    """Under which key or at which place `holder` has `value`."""
+    if type(holder) is dict:
+        return next((str(key) for key, held in holder.items() if held is value), None)
+    if type(holder) is list or (type(holder) is tuple and _is_collection(holder)):
+        return next((str(place) for place, held in enumerate(holder) if held is value), None)
+    return None
+
+
+def _is_collection(holder: tuple[Any, ...]) -> bool:
+    """Whether a tuple is one of networks or of optimizers, not the arguments of some call."""
+    kinds = [each for each in (nn.Module, Optimizer) if all(isinstance(x, each) for x in holder)]
+    return len(holder) > 1 and bool(kinds)
+
+
+def _keys(holder: object, *, deep: bool = True) -> Iterator[str]:
+    """Names of a list or dictionary: of variables and attributes, and of what holds it in turn."""
+    found: list[tuple[dict[Any, Any], str]] = []
+    for around in gc.get_referrers(holder):
+        if type(around) is dict:
+            keys = [key for key, held in around.items() if held is holder]
+            found += [(around, key) for key in keys if isinstance(key, str) and _is_telling(key)]
+    yield from (key for _, key in found)
+    if deep:
+        for around, key in found:
+            yield from (f"{outer}_{key}" for outer in _keys(around, deep=False))

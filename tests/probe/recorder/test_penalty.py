@@ -1,0 +1,56 @@
+"""A gradient penalty's points are told from fake images however they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import ganscope
+from ganscope.views.steps.cast import Cast
+from ganscope.views.steps.flow import BETWEEN, FAKE, REAL, forwards
+
+Blend = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+@pytest.mark.parametrize(
+    "blend",
+    [
+        lambda a, x, fake: (a * x + (1 - a) * fake).requires_grad_(True),
+        lambda a, x, fake: a * x.requires_grad_() + (1 - a) * fake,
+        lambda a, x, fake: torch.lerp(fake, x, a),
+        lambda a, x, fake: x + a * (fake - x),
+        lambda a, x, fake: (a * x.data + (1 - a) * fake.data).requires_grad_(True),
+    ],
+)
+@pytest.mark.parametrize("detached", [True, False])
+def test_blends_of_a_penalty(blend: Blend, detached: bool) -> None:
+    torch.manual_seed(0)
+    generator = nn.Sequential(nn.Linear(8, 12), nn.Tanh())
+    critic = nn.Sequential(nn.Linear(12, 6), nn.LeakyReLU(0.2), nn.Linear(6, 1))
+    optimizers = [torch.optim.Adam(each.parameters()) for each in (generator, critic)]
+    with ganscope.record() as recorder:
+        for _ in range(2):
+            x, fake = torch.randn(16, 12), generator(torch.randn(16, 8))
+            shown = fake.detach() if detached else fake
+            points = blend(torch.rand(16, 1), x, shown)
+            if not points.requires_grad:
+                points.requires_grad_(True)
+            answers = critic(points)
+            (gradient,) = torch.autograd.grad(
+                outputs=answers, inputs=points, grad_outputs=torch.ones_like(answers),
+                create_graph=True,
+            )  # fmt: skip
+            penalty = ((gradient.norm(2, dim=1) - 1) ** 2).mean()
+            loss = critic(shown).mean() - critic(x.detach()).mean() + 10 * penalty
+            critic.zero_grad()
+            loss.backward()
+            optimizers[1].step()
+            generator.zero_grad()
+            (-critic(generator(torch.randn(16, 8))).mean()).backward()
+            optimizers[0].step()
+    step = recorder.trace.steps[0]
+    ran = forwards(step, Cast(recorder.trace.networks))
+    assert [one.shown for one in ran if one.shown] == [BETWEEN, FAKE, REAL, FAKE]
