@@ -131,7 +131,9 @@ def is_file(what: str) -> bool:
     """Whether a recording is meant and no network."""
     if what in _BUILT_IN:
         return False
-    return what.lower().endswith(_FILES) or (":" not in what and Path(what).is_file())
+    if what.lower().endswith(_FILES):
+        return True
+    return ":" not in what and not what.endswith(".py") and Path(what).is_file()
 
 
 def _look(**values: object) -> DiagramOptions:

@@ -196,6 +196,7 @@ def test_bad_input_is_one_line(ganscope: Run, saved: Path, words: str, said: str
         ("generator --kind training -o a.png", "--kind training draws a recording"),
         ("generator --step 3 -o a.png", "--step is for a recording"),
         ("none.gscope -o a.png", "none.gscope"),
+        ("generator --kind step --batch 4 --sample 4 -o a.png", "samples 0 to 3 were kept"),
         ("generator --kind step --on fake -o a.png", "takes no --input, --on or --eval"),
         ("torch.nn:Identity --kind step -o a.png", "a training step is made of a built-in GAN"),
     ],

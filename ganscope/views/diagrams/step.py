@@ -11,7 +11,7 @@ from ganscope.views.diagrams.frame import MARGIN, draw_footer, draw_title
 from ganscope.views.diagrams.lanes import Panel, panels_of
 from ganscope.views.diagrams.options import DiagramOptions
 from ganscope.views.diagrams.panels import FOOT, HEADER, PanelPainter
-from ganscope.views.diagrams.subject import step_of
+from ganscope.views.diagrams.subject import require_kept, step_of
 from ganscope.views.diagrams.words import Words, number
 from ganscope.views.steps.cast import numeral
 
@@ -43,6 +43,9 @@ def draw_step(
     step = step_of(trace, options)
     room = canvas.height - _TOP - _BOTTOM
     panels = panels_of(trace, step)
+    for call in step.calls:
+        if call.parent is None and call.network:
+            require_kept(call, options.sample)
     shown = _fitting(panels, room)
     lanes = sum(max(1, len(panel.lanes)) for panel in shown)
     high = min(_LANE, (room - len(shown) * (HEADER + FOOT + _GAP)) / lanes)

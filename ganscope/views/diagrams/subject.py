@@ -110,15 +110,24 @@ def _network(networks: Sequence[Network], name: str | None) -> Network:
 
 
 def require_sample(call: Call, sample: int) -> None:
-    """Refuse a sample that was not kept.
+    """Refuse a call of which no values were kept, or not those of this sample.
 
     Raises:
         UsageError: It says which were, or how to keep some.
     """
-    records = [record for record in (*call.inputs, *call.outputs) if record.samples]
-    if not records:
+    if not any(record.samples for record in (*call.inputs, *call.outputs)):
         raise UsageError(f"no values were kept to draw; {HOW_TO_KEEP}")
-    kept = records[0].samples.indices if records[0].samples else ()
+    require_kept(call, sample)
+
+
+def require_kept(call: Call, sample: int) -> None:
+    """Refuse a sample that was not kept, where others were.
+
+    Raises:
+        UsageError: It says which were.
+    """
+    every = [record.samples for record in (*call.inputs, *call.outputs) if record.samples]
+    kept = every[0].indices if every else (sample,)
     if sample not in kept:
         raise UsageError(
             f"there is no sample {sample}: of this batch, samples {kept[0]} to {kept[-1]} were kept"

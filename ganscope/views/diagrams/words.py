@@ -213,5 +213,5 @@ class Words:
 
     @property
     def separator(self) -> str:
-        """Stands between remarks."""
-        return " · " if self.language == "en" else "　"
+        """Stands between remarks; wide Chinese spaces are misplaced in PDF files."""
+        return " · "
