@@ -13,6 +13,7 @@ from typing import Any
 import typer
 
 from ganscope.cli.command import Command, Verbs
+from ganscope.cli.diagram import diagram
 from ganscope.cli.diff import diff
 from ganscope.cli.models import models
 from ganscope.cli.run import SETTINGS, Interrupted, Unwatched
@@ -40,7 +41,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-VERBS = (trace, step, train, sample, score, run_script, show, diff, summary, models)
+VERBS = (
+    trace, step, train, sample, score, run_script, show, diff, diagram, summary, models
+)  # fmt: skip
 
 for _verb in VERBS:
     if _verb is run_script:

@@ -92,6 +92,10 @@ Weights = Annotated[
         help="A state dict (.pt or .safetensors), or the folder of a training run.",
     ),
 ]
+On = Annotated[
+    str | None,
+    typer.Option("--on", metavar="WHAT", help="Show the discriminator real images, or fake ones."),
+]
 Data = Annotated[
     str | None,
     typer.Option(

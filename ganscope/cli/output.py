@@ -146,17 +146,27 @@ def write_figure(path: Path, figure: Figure) -> None:
     write_bytes(path, drawn.getvalue())
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes, *, quiet: bool = False) -> None:
     """Write `data` to `path`, so that a reader finds all of it or what was there before.
+
+    Args:
+        path: The file.
+        data: Its content.
+        quiet: Whether nothing is said: it is one of several that are told of together.
 
     Raises:
         OutputError: It cannot be written (no permission, a full disk).
     """
-    write_pieces(path, (data,))
+    write_pieces(path, (data,), quiet=quiet)
 
 
-def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
+def write_pieces(path: Path, pieces: Iterable[bytes], *, quiet: bool = False) -> None:
     """Write what is made piece by piece; where making it fails, nothing is written.
+
+    Args:
+        path: The file.
+        pieces: Its content.
+        quiet: Whether nothing is said.
 
     Raises:
         OutputError: It cannot be written (no permission, a full disk).
@@ -169,7 +179,7 @@ def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
             write_whole(path, pieces)
     except OSError as error:
         raise OutputError(f"-o {path} cannot be written: {error.strerror}") from None
-    remark(f"Wrote {path}")
+    remark(f"Wrote {path}", quiet=quiet)
 
 
 def show(trace: Trace, name: str, options: ViewOptions, output: Path | None) -> None:

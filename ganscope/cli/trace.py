@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -23,12 +23,7 @@ def trace(
     arg: options.Arguments = None,
     inputs: options.Inputs = None,
     batch: options.Batch = None,
-    on: Annotated[
-        str | None,
-        typer.Option(
-            "--on", metavar="WHAT", help="Show the discriminator real images, or fake ones."
-        ),
-    ] = None,
+    on: options.On = None,
     data: options.Data = None,
     weights: options.Weights = None,
     evaluation: options.Evaluation = False,
@@ -64,7 +59,7 @@ def trace(
         target, model, arg, inputs, batch, seed, device, weights, data, on, evaluation,
         threads=threads, quiet=quiet or seen,
     )  # fmt: skip
-    result = _observe(request, grad=grad)
+    result = observed(request, grad=grad)
     from ganscope.views import ViewOptions
 
     view_options = ViewOptions(
@@ -77,7 +72,12 @@ def trace(
         raise GanscopeError(_failure(result))
 
 
-def _observe(request: Request, *, grad: bool) -> Trace:
+def observed(request: Request, *, grad: bool = False) -> Trace:
+    """The trace of one forward pass.
+
+    Raises:
+        GanscopeError: It cannot be run as asked.
+    """
     prepared = prepare(request)
     from ganscope.probe.model import Conditions, observe
     from ganscope.subjects.guard import output_aside

@@ -147,12 +147,13 @@ class _Shown(Watcher):
 
 def _train(session: Session, manner: Manner, display: Display, interrupts: Interrupts) -> Outcome:
     from ganscope.probe.recording import Recording
+    from ganscope.probe.selection import Selection
 
     recording = None
     if manner.recording is not None:
         recording = Recording(
-            manner.recording, every=manner.every, force=manner.force, command=manner.command,
-            seed=session.settings.seed, manual=True,
+            manner.recording, Selection(every=manner.every), force=manner.force,
+            command=manner.command, seed=session.settings.seed, manual=True,
         )  # fmt: skip
     display.begin(session)
     try:

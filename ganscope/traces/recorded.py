@@ -7,6 +7,7 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, overload
 
 from ganscope.errors import TraceFileError, UsageError
@@ -48,6 +49,11 @@ class RecordedSteps(Sequence[Step]):
         self._layouts: OrderedDict[int, tuple[Layout, bytes]] = OrderedDict()
         if numbers is None:
             self.refresh()
+
+    @property
+    def path(self) -> Path:
+        """The file that they stand in."""
+        return self._source.path
 
     @property
     def indices(self) -> Sequence[int]:

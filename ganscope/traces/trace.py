@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from ganscope.errors import UsageError
 from ganscope.traces import schema
 from ganscope.traces.call import CallSite
 from ganscope.traces.step import Step
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SCHEMA = "ganscope.trace/1"
 
@@ -108,6 +112,9 @@ class Presenter(Protocol):
     def html(self, trace: Trace) -> str:
         """The trace as an HTML fragment."""
 
+    def diagram(self, trace: Trace, kind: str, look: Mapping[str, Any]) -> Figure:
+        """The trace as a picture of a kind."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trace:
@@ -154,6 +161,26 @@ class Trace:
         if isinstance(self.steps, tuple):  # those of a file may be many, and are not all read
             steps = f"{sum(len(step.calls) for step in self.steps)} calls in {steps}"
         return f"<Trace of {names}: {steps}{failed}>"
+
+    def diagram(self, kind: str = "flow", **look: Any) -> Figure:
+        """A picture for teaching; a notebook shows it, `savefig` writes it.
+
+        Args:
+            kind: ``flow`` (a network, with the values of one sample in every block), ``step``
+                (a training step), ``stats`` (distributions along the depth) or ``training``
+                (over all steps).
+            **look: ``sample``, ``step``, ``network``, ``theme``, ``language``, ``size``,
+                ``transparent`` and ``title``, as `DiagramOptions` has them.
+
+        Returns:
+            A matplotlib figure of its own: pyplot knows nothing of it.
+
+        Raises:
+            UsageError: There is no such kind or look, or the trace does not hold what it shows.
+        """
+        if self.presenter is None:
+            raise UsageError("import ganscope first: a trace alone knows no pictures")
+        return self.presenter.diagram(self, kind, look)
 
     def _repr_html_(self) -> str | None:
         return self.presenter.html(self) if self.presenter else None

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ganscope.traces import Trace
 from ganscope.traces.recorded import indices_of
@@ -16,6 +17,7 @@ from ganscope.views.options import ViewOptions
 from ganscope.views.registry import is_training, render
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from rich.console import RenderableType
 
 _WIDTH_WITHOUT_TERMINAL = 120
@@ -37,6 +39,17 @@ class TablePresenter:
         """The table as an HTML fragment; of several training steps the last one."""
         shown = str(render(_last_step(trace), "html", ViewOptions(show_grads=True)))
         return "\n".join([*(f"<p>{escape(text)}</p>" for text in _among(trace)), shown])
+
+    def diagram(self, trace: Trace, kind: str, look: Mapping[str, Any]) -> Figure:
+        """The trace as a picture of a kind.
+
+        Raises:
+            UsageError: There is no such kind or look, or the trace does not hold what it shows.
+        """
+        from ganscope.views.diagrams import draw
+        from ganscope.views.diagrams.options import looking
+
+        return draw(trace, kind, looking(look))
 
 
 def _last_step(trace: Trace) -> Trace:

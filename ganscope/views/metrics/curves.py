@@ -50,9 +50,22 @@ def curves(trace: Trace, path: Path | None, asked: Sequence[str]) -> list[Curve]
         UsageError: There is no such figure.
         TraceFileError: The file is damaged.
     """
-    kinds = layouts(trace.steps, path)
+    return curves_of(trace, path, find(asked, layouts(trace.steps, path), trace.networks))
+
+
+def curves_of(trace: Trace, path: Path | None, metrics: Sequence[Metric]) -> list[Curve]:
+    """Figures over all steps.
+
+    Args:
+        trace: The trace.
+        path: Its file, where it is a recording.
+        metrics: Which figures.
+
+    Raises:
+        TraceFileError: The file is damaged.
+    """
     found = []
-    for metric in find(asked, kinds, trace.networks):
+    for metric in metrics:
 
         def places(step: Step, name: str = metric.name) -> Sequence[Place]:
             return figures(step, trace.networks).get(name, [])
@@ -77,3 +90,12 @@ def binned(
         sums[place] += y
         counts[place] += 1
     return [total / count if count else None for total, count in zip(sums, counts, strict=True)]
+
+
+def means(known: Sequence[tuple[int, float]], bins: int = 100) -> tuple[list[int], list[float]]:
+    """Many points as the steps and the means of at most `bins` equal parts."""
+    first, last = known[0][0], known[-1][0]
+    width = (last - first + 1) / bins
+    parts = enumerate(binned(known, first, last, bins))
+    found = [(round(first + (at + 0.5) * width), y) for at, y in parts if y is not None]
+    return [x for x, _ in found], [y for _, y in found]

@@ -202,15 +202,15 @@ def _labels(word: str, path: str, steps: Sequence[Step]) -> list[str]:
     return list(own or every)
 
 
-def _parameter_names(path: str, steps: Sequence[Step]) -> list[str]:
-    """A parameter by its name, or the weight of a module."""
+def _parameter_names(path: str, steps: Sequence[Step], *, whole: bool = True) -> list[str]:
+    """A parameter by its name, or the weight of a module; the latter alone unless `whole`."""
     names: dict[str, None] = {}
     for step in steps:
         for update in step.updates:
             by_module: dict[str, list[int]] = {}
             for number, one in enumerate(update.parameters):
                 by_module.setdefault(one.name.rpartition(".")[0], []).append(number)
-                if fnmatchcase(one.name, path):
+                if whole and fnmatchcase(one.name, path):
                     names[one.name] = None
             for module, numbers in by_module.items():
                 if fnmatchcase(module, path):
@@ -218,6 +218,26 @@ def _parameter_names(path: str, steps: Sequence[Step]) -> list[str]:
                     weights = weights_of(module, own)
                     names[weights.name if weights and weights.name else own[0].name] = None
     return list(names)
+
+
+def verdict_names(steps: Sequence[Step], networks: Sequence[Network]) -> list[str]:
+    """``D(x)``, ``D(G(z))``: what discriminators said, as `figures` names it.
+
+    Args:
+        steps: One step of every kind.
+        networks: Those of the trace.
+    """
+    cast = Cast(networks)
+    return list(dict.fromkeys(name for step in steps for name, _ in _verdicts(step, cast)))
+
+
+def weight_names(steps: Sequence[Step]) -> list[str]:
+    """The weight of every module that an optimizer moves, networks in the order of their updates.
+
+    Args:
+        steps: One step of every kind.
+    """
+    return _parameter_names("*", steps, whole=False)
 
 
 def _unknown(text: str, steps: Sequence[Step], known: dict[str, int]) -> UsageError:

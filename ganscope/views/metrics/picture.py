@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ganscope.views import style
-from ganscope.views.metrics.curves import Curve, binned, suits_powers_of_ten
+from ganscope.views.metrics.curves import Curve, means, suits_powers_of_ten
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,7 +32,7 @@ def figure(curves: Sequence[Curve], title: str) -> Figure:
         label = style.printable(curve.metric.title)
         if len(known) > _MANY:
             axes.plot(steps, values, color=color, linewidth=0.5, alpha=0.3)
-            steps, values = _means(known)
+            steps, values = means(known, _MANY // 4)
             label += f", mean of {len(known) // len(steps):,} steps"
         marker = "o" if len(known) < 40 else None
         axes.plot(
@@ -49,12 +49,3 @@ def figure(curves: Sequence[Curve], title: str) -> Figure:
     axes.margins(x=0.01)
     axes.legend(frameon=False, fontsize=9)
     return picture
-
-
-def _means(known: Sequence[tuple[int, float]]) -> tuple[list[int], list[float]]:
-    first, last = known[0][0], known[-1][0]
-    bins = _MANY // 4
-    means = binned(known, first, last, bins)
-    width = (last - first + 1) / bins
-    found = [(round(first + (at + 0.5) * width), y) for at, y in enumerate(means) if y is not None]
-    return [x for x, _ in found], [y for _, y in found]

@@ -81,7 +81,7 @@ def flow_lines(
         cast: The networks.
     """
     alike: dict[tuple[object, ...], list[tuple[tuple[str, ...], Verdict | None]]] = {}
-    for chain in _chains(ran):
+    for chain in chains(ran):
         parts = tuple(_parts(chain, every, cast))
         said = judged.get(chain[-1].call.id)
         key = parts, (said.symbol, said.is_probability) if said else None
@@ -99,17 +99,17 @@ def _together(verdicts: Sequence[Verdict]) -> str:
     return replace(verdicts[0], mean=mean).text
 
 
-def _chains(ran: Sequence[Forward]) -> list[list[Forward]]:
+def chains(ran: Sequence[Forward]) -> list[list[Forward]]:
     """Calls that took their images straight from one another, as one chain each."""
-    chains: list[list[Forward]] = []
+    found: list[list[Forward]] = []
     for forward in ran:
         makers = {maker for source in forward.sources for maker in source.makers}
-        open_chain = next((chain for chain in chains if chain[-1].call.id in makers), None)
+        open_chain = next((chain for chain in found if chain[-1].call.id in makers), None)
         if open_chain is not None:
             open_chain.append(forward)
         else:
-            chains.append([forward])
-    return chains
+            found.append([forward])
+    return found
 
 
 def _parts(chain: Sequence[Forward], every: Sequence[Forward], cast: Cast) -> Iterator[str]:
@@ -129,10 +129,25 @@ def _beginning(forward: Forward, every: Sequence[Forward], cast: Cast) -> list[s
     names = []
     for place, source in enumerate(forward.sources):
         shape = style.format_shape(source.record.shape)
-        name = _origin(forward, source, every, cast) if source is taken else _name(forward, place)
+        name = input_name(forward, place, every, cast)
         names.append(f"{name} {shape}".strip())
     start = [" + ".join(names) or style.NOTHING]
     return start + (_between(taken, forward.shown) if taken else [])
+
+
+def input_name(forward: Forward, place: int, every: Sequence[Forward], cast: Cast) -> str:
+    """``z``, ``x``, ``G(z) of ①``: what an input of a network is.
+
+    Args:
+        forward: The network's call.
+        place: Which of its inputs.
+        every: What was run in the whole step.
+        cast: The networks.
+    """
+    taken = next((source for source in forward.sources if source.makers), None)
+    if forward.sources[place] is taken:
+        return _origin(forward, taken, every, cast)
+    return _name(forward, place)
 
 
 def _name(forward: Forward, place: int) -> str:

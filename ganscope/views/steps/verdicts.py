@@ -56,12 +56,25 @@ def verdicts(step: Step, forwards: Sequence[Forward], cast: Cast) -> dict[int, V
         stats = output.stats
         if stats.mean is None or stats.min is None or stats.max is None:
             continue
-        within = stats.min >= 0 and stats.max <= 1
-        maker = _maker(inside.get(forward.call.id, ()), output)
-        probability = within and (maker is None or maker.type in _PROBABILITIES)
+        probability = is_probability(inside.get(forward.call.id, ()), output)
         symbol = _symbol(forward, forwards, cast)
         said[forward.call.id] = Verdict(forward, symbol, stats.mean, probability, unit)
     return said
+
+
+def is_probability(calls: Sequence[Call], output: TensorRecord) -> bool:
+    """Whether a network's output holds probabilities.
+
+    Args:
+        calls: Those inside the network.
+        output: What it brought out.
+    """
+    stats = output.stats
+    if stats is None or stats.min is None or stats.max is None:
+        return False
+    maker = _maker(calls, output)
+    within = stats.min >= 0 and stats.max <= 1
+    return within and (maker is None or maker.type in _PROBABILITIES)
 
 
 def _takes_logits(call: Call) -> bool:

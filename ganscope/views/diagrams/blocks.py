@@ -1,0 +1,214 @@
+"""The inside of a stage's block: a strip of values, a deck of feature maps, an image."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ganscope.views import style
+from ganscope.views.diagrams.canvas import DPI, Box, Canvas
+from ganscope.views.diagrams.stages import Stage
+from ganscope.views.diagrams.theme import Colours
+from ganscope.views.diagrams.values import Values, limit_of, one_sample
+from ganscope.views.diagrams.words import Words
+
+STRIP, MAP, MATRIX, IMAGE, NUMBER, EMPTY = "strip", "map", "matrix", "image", "number", "empty"
+
+_LEAST_CELL = 2.0 / DPI
+"""Inches: a value is at least two pixels high on a slide."""
+_COLUMNS = 4
+_MATRIX = 0.8
+_MOST_CARDS = 7
+_FAINT = 0.25
+"""Share of [-1, 1] below which an image's contrast is stretched."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Body:
+    """How a stage is drawn.
+
+    Attributes:
+        kind: `STRIP`, `MAP`, `MATRIX`, `IMAGE`, `NUMBER` or `EMPTY`.
+        values: Those of one sample; None where none were kept.
+        width: Inches.
+        height: Inches.
+        side: Inches that one map takes, of a deck.
+    """
+
+    kind: str
+    values: Values | None
+    width: float
+    height: float
+    side: float = 0.0
+
+
+def kind_of(stage: Stage) -> str:
+    """How a stage is best shown."""
+    shape = stage.shape
+    if stage.record.samples is None:
+        return EMPTY
+    if len(shape) == 3 and shape[0] in (1, 3) and min(shape[1:]) > 1 and stage.role:
+        return IMAGE
+    if len(shape) == 2 and min(shape) > 1:
+        return MATRIX
+    if len(shape) >= 2 and sum(side > 1 for side in shape) > 1:
+        return MAP
+    return NUMBER if math.prod(shape) == 1 else STRIP
+
+
+def body_of(stage: Stage, sample: int, height: float, widest: float) -> Body:
+    """A stage's body, to be `height` inches high where its kind lets it.
+
+    Args:
+        stage: The stage.
+        sample: Whose values.
+        height: What its width in features gives it.
+        widest: Inches that it may take across.
+    """
+    kind = kind_of(stage)
+    values = one_sample(stage.record, sample)
+    if kind == IMAGE:
+        side = min(widest, 1.75)
+        rows, columns = stage.shape[1:]
+        longest = max(rows, columns)
+        return Body(kind, values, side * columns / longest, side * rows / longest)
+    if kind == MAP:
+        side = min(widest * 0.78, _side_of(stage))
+        return Body(kind, values, side * 1.28, max(height, side), side)
+    if kind == MATRIX:
+        return Body(kind, values, min(widest, _MATRIX), height)
+    if kind == NUMBER:
+        return Body(kind, values, 0.34, 0.34)
+    return Body(kind, values, min(widest, 0.52), height)
+
+
+def _side_of(stage: Stage) -> float:
+    """Inches of one map: larger for larger maps, each doubling by the same step."""
+    pixels = max(stage.shape[-2:])
+    return min(1.05, 0.42 + 0.105 * math.log2(max(2, pixels)))
+
+
+# -- drawing -------------------------------------------------------------------------------------
+
+
+def draw_body(
+    canvas: Canvas, body: Body, centre: tuple[float, float], colour: str, name: str
+) -> None:
+    """Draw a body around `centre`; its pixels can be found on the figure by `name`."""
+    left, bottom = centre[0] - body.width / 2, centre[1] - body.height / 2
+    box = (left, bottom, body.width, body.height)
+    if body.values is None or body.kind == EMPTY:
+        canvas.box(box, edge=canvas.theme.line, hatch="///", line=0.8)
+    elif body.kind == IMAGE:
+        canvas.pixels(image_colours(body.values)[0], box, name=name)
+        canvas.frame(box, colour)
+    elif body.kind == MATRIX:  # a column for each token, its features from top to bottom
+        canvas.pixels(canvas.theme.paint(body.values.T, limit_of(body.values)), box, name=name)
+        canvas.frame(box, colour)
+    elif body.kind == MAP:
+        _draw_deck(canvas, body, box, colour, name)
+    else:
+        cells = as_cells(body.values, body.height)
+        canvas.pixels(canvas.theme.paint(cells, limit_of(body.values)), box, name=name)
+        canvas.frame(box, colour)
+
+
+def as_cells(values: Values, height: float) -> Values:
+    """A vector as rows of a few cells, read like a text; what is missing at the end is masked.
+
+    Args:
+        values: Any shape.
+        height: Inches there are.
+    """
+    flat = values.reshape(-1)
+    most_rows = max(1, int(height / _LEAST_CELL))
+    columns = 1 if flat.size <= 24 else 2 if flat.size <= 48 else _COLUMNS
+    while math.ceil(flat.size / columns) > most_rows:
+        columns *= 2
+    rows = math.ceil(flat.size / columns)
+    filled = np.zeros(rows * columns, np.float32)
+    filled[: flat.size] = flat
+    missing = np.arange(rows * columns) >= flat.size
+    cells: Values = np.ma.MaskedArray(filled, missing).reshape(rows, columns)
+    return cells
+
+
+def image_colours(values: Values) -> tuple[Colours, bool]:
+    """An image (1 or 3, H, W) as colours, and whether its contrast had to be stretched."""
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (-1.0, 1.0)
+    stretched = high - low < 2 * _FAINT or low < -1.0005 or high > 1.0005
+    if not stretched:
+        low, high = -1.0, 1.0
+    share = np.clip((values - low) / ((high - low) or 1.0), 0, 1)
+    share = np.where(np.isfinite(share), share, 0)
+    channels = np.repeat(share, 3, axis=0) if len(share) == 1 else share
+    colours = np.full((*values.shape[1:], 4), 255, np.uint8)
+    colours[..., :3] = np.rint(channels.transpose(1, 2, 0) * 255)
+    return colours, stretched
+
+
+def maps_of(values: Values) -> Values:
+    """The kept maps, (maps, H, W); a matrix is one map."""
+    return values if values.ndim == 3 else values[np.newaxis]
+
+
+def cards(body: Body) -> int:
+    """How many maps of a deck are shown."""
+    if body.values is None:
+        return 0
+    return _cards(len(maps_of(body.values)), body)
+
+
+def _cards(kept: int, body: Body) -> int:
+    free = body.height - body.side
+    return max(1, min(kept, _MOST_CARDS, 1 + int(free / (0.24 * body.side))))
+
+
+def _draw_deck(canvas: Canvas, body: Body, box: Box, colour: str, name: str) -> None:
+    """Maps one before the other, the first in front."""
+    assert body.values is not None
+    maps, (left, bottom, width, height) = maps_of(body.values), box
+    count = _cards(len(maps), body)
+    side = body.side
+    tall = side * _ratio(maps)
+    step_across = (width - side) / max(1, count - 1) if count > 1 else 0.0
+    step_along = (height - tall) / max(1, count - 1) if count > 1 else 0.0
+    limit = limit_of(maps)
+    if count == 1:
+        left, bottom = left + (width - side) / 2, bottom + (height - tall) / 2
+    for place in reversed(range(count)):
+        card = (left + place * step_across, bottom + place * step_along, side, tall)
+        order = 3 + 0.9 * (1 - place / (count + 1))
+        canvas.pixels(
+            canvas.theme.paint(maps[place], limit), card, order=order, name=f"{name}:{place}"
+        )
+        canvas.frame(card, colour, line=0.8, order=order + 0.01)
+
+
+def _ratio(maps: Values) -> float:
+    """Height of a map over its width, kept from becoming a thread."""
+    return float(np.clip(maps.shape[1] / maps.shape[2], 0.4, 1.0))
+
+
+def caption(body: Body, words: Words) -> str:
+    """What the colours of a body span, for the line below it."""
+    if body.values is None:
+        return words("no_values")
+    bad = int((~np.isfinite(body.values)).sum())
+    if bad:
+        return words("bad", count=style.format_count(bad))
+    if body.kind == IMAGE:
+        low, high = (_short(float(edge(body.values))) for edge in (np.min, np.max))
+        name = "stretched" if image_colours(body.values)[1] else "range"
+        return words(name, low=low, high=high)
+    if body.kind == NUMBER:
+        return ""
+    return f"± {_short(limit_of(body.values))}"
+
+
+def _short(value: float) -> str:
+    """Three significant digits."""
+    return f"{value:.3g}".replace("-", "−")

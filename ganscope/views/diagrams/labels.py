@@ -1,0 +1,79 @@
+"""What is written about a stage: its shape, the names of its layers, its parameters."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+from ganscope.views import style
+from ganscope.views.diagrams.canvas import SMALLEST, Canvas
+from ganscope.views.diagrams.stages import Stage
+from ganscope.views.diagrams.words import Words
+
+SHAPE, LAYER, PLACE, CAPTION = 18.0, 11.0, 9.0, 9.0
+"""Points."""
+_MOST_LINES = 4
+_MOST_PIECES = 3
+_PIECE = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[^A-Z_]+_*|_+|.")
+"""A part of a name: ``Conv``, ``Transpose2d``, ``GRU``, ``running_``."""
+
+
+def shape_text(stage: Stage) -> str:
+    """The shape of one row of the batch."""
+    return style.format_shape(stage.shape) if stage.shape else "1"
+
+
+def arrow_texts(stage: Stage, words: Words) -> tuple[str, ...]:
+    """What stands on the arrow to a stage: its parameters, those of its norm apart."""
+    if stage.hidden:
+        more = words("more", count=stage.hidden)
+        count = stage.hidden_parameters + stage.parameters
+        return (more, style.format_count(count)) if count else (more,)
+    if stage.is_reshape:
+        return (words("same", count=style.format_count(math.prod(stage.shape))),)
+    counts = [layer.parameters for layer in stage.layers if layer.parameters]
+    if len(counts) > 2:
+        counts = [sum(counts)]
+    signs = ("", "+ ")
+    return tuple(f"{signs[place]}{style.format_count(n)}" for place, n in enumerate(counts))
+
+
+def layer_lines(canvas: Canvas, stage: Stage, width: float, words: Words) -> tuple[str, ...]:
+    """The names of a stage's layers in lines at most so many inches wide, in small print."""
+    lines: list[str] = []
+    names = _told_once([layer.name for layer in stage.layers])
+    for place, name in enumerate(names):
+        broken = _broken(canvas, name, width)
+        left = len(names) - place - 1
+        if len(lines) + len(broken) > _MOST_LINES - (left > 0):
+            lines.append(words("and_more", count=left + 1))
+            break
+        lines += broken
+    return tuple(canvas.cut(line, width, SMALLEST) for line in lines)
+
+
+def _told_once(names: Sequence[str]) -> list[str]:
+    """Neighbours of one name as ``name ×2``."""
+    counted: list[tuple[str, int]] = []
+    for name in names:
+        if counted and counted[-1][0] == name:
+            counted[-1] = (name, counted[-1][1] + 1)
+        else:
+            counted.append((name, 1))
+    return [name if count == 1 else f"{name} ×{count}" for name, count in counted]
+
+
+def _broken(canvas: Canvas, name: str, width: float) -> list[str]:
+    """A name in lines, broken before capitals and behind underscores."""
+    if canvas.width_of(name, LAYER) <= width:
+        return [name]
+    lines = [""]
+    for part in _PIECE.findall(name):
+        if lines[-1] and canvas.width_of(lines[-1] + part, LAYER) > width:
+            lines.append("")
+        lines[-1] += part
+    if len(lines) <= _MOST_PIECES:
+        return lines
+    kept = _MOST_PIECES - 1
+    return [*lines[:kept], canvas.cut("".join(lines[kept:]), width, LAYER)]

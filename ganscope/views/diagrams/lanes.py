@@ -1,0 +1,213 @@
+"""A training step taken apart for its picture: updates, the chains in them, gradients back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ganscope.errors import UsageError
+from ganscope.traces import Loss, Step, TensorRecord, Trace, Update
+from ganscope.views.options import ViewOptions
+from ganscope.views.rows import main_output
+from ganscope.views.steps.flow import BETWEEN, PROBED, Forward, Source
+from ganscope.views.steps.heading import chains, input_name
+from ganscope.views.steps.rows import loss_runs
+from ganscope.views.steps.story import Story, tell
+from ganscope.views.steps.verdicts import Verdict
+from ganscope.views.steps.weights import together
+
+_PENALTY = (BETWEEN, PROBED)
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """Data, noise, or what a network made.
+
+    Attributes:
+        name: ``z``, ``x``, ``G(z)``.
+        record: Its record.
+        gradient: L2 norm of the gradient that came back to it in this update, where one did.
+        cut: Whether autograd was cut off behind it: ``detach``.
+    """
+
+    name: str
+    record: TensorRecord
+    gradient: float | None = None
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A network in a chain.
+
+    Attributes:
+        network: Its name.
+        role: Its role.
+        symbol: ``G``, ``D``, or its name.
+        moved: Whether the update moves it.
+        reached: Whether gradients reached its parameters.
+        gradient: L2 norm of the gradient of all its parameters, where it is moved.
+        ratio: Norm of the change over norm of the weights, where it is moved.
+    """
+
+    network: str
+    role: str
+    symbol: str
+    moved: bool
+    reached: bool
+    gradient: float | None = None
+    ratio: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A chain: data, then a network and what it made, as often as there are networks.
+
+    Attributes:
+        start: What goes in.
+        boxes: The networks.
+        tensors: What each of them made.
+        verdict: What the last one said, where it is a discriminator.
+    """
+
+    start: Tensor
+    boxes: tuple[Box, ...]
+    tensors: tuple[Tensor, ...]
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """An update.
+
+    Attributes:
+        update: The update.
+        lanes: Its chains, alike ones once.
+        losses: What its backward ran on.
+        times: How many updates of the step move the same networks; this is the last of them.
+        hidden: How many chains are left out.
+    """
+
+    update: Update
+    lanes: tuple[Lane, ...]
+    losses: tuple[Loss, ...]
+    times: int
+    hidden: int = 0
+
+    def without_last_lane(self) -> Panel:
+        """The same with one lane less."""
+        return replace(self, lanes=self.lanes[:-1], hidden=self.hidden + 1)
+
+
+def panels_of(trace: Trace, step: Step) -> tuple[Panel, ...]:
+    """The updates of a step, those that move the same networks as one.
+
+    Args:
+        trace: Whose step it is.
+        step: The step.
+
+    Raises:
+        UsageError: Nothing was trained in it.
+    """
+    story = tell(trace, step, ViewOptions())
+    alike: dict[tuple[str, ...], list[Update]] = {}
+    for update in step.updates:
+        if update.optimizers:
+            alike.setdefault(update.networks, []).append(update)
+    if not alike:
+        raise UsageError(
+            "no optimizer steps in this trace, so there is no training step to draw; record one "
+            "with ganscope step --record one.gscope, or ganscope run SCRIPT --record run.gscope"
+        )
+    return tuple(_panel(story, same) for same in alike.values())
+
+
+def _panel(story: Story, same: Sequence[Update]) -> Panel:
+    update = same[-1]
+    # Real and generated images first: the points of a penalty are what can be left out.
+    ran = sorted(story.ran(update), key=lambda forward: forward.shown in _PENALTY)
+    lanes = [_lane(story, update, chain) for chain in chains(ran)]
+    return Panel(update, tuple(_distinct(lanes)), update.losses, len(same))
+
+
+def _distinct(lanes: Sequence[Lane]) -> list[Lane]:
+    """The lanes without those that go the same way as an earlier one, the longest first."""
+    seen: dict[object, Lane] = {}
+    for lane in lanes:
+        way = (lane.start.name, lane.start.cut, tuple(box.network for box in lane.boxes))
+        seen.setdefault(way, lane)
+    return list(seen.values())
+
+
+def _lane(story: Story, update: Update, chain: Sequence[Forward]) -> Lane:
+    start = _start(story, chain[0])
+    boxes, tensors = [], []
+    for place, forward in enumerate(chain):
+        boxes.append(_box(story, update, forward))
+        output = main_output(forward.call)
+        name = story.judged[forward.call.id].symbol if forward.call.id in story.judged else ""
+        if not name:
+            name = f"{story.cast.symbol(forward.call.network)}({start.name})"
+        record = output or start.record
+        after = chain[place + 1] if place + 1 < len(chain) else None
+        cut = after is not None and _is_cut(after, forward)
+        tensors.append(Tensor(name, record, _gradient(update, forward), cut))
+    verdict = story.judged.get(chain[-1].call.id)
+    return Lane(start, tuple(boxes), tuple(tensors), verdict)
+
+
+def _is_cut(after: Forward, before: Forward) -> bool:
+    """Whether autograd was cut off between two networks."""
+    return any(one.detached for one in after.sources if before.call.id in one.makers)
+
+
+def _start(story: Story, forward: Forward) -> Tensor:
+    if not forward.sources:
+        raise UsageError(f"{forward.call.network} was given no tensor, so no chain can be drawn")
+    made = [at for at, source in enumerate(forward.sources) if source.makers]
+    place = made[0] if made else 0
+    source = forward.sources[place]
+    name = (
+        "blend"
+        if forward.shown == BETWEEN
+        else input_name(forward, place, story.forwards, story.cast)
+    )
+    return Tensor(name, _kept(story, source), None, cut=source.detached)
+
+
+def _kept(story: Story, source: Source) -> TensorRecord:
+    """The record with values: those of its maker where none were kept of a detached copy."""
+    if source.record.samples is None and source.makers:
+        for forward in story.forwards:
+            output = forward.output
+            if forward.call.id == source.makers[0] and output is not None:
+                return output
+    return source.record
+
+
+def _gradient(update: Update, forward: Forward) -> float | None:
+    """Norm of the gradient at what a network brought out."""
+    runs, output = loss_runs(update), forward.output
+    for each in forward.call.gradients:
+        is_main = forward.call.outputs[each.output : each.output + 1] == (output,)
+        if each.backward in runs and is_main and each.stats is not None:
+            return each.stats.norm
+    return None
+
+
+def _box(story: Story, update: Update, forward: Forward) -> Box:
+    name, cast = forward.call.network, story.cast
+    moved = name in update.networks
+    own = [one for one in update.parameters if one.name.startswith(f"{name}.")] if moved else []
+    weights = together(one.weight_norm for one in own)
+    change = together(one.update_norm for one in own)
+    reached = any(run.reached.get(name) for run in update.backwards)
+    return Box(
+        name,
+        cast.role(name),
+        cast.symbol(name),
+        moved,
+        reached,
+        together(one.gradient.norm for one in own if one.gradient is not None),
+        change / weights if change is not None and weights else None,
+    )

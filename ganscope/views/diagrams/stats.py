@@ -1,0 +1,108 @@
+"""Along the depth of a network: how its activations are spread, its gradients and its updates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ganscope.errors import UsageError
+from ganscope.traces import ParameterUpdate, Trace
+from ganscope.views import style
+from ganscope.views.diagrams.canvas import Canvas
+from ganscope.views.diagrams.frame import draw_footer, draw_title
+from ganscope.views.diagrams.headline import subtitle_of
+from ganscope.views.diagrams.options import DiagramOptions
+from ganscope.views.diagrams.path import way_through
+from ganscope.views.diagrams.ridges import Row, StatsPainter
+from ganscope.views.diagrams.subject import Subject, subject_of
+from ganscope.views.diagrams.words import Words
+from ganscope.views.rows import main_output
+from ganscope.views.steps.weights import weights_of
+
+_LEAST_ROW = 0.26
+_TOP, _BOTTOM = 1.75, 1.05
+"""Inches above and below the rows."""
+
+
+def draw_stats(
+    canvas: Canvas, trace: Trace, options: DiagramOptions, *, upto: int | None = None
+) -> int:
+    """Draw the statistics of a network along its depth.
+
+    Args:
+        canvas: Where to.
+        trace: Where from.
+        options: What to show.
+        upto: How many rows are shown; None shows all.
+
+    Returns:
+        How many rows there are.
+
+    Raises:
+        UsageError: There is no such network or step, or no statistics were recorded.
+    """
+    words = Words(options.language)
+    subject = subject_of(trace, options)
+    every = rows_of(subject)
+    if not every:
+        raise UsageError(f"no statistics of {subject.network.name} were recorded to draw")
+    room = canvas.height - _TOP - _BOTTOM
+    rows, hidden = thinned(every, int(room / _LEAST_ROW))
+    painter = StatsPainter(canvas, words, rows, canvas.theme.role(subject.network.role))
+    painter.draw(canvas.height - _TOP, _BOTTOM, upto)
+    name = style.printable(words.network(subject.network.name))
+    title = options.title or words("stats_title", network=name)
+    sub = subtitle_of(trace, subject, options, words, sampled=False)
+    draw_title(canvas, title, sub, canvas.theme.role(subject.network.role))
+    notes = [
+        words("ridges"),
+        words("logs"),
+        *([words("backward_stats")] if painter.has_gradients else []),
+    ]
+    if hidden:
+        notes.append(words("rows_hidden", count=hidden))
+    draw_footer(canvas, notes, words, ramp=False)
+    return len(rows)
+
+
+def rows_of(subject: Subject) -> list[Row]:
+    """The layers on the way through a network, its input first."""
+    way = way_through(subject.call, subject.step.calls)
+    updates = [update for update in subject.step.updates if subject.network.name in update.networks]
+    parameters = [one for update in updates[-1:] for one in update.parameters]
+    rows = []
+    if way.start is not None and way.start.stats is not None:
+        rows.append(Row("", style.format_shape((way.start.shape or ())[1:]), way.start.stats))
+    for link in way.links:
+        call, record = link.call, main_output(link.call)
+        if record is None or record.stats is None or (call.kind == "op" and len(way.links) > 8):
+            continue
+        arrived = next((each.stats for each in call.gradients if each.stats), None)
+        own = [one for one in parameters if _belongs(one, call.path)] if call.parameters else []
+        weights = weights_of(call.path, own)
+        rows.append(
+            Row(
+                style.printable(call.type),
+                style.format_shape((record.shape or ())[1:]),
+                record.stats,
+                place=style.printable(call.path.removeprefix(f"{subject.network.name}.")),
+                gradient=arrived.norm if arrived is not None else None,
+                ratio=weights.ratio if weights is not None else None,
+            )
+        )
+    return rows
+
+
+def _belongs(parameter: ParameterUpdate, path: str) -> bool:
+    return parameter.name.startswith(f"{path}.")
+
+
+def thinned(rows: Sequence[Row], most: int) -> tuple[list[Row], int]:
+    """At most so many rows, those with weights first, and how many are left out."""
+    excess = len(rows) - most
+    if excess <= 0:
+        return list(rows), 0
+    middle = (len(rows) - 1) / 2
+    inner = range(1, len(rows) - 1)
+    order = sorted(inner, key=lambda at: (rows[at].ratio is not None, abs(at - middle)))
+    dropped = set(order[:excess])
+    return [row for at, row in enumerate(rows) if at not in dropped], excess

@@ -1,0 +1,105 @@
+"""Networks to draw, and a training to record."""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+import ganscope
+from ganscope.cli import step as step_verb
+from ganscope.cli import trace as trace_verb
+from ganscope.cli.subject import Request
+from ganscope.traces import Trace
+
+
+@cache
+def traced(target: str, model: str = "gan") -> Trace:
+    """A built-in network, as ``ganscope diagram`` traces it."""
+    return trace_verb.observed(Request(target, model, None, None, 16, 0, "cpu", quiet=True))
+
+
+@cache
+def stepped(model: str = "gan") -> Trace:
+    """A training step of a built-in GAN."""
+    return step_verb.observed(Request("generator", model, None, None, 16, 0, "cpu", quiet=True))
+
+
+class ConvolutionalUpsamplingBlockWithSpectrallyNormalisedWeights(nn.Linear):
+    """Has a wide name."""
+
+
+class Residual(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(width, width), nn.Linear(width, width)
+
+    def forward(self, values: Tensor) -> Tensor:
+        return torch.relu(values + self.second(torch.relu(self.first(values))))
+
+
+class UNet(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.down, self.middle = nn.Conv2d(3, 8, 3, 2, 1), nn.Conv2d(8, 8, 3, 1, 1)
+        self.up = nn.ConvTranspose2d(16, 3, 4, 2, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        inner = torch.relu(self.down(images))
+        return torch.tanh(self.up(torch.cat([torch.relu(self.middle(inner)), inner], 1)))
+
+
+class Conditional(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.model = nn.Embedding(10, 6), nn.Linear(16, 9)
+
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        return self.model(torch.cat([z, self.embed(labels)], 1)).view(-1, 1, 3, 3)
+
+
+@cache
+def chain(stages: int, *, wide_names: bool = False) -> Trace:
+    """A network of so many stages behind its input, of changing widths."""
+    torch.manual_seed(0)
+    kind = ConvolutionalUpsamplingBlockWithSpectrallyNormalisedWeights if wide_names else nn.Linear
+    widths = [100 if place == 0 else 48 + 64 * (place % 5) for place in range(stages + 1)]
+    layers: list[nn.Module] = []
+    for before, after in pairwise(widths):
+        layers += [kind(before, after), nn.LeakyReLU(0.2)]
+    return ganscope.trace(nn.Sequential(*layers), torch.randn(4, 100))
+
+
+@cache
+def branching(name: str) -> Trace:
+    """A network with a way beside the main one."""
+    torch.manual_seed(0)
+    if name == "unet":
+        return ganscope.trace(UNet(), torch.randn(2, 3, 16, 16))
+    if name == "conditional":
+        return ganscope.trace(Conditional(), torch.randn(4, 10), torch.arange(4))
+    return ganscope.trace(nn.Sequential(nn.Linear(8, 8), Residual(8)), torch.randn(4, 8))
+
+
+def train(path: Path, steps: int = 8, *, samples: bool = True) -> Trace:
+    """A recording of a small GAN with a critic."""
+    torch.manual_seed(0)
+    netG = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Unflatten(1, (1, 4, 4)))
+    critic = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 1))
+    g_optimizer = torch.optim.Adam(netG.parameters(), 0.01)
+    d_optimizer = torch.optim.Adam(critic.parameters(), 0.01)
+    with ganscope.record(path, samples=samples):
+        for _ in range(steps):
+            fake = netG(torch.randn(4, 6))
+            critic_loss = critic(fake.detach()).mean() - critic(torch.rand(4, 1, 4, 4)).mean()
+            d_optimizer.zero_grad()
+            critic_loss.backward()
+            d_optimizer.step()
+            gen_loss = -critic(netG(torch.randn(4, 6))).mean()
+            g_optimizer.zero_grad()
+            gen_loss.backward()
+            g_optimizer.step()
+    return ganscope.load(path)
