@@ -147,13 +147,18 @@ class _Shown(Watcher):
 
 def _train(session: Session, manner: Manner, display: Display, interrupts: Interrupts) -> Outcome:
     from ganscope.probe.recording import Recording
+    from ganscope.probe.selection import Selection
 
     recording = None
     if manner.recording is not None:
         recording = Recording(
-            manner.recording, every=manner.every, force=manner.force, command=manner.command,
-            seed=session.settings.seed, manual=True,
-        )  # fmt: skip
+            manner.recording,
+            Selection(every=manner.every),
+            force=manner.force,
+            command=manner.command,
+            seed=session.settings.seed,
+            manual=True,
+        )
     display.begin(session)
     try:
         with recording or contextlib.nullcontext():
