@@ -106,6 +106,7 @@ def train(
         str | None,
         typer.Option(
             "--log",
+            "--progress",
             metavar="HOW",
             help="bar or lines.  \\[default: bar on a terminal, else lines]",
         ),

@@ -152,9 +152,13 @@ def _train(session: Session, manner: Manner, display: Display, interrupts: Inter
     recording = None
     if manner.recording is not None:
         recording = Recording(
-            manner.recording, Selection(every=manner.every), force=manner.force,
-            command=manner.command, seed=session.settings.seed, manual=True,
-        )  # fmt: skip
+            manner.recording,
+            Selection(every=manner.every),
+            force=manner.force,
+            command=manner.command,
+            seed=session.settings.seed,
+            manual=True,
+        )
     display.begin(session)
     try:
         with recording or contextlib.nullcontext():

@@ -137,7 +137,7 @@ def measure(loops: dict[str, Loop], turns: int) -> dict[str, tuple[float, float]
 def ranks(turns: int, steps: int = 80) -> None:
     """Two ranks of 128 on two cores beside one of 128 on one core."""
     words = ["-m", "ganscope", "train", "--batch", "128", "--sample-interval", "0"]
-    words += ["--steps", str(steps), "--log", "lines"]
+    words += ["--steps", str(steps)]
     two = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     speeds: dict[str, list[float]] = {"one": [], "two": []}
     for turn in range(turns):

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -32,10 +33,10 @@ def make_images(folder: Path, count: int = 32) -> None:
         write_grid(folder / "images" / f"{number:03d}.png", image.unsqueeze(0))
 
 
-def start(folder: Path, *words: str) -> subprocess.Popen[bytes]:
+def start(folder: Path, *flags: str) -> subprocess.Popen[bytes]:
     """``ganscope train`` in `folder`."""
     return subprocess.Popen(
-        [sys.executable, "-m", "ganscope", "train", *words],
+        [sys.executable, "-m", "ganscope", "train", *flags],
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -43,8 +44,8 @@ def start(folder: Path, *words: str) -> subprocess.Popen[bytes]:
     )
 
 
-def finish(folder: Path, *words: str) -> None:
-    process = start(folder, *words)
+def finish(folder: Path, *flags: str) -> None:
+    process = start(folder, *flags)
     _, error = process.communicate(timeout=LONGEST)
     assert process.returncode == 0, error.decode()
 
@@ -65,23 +66,29 @@ def end_after(process: subprocess.Popen[bytes], table: Path, rows: int, number: 
     return was_running
 
 
-def train_killed(folder: Path, name: str, number: int, kills: int, *, steps: int) -> int:
-    """Train `steps` steps, ended `kills` times at random moments; how often it was running."""
-    numbers = random.Random(kills)
+def train_killed(folder: Path, name: str, signals: Sequence[int], *, steps: int) -> int:
+    """Begin to train `steps` steps and go on, ended at random moments by each of `signals`.
+
+    Returns:
+        How often the process was still running when its signal came.
+    """
+    numbers = random.Random(len(signals))
     run, hits = folder / name, 0
-    begin = (*FLAGS, "--steps", str(steps), "-o", name)
-    for _ in range(kills):
-        words = ("--resume", name) if (run / "run.json").exists() else begin
-        rows = numbers.randrange(2 * steps // max(kills, 1))
-        process = start(folder, *words)
-        if numbers.random() < 0.1:  # while it still loads
+    for number in signals:
+        rows = numbers.randrange(2 * steps // len(signals))
+        process = start(folder, *words_for(folder, name, steps))
+        if len(signals) > 2 and numbers.random() < 0.1:  # while it still loads
             time.sleep(numbers.random() * 3)
             rows = 0
-        else:
-            time.sleep(numbers.random() * 0.01)
         hits += end_after(process, run / "metrics.csv", rows, number)
-    finish(folder, *(("--resume", name) if (run / "run.json").exists() else begin))
     return hits
+
+
+def words_for(folder: Path, name: str, steps: int) -> tuple[str, ...]:
+    """The flags by which a run goes on, or begins where it has not begun yet."""
+    if (folder / name / "run.json").exists():
+        return ("--resume", name)
+    return (*FLAGS, "--steps", str(steps), "-o", name)
 
 
 def assert_same(one: Path, other: Path) -> None:

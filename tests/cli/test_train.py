@@ -19,7 +19,7 @@ from ganscope.training.feed import Feed, Share
 from ganscope.training.metrics import COLUMNS, read_rows
 
 from .conftest import Run
-from .killed_runs import FLAGS, assert_same, finish, make_images, train_killed
+from .killed_runs import FLAGS, assert_same, make_images, train_killed, words_for
 
 SMALL = ("--arg", "image_size=8", "--arg", "latent_dimension=4", "--batch", 8, "--steps", 12)
 
@@ -104,12 +104,13 @@ def test_longer_is_the_same_as_long_from_the_start(ganscope: Run, trained: Path)
     assert [row.step for row in read_rows(trained / "metrics.csv")] == list(range(20))
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_killed_and_gone_on_with(tmp_path: Path, number: signal.Signals) -> None:
+def test_killed_and_interrupted_and_gone_on_with(ganscope: Run, tmp_path: Path) -> None:
     make_images(tmp_path)
-    finish(tmp_path, *FLAGS, "--steps", "40", "-o", "whole")
-    train_killed(tmp_path, "killed", number, 1, steps=40)
-    assert_same(tmp_path / "whole", tmp_path / "killed")
+    assert ganscope("train", *FLAGS, "--steps", 40, "-o", "whole").code == 0
+    train_killed(tmp_path, "ended", [signal.SIGKILL, signal.SIGINT], steps=40)
+    outcome = ganscope("train", *words_for(tmp_path, "ended", 40))
+    assert outcome.code == 0, outcome.err
+    assert_same(tmp_path / "whole", tmp_path / "ended")
 
 
 def test_samples_of_a_run(ganscope: Run, trained: Path) -> None:

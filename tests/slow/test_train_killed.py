@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.killed_runs import FLAGS, assert_same, finish, make_images, train_killed
+from tests.cli.killed_runs import FLAGS, assert_same, finish, make_images, train_killed, words_for
 
 pytestmark = pytest.mark.slow
 STEPS = 400
@@ -24,6 +24,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_twenty_random_moments(whole: Path, number: signal.Signals) -> None:
-    hits = train_killed(whole, number.name, number, 20, steps=STEPS)
+    hits = train_killed(whole, number.name, [number] * 20, steps=STEPS)
+    finish(whole, *words_for(whole, number.name, STEPS))
     assert hits >= 15
     assert_same(whole / "whole", whole / number.name)
