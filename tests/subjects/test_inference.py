@@ -155,10 +155,8 @@ def test_no_size_runs() -> None:
 
 def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inference, "_PATIENCE", 0.1)
-    started = time.perf_counter()
     with pytest.raises(InputError, match="trying which size runs takes too long"):
         infer(Slow(), batch=5)
-    assert time.perf_counter() - started < 2
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import pickle
 import sqlite3
 import subprocess
 import sys
-import time
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -149,7 +148,7 @@ def mutate(folder: Path, count: int) -> None:
     assert refused + read == count
     assert refused > count / 4
     assert read > count / 4
-    assert slowest < 5.0
+    assert slowest < 60.0, "no mutant hangs"
     assert memory < 500
 
 
@@ -344,7 +343,6 @@ def test_a_small_file_never_becomes_a_large_memory(
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute(statement, (bomb(),))
     connection.close()
-    started = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", MOST_MEMORY + BOMB, str(path)],
         capture_output=True,
@@ -357,7 +355,6 @@ def test_a_small_file_never_becomes_a_large_memory(
     said, memory = done.stdout.splitlines()
     assert "is damaged" in said
     assert int(memory) < 500
-    assert time.monotonic() - started < 10
 
 
 def test_the_bins_of_a_histogram_are_bounded_too(path: Path) -> None:

@@ -7,7 +7,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -133,9 +132,7 @@ def test_another_process_reads_while_this_one_writes(path: Path) -> None:
                 assert reader.stdin is not None
                 reader.stdin.write("\n")
                 reader.stdin.flush()
-        started = time.monotonic()
         writer.close(META, (G,))
-        assert time.monotonic() - started < 1.0
         reader.stdout.readline()  # type: ignore[union-attr]
         assert _ask(reader) == "300"
         reader.stdin.close()  # type: ignore[union-attr]
