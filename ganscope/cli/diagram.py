@@ -175,8 +175,8 @@ def _observed(request: Request, kind: str, look: DiagramOptions) -> Trace:
     """Run the network once, or one training step of a built-in GAN."""
     if kind == "training":
         raise UsageError(
-            "--kind training draws a recording of many steps: record one with ganscope run "
-            "SCRIPT -o run.gscope, then ganscope diagram run.gscope --kind training"
+            "--kind training draws a recording of many steps: make one with ganscope train "
+            "--record run.gscope, or ganscope run -o run.gscope SCRIPT"
         )
     for flag, value in (("--network", look.network), ("--step", look.step)):
         if value is not None:

@@ -60,7 +60,7 @@ def observed(request: Request) -> Trace:
     if request.target not in ("generator", "discriminator"):
         raise UsageError(
             f"a training step is made of a built-in GAN, not of {request.target}; record one of "
-            "your own with ganscope run SCRIPT -o run.gscope"
+            "your own with ganscope run -o run.gscope SCRIPT"
         )
     if request.inputs or request.on or request.evaluation:
         raise UsageError("a training step takes no --input, --on or --eval; leave them out")

@@ -214,7 +214,9 @@ def test_a_recording_without_values_says_how_to_keep_them(ganscope: Run, tmp_pat
     assert done.code == 2
     assert "no values were kept to draw; record them with ganscope run --keep-samples" in done.line
     for kind in ("step", "stats", "training"):
-        assert ganscope("diagram", bare, "--kind", kind, "-o", f"{kind}.png").code == 0
+        assert ganscope("diagram", bare, "--kind", kind, "-o", f"{kind}.svg").code == 0
+    shown = "".join(Xml.parse("step.svg").getroot().itertext())
+    assert "no values were kept (--keep-samples)" in shown
 
 
 def test_without_a_chinese_font_one_is_named(

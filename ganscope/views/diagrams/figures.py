@@ -45,7 +45,8 @@ def figures_of(trace: Trace) -> Figures:
     if len(trace.steps) < 2 or not any(_losses(kinds)):
         raise UsageError(
             f"a picture of a training needs several recorded steps and this trace holds "
-            f"{len(trace.steps)}; record some with ganscope run SCRIPT --record run.gscope"
+            f"{len(trace.steps)}; record some with ganscope train --record "
+            "run.gscope, or ganscope run -o run.gscope SCRIPT"
         )
     asked = (
         _chosen(_losses(kinds), _MOST_CURVES),

@@ -138,7 +138,7 @@ class _Painter:
             draw_body(canvas, body, (column.centre, self.middle), self.colour, name)
             at = self.middle - body.height / 2 - 0.19
             for place, text in enumerate(self._captions(column)):
-                where = (column.centre, at - 0.165 * place)
+                where = (column.centre, at - 0.175 * place)
                 canvas.text(where, text, CAPTION, colour=canvas.theme.quiet)
         symbol = symbol_of(column.stage, self.subject, self.words)
         if symbol:

@@ -11,7 +11,7 @@ from ganscope.views.diagrams.words import Words
 
 MARGIN = 0.5
 _MOST_NOTES = 2
-_TITLE, _SUBTITLE, _NOTE = 24.0, 12.5, 9.5
+_TITLE, _SUBTITLE, _NOTE = 24.0, 12.5, 10.0
 
 
 def draw_title(canvas: Canvas, title: str, subtitle: str, colour: str) -> None:

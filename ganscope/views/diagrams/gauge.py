@@ -7,7 +7,7 @@ import math
 from ganscope.views.diagrams.canvas import Canvas, Point
 from ganscope.views.diagrams.words import Words
 
-RADIUS = 0.72
+RADIUS = 0.76
 WIDTH = 2 * RADIUS + 0.3
 _RING = 0.2
 _PIECES = 48
@@ -30,14 +30,14 @@ def draw_gauge(canvas: Canvas, hub: Point, answer: float, words: Words) -> None:
         canvas.line([inner, outer], theme.quiet, line=1.0)
     canvas.line([hub, _on(hub, answer, RADIUS - 0.04)], theme.ink, line=2.4, order=4)
     canvas.disc(hub, 0.075, fill=theme.ink)
-    canvas.text((hub[0], hub[1] + RADIUS + 0.14), "0.5", 9, colour=theme.quiet)
+    canvas.text((hub[0], hub[1] + RADIUS + 0.14), "0.5", 10, colour=theme.quiet)
     for share, side in ((0.0, -1), (1.0, 1)):
         at = hub[0] + side * (RADIUS - _RING / 2), hub[1] - 0.2
-        canvas.text(at, f"{share:.0f}", 9, colour=theme.quiet)
+        canvas.text(at, f"{share:.0f}", 10, colour=theme.quiet)
     canvas.text((hub[0], hub[1] - 0.42), f"{answer:.3f}", 20, colour=theme.discriminator, bold=True)
     ends = f"0 {words('fake_end')}", f"1 {words('real_end')}"
     for place, text in enumerate(ends):
-        canvas.text((hub[0], hub[1] - 0.64 - 0.17 * place), text, 9, colour=theme.quiet)
+        canvas.text((hub[0], hub[1] - 0.66 - 0.19 * place), text, 11, colour=theme.quiet)
 
 
 def draw_score(canvas: Canvas, centre: Point, score: float, words: Words) -> None:
@@ -47,8 +47,8 @@ def draw_score(canvas: Canvas, centre: Point, score: float, words: Words) -> Non
     canvas.box((left, bottom, WIDTH, 0.6), edge=theme.discriminator, line=1.4, rounded=0.1)
     shown = f"{score:.3g}".replace("-", "−")
     canvas.text(centre, shown, 20, colour=theme.discriminator, bold=True, along="center")
-    canvas.text((centre[0], bottom - 0.22), words("score"), 9, colour=theme.quiet)
-    canvas.text((centre[0], bottom - 0.39), words("higher"), 9, colour=theme.quiet)
+    canvas.text((centre[0], bottom - 0.22), words("score"), 11, colour=theme.quiet)
+    canvas.text((centre[0], bottom - 0.42), words("higher"), 11, colour=theme.quiet)
 
 
 def _on(hub: Point, share: float, radius: float) -> Point:

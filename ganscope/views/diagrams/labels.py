@@ -11,7 +11,7 @@ from ganscope.views.diagrams.canvas import SMALLEST, Canvas
 from ganscope.views.diagrams.stages import Stage
 from ganscope.views.diagrams.words import Words
 
-SHAPE, LAYER, PLACE, CAPTION = 18.0, 11.0, 9.0, 9.0
+SHAPE, LAYER, PLACE, CAPTION = 18.0, 11.0, 10.0, 10.0
 """Points."""
 _MOST_LINES = 4
 _MOST_PIECES = 3

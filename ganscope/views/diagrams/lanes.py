@@ -117,7 +117,7 @@ def panels_of(trace: Trace, step: Step) -> tuple[Panel, ...]:
     if not alike:
         raise UsageError(
             "no optimizer steps in this trace, so there is no training step to draw; record one "
-            "with ganscope step --record one.gscope, or ganscope run SCRIPT --record run.gscope"
+            "with ganscope step --record one.gscope, or ganscope run -o run.gscope SCRIPT"
         )
     return tuple(_panel(story, same) for same in alike.values())
 

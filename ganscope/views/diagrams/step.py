@@ -106,6 +106,8 @@ def _notes(step: Step, panels: Sequence[Panel], shown: Sequence[Panel], words: W
     notes = [words("forward"), words("backward"), words("filled")]
     if any(lane.start.cut for panel in shown for lane in panel.lanes):
         notes.append(words("cut"))
+    if any(lane.start.record.samples is None for panel in shown for lane in panel.lanes):
+        notes.append(words("hatched"))
     hidden = sum(panel.hidden for panel in shown)
     hidden += sum(len(panel.lanes) for panel in panels[len(shown) :])
     if hidden:

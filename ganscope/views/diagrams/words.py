@@ -84,6 +84,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "before_after": "D before: D(x) {real}, D(G(z)) {fake} · after: D(x) {real_after}, "
         "D(G(z)) {fake_after}",
         "chains": "chains left out: {count}",
+        "hatched": "hatched: no values were kept (--keep-samples)",
     },
     "zh": {
         "to_image": "{network}：{start} 个数变成 {end} 的图像",
@@ -160,6 +161,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "before_after": "更新前：D(x) {real}，D(G(z)) {fake}；更新后：D(x) {real_after}，"
         "D(G(z)) {fake_after}",
         "chains": "另有 {count} 条链",
+        "hatched": "斜线：未保存数值（--keep-samples）",
     },
 }
 _NETWORKS_ZH = {"generator": "生成器", "discriminator": "判别器"}

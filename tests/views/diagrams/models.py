@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import ganscope
-from ganscope.cli import step as step_verb
+from ganscope.cli import step_run
 from ganscope.cli import trace as trace_verb
 from ganscope.cli.subject import Request
 from ganscope.traces import Trace
@@ -25,7 +25,7 @@ def traced(target: str, model: str = "gan") -> Trace:
 @cache
 def stepped(model: str = "gan") -> Trace:
     """A training step of a built-in GAN."""
-    return step_verb.observed(Request("generator", model, None, None, 16, 0, "cpu", quiet=True))
+    return step_run.observed(Request("generator", model, None, None, 16, 0, "cpu", quiet=True))
 
 
 class ConvolutionalUpsamplingBlockWithSpectrallyNormalisedWeights(nn.Linear):
