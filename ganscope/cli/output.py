@@ -63,8 +63,13 @@ def is_picture(path: Path | None, name: str | None) -> bool:
     return True
 
 
-def choose_format(name: str | None, output: Path | None) -> str:
+def choose_format(name: str | None, output: Path | None, *, draws: bool = False) -> str:
     """The view's name, taken from the file's ending where none is given.
+
+    Args:
+        name: The format that is asked for, if any.
+        output: The file, if any.
+        draws: Whether pictures could be written too.
 
     Raises:
         UsageError: There is no such format, or the ending says nothing or something else.
@@ -80,9 +85,10 @@ def choose_format(name: str | None, output: Path | None) -> str:
         )
     if name is None:
         if ending not in _BY_ENDING:
+            pictures = f"; or draw a picture: {', '.join(PICTURES)}" if draws else ""
             raise UsageError(
                 f"-o {output}: the ending {ending} names no format; say which with --format: "
-                f"{', '.join(names())}"
+                f"{', '.join(names())}{pictures}"
             )
         return _BY_ENDING[ending]
     if name not in names():
@@ -92,7 +98,7 @@ def choose_format(name: str | None, output: Path | None) -> str:
     return name
 
 
-def check_output(path: Path | None, *, force: bool) -> None:
+def check_output(path: Path | None, *, force: bool, flag: str = "-o") -> None:
     """Refuse, before any work is done, a file that could not be written afterwards.
 
     Raises:
@@ -103,17 +109,17 @@ def check_output(path: Path | None, *, force: bool) -> None:
         return
     if path.is_dir():
         raise OutputError(
-            f"-o {path} is a folder; name a file in it, such as {path / 'trace.json'}"
+            f"{flag} {path} is a folder; name a file in it, such as {path / 'trace.json'}"
         )
     folder = path.parent
     if not folder.is_dir():
-        raise OutputError(f"-o {path}: there is no folder {folder}; make it first")
+        raise OutputError(f"{flag} {path}: there is no folder {folder}; make it first")
     special = path.exists() and not path.is_file()  # a pipe or a device: nothing is lost
     if path.exists() and not force and not special:
-        raise OutputError(f"-o {path} exists already; add -f to overwrite it, or name another")
+        raise OutputError(f"{flag} {path} exists already; add -f to overwrite it, or name another")
     writable = os.access(path if special else folder, os.W_OK)
     if not writable or (path.exists() and not os.access(path, os.W_OK)):
-        raise OutputError(f"-o {path} cannot be written: no permission; name another place")
+        raise OutputError(f"{flag} {path} cannot be written: no permission; name another place")
 
 
 def per_rank(path: Path) -> Path:

@@ -106,7 +106,7 @@ def run(
     path, report = _recording(recording, program.name, force=force), output.read_output(report)
     if report is not None:
         report = output.per_rank(report).absolute()
-        output.check_output(report, force=force)
+        output.check_output(report, force=force, flag="--report")
     selection = Selection(after, every, steps)
     wanted = Wanted(path, selection, keep_samples, force, stop, command_line())
     view = ViewOptions(

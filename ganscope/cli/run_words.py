@@ -76,6 +76,7 @@ class Words:
             yield from self._goes_on(seen)
             return
         from ganscope.traces.recorded import indices_of
+        from ganscope.views import summary
 
         numbers = indices_of(seen.trace.steps)
         count = len(numbers)
@@ -83,6 +84,9 @@ class Words:
         if count > 1 and numbers[-1] - numbers[0] != count - 1:
             steps = f"{count} of the {steps}"
         yield f"Wrote {self.path(self.wanted.path)}: {steps}"
+        if count <= _FEW:
+            for line in summary.nonfinite(seen.trace):
+                yield f"{line.label}  {line.text}"
         if seen.failure is not None and not _holds(seen.trace, seen.failure.step):
             site = seen.failure.site
             where = "" if site is None else f", {Path(site.file).name}:{site.line}: {site.code}"
@@ -135,12 +139,18 @@ class Words:
             yield f"networks ran ({names}), but no optimizer of torch stepped{skipped}"
         elif seen.elsewhere:
             yield f"{seen.elsewhere} calls ran on other threads, where they are not seen"
+        elif seen.error is not None:
+            yield "no network had been called by then"
         else:
             yield (
                 "no network was called in this process; where a script starts processes that "
                 "train, they are not seen: torchrun … -m ganscope run SCRIPT watches each"
             )
         yield "nothing was recorded, and no file was written"
+
+
+_FEW = 20
+"""Steps that are read for what is said of them all."""
 
 
 def last_step(trace: Trace) -> Step:

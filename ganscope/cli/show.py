@@ -271,10 +271,7 @@ def _plot(request: _Request, asked: list[str]) -> None:
 def _plot_format(request: _Request) -> str:
     name = request.format
     if name is None:
-        try:
-            name = output.choose_format(None, request.output)
-        except UsageError as error:
-            raise UsageError(f"{error}; or draw a picture: {', '.join(output.PICTURES)}") from None
+        name = output.choose_format(None, request.output, draws=True)
     if name not in _PLOT_FORMATS:
         raise UsageError(
             f"--format {name}: a figure over steps is shown as {', '.join(_PLOT_FORMATS)}, or as "

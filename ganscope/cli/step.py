@@ -59,9 +59,9 @@ def step(
     options.read_view_numbers(depth, width)
     output_file = output.read_output(output_file)
     picture = output.is_picture(output_file, view_format)
-    name = output.choose_format(view_format, None if picture else output_file)
+    name = output.choose_format(view_format, None if picture else output_file, draws=True)
     output.check_output(output_file, force=force)
-    output.check_output(record, force=force)
+    output.check_output(record, force=force, flag="--record")
     trace, misjudged = observe(
         StepRequest(
             model, arg, batch, data, weights, seed, device, threads, objective, d_steps, first

@@ -19,9 +19,22 @@ _Expectation = Callable[[Any, _Shape], str | None]
 
 
 def describe(
-    log: CallLog, error: BaseException, *, step: int = 0, update: int | None = 0
+    log: CallLog,
+    error: BaseException,
+    *,
+    step: int = 0,
+    update: int | None = 0,
+    calls_before: int = 0,
 ) -> Failure:
-    """The failure behind `error`, which has just ended the forward, or the training loop."""
+    """The failure behind `error`, which has just ended the forward, or the training loop.
+
+    Args:
+        log: The calls of the step, or of its part that failed.
+        error: What ended it.
+        step: Index of the step.
+        update: Index of the update.
+        calls_before: Calls of the step that are not in `log`.
+    """
     draft = log.failure
     if draft is not None and not stems_from(error, draft.error):
         draft = None
@@ -31,7 +44,7 @@ def describe(
     return Failure(
         step=step,
         update=update,
-        call=draft.ident - log.drafts[0].ident if log.drafts else None,
+        call=calls_before + draft.ident - log.drafts[0].ident if log.drafts else None,
         message=message,
         expected=_expected(draft),
         got=_got(draft),
@@ -137,7 +150,7 @@ def _batch_norm(ranks: tuple[int, ...]) -> _Expectation:
         if shape[1] != features:
             return f"{features} features in the second dimension"
         if module.training and math.prod(shape) == shape[1]:
-            return "a batch of at least 2 in train mode (or eval mode: --eval)"
+            return "a batch of at least 2 in train mode (or eval mode)"
         return None
 
     return expectation

@@ -74,8 +74,8 @@ class Steppers:
             failure,
             got=f"{words} after {optimizer}.step(){where} had changed it",
             expected=(
-                f"that weight as it was in the forward: run {backward} before {optimizer}.step(), "
-                "or run the forward again after it"
+                f"that weight as it was in the forward: run the forward again after "
+                f"{optimizer}.step(), and {backward} on what that gives"
             ),
         )
 

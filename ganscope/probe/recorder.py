@@ -413,9 +413,16 @@ class Recorder:
     def _close_last(self, error: BaseException | None) -> None:
         """The loop has ended, perhaps in the middle of a step."""
         if error is not None:
-            update = len(self._stepped)
+            if self._goes_on():
+                self._store.join_all(self.networks)
+                self._reopened = True
+            before = self._store.last if self._reopened else None
             self.failure = failures.describe(
-                self._log, error, step=self._store.index, update=update
+                self._log,
+                error,
+                step=self._store.index if before is None else before.index,
+                update=len(self._stepped) + (0 if before is None else len(before.updates)),
+                calls_before=0 if before is None else len(before.calls),
             )
             self.failure = self._steppers.explain(
                 self.failure, self._networks.parameters(), self._gradients.runs
@@ -427,6 +434,17 @@ class Recorder:
             self._reopened = True  # what came after the last update belongs to its step
             self._end_step()
         self._store.settle(self.networks)  # as well as it is known
+
+    def _goes_on(self) -> bool:
+        """Whether what ran last goes on with the step before, though no round is known yet.
+
+        It does where it began at another line than that step: the first turn of the loop failed.
+        """
+        if self._is_sure or self._reopened or not self._store.has_last or self._stepped:
+            return False
+        began = next((each.site for each in self._store.last.calls if each.site), None)
+        place = next((each.place for each in self._log.drafts if each.place), None)
+        return began is not None and place is not None and (began.file, began.line) != place
 
     def _turn(self) -> None:
         """A step may have ended: record the next one, or look away?"""

@@ -53,6 +53,11 @@ class StepStore:
         return bool(self._recent) and self._recent[-1].index == self.index - 1
 
     @property
+    def last(self) -> Step:
+        """The step before this one, where it can be added to."""
+        return self._recent[-1]
+
+    @property
     def is_full(self) -> bool:
         """Whether no further step is wanted; one that the sink refused has had its turn."""
         return self._settled and self._selection.is_over(self.index)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ganscope.traces import Call, CallSite, Trace
 from ganscope.views import style
@@ -114,7 +115,9 @@ def _first_nonfinite(calls: Sequence[Call]) -> str | None:
         return None
     sick = next(record.stats for record in made.outputs if nonfinite_in([record]))
     words = f" ({nonfinite_words(sick)})" if sick else ""
-    return f"{made.label or made.type}{words}"
+    site = made.site if not made.path else None
+    where = f", {Path(site.file).name}:{site.line}" if site else ""
+    return f"{made.label}{words}{where}"
 
 
 def _first_that_made_some(calls: Sequence[Call]) -> Call | None:

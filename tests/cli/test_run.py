@@ -226,7 +226,7 @@ def test_a_weight_that_was_overwritten_before_its_backward() -> None:
     assert failure is not None
     assert failure.got == "D.2.weight (1×8) after opt_D.step() (overwritten.py:21) had changed it"
     assert failure.expected is not None
-    assert "run g_loss.backward() before opt_D.step()" in failure.expected
+    assert "run the forward again after opt_D.step(), and g_loss.backward() on" in failure.expected
 
 
 @pytest.mark.parametrize(("how", "code"), [("interrupt", -2), ("exit", 3)])

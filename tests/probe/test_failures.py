@@ -56,7 +56,7 @@ LAYERS: dict[str, tuple[nn.Module, tuple[int, ...], str, str]] = {
         nn.BatchNorm1d(4),
         (1, 4),
         "1×4",
-        "a batch of at least 2 in train mode (or eval mode: --eval)",
+        "a batch of at least 2 in train mode (or eval mode)",
     ),
     "features": (nn.BatchNorm1d(4), (3, 5), "3×5", "4 features in the second dimension"),
     "layer norm": (nn.LayerNorm(6), (3, 5), "3×5", "6 in the last 1 dimension(s)"),

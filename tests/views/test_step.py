@@ -274,7 +274,7 @@ def test_alike_forwards_are_shown_once() -> None:
         lambda call: replace(call, update=0 if call.update == 1 else call.update),
     )
     text = page(trace)
-    assert "netG #2 (2 ×)" in text
+    assert "netG #2 (first of 2)" in text
     assert "2 × z 8×6 → netG → 8×1×4×4 → detach → blended with x → netD → 8×1" in text
 
 

@@ -221,8 +221,8 @@ def test_a_penalty_is_explained_and_nothing_is_taught_twice() -> None:
     first, second = taught(trace, 0), taught(trace, 1)
     assert "A call of autograd.grad asked how the discriminator's output changes at blends" in first
     assert (
-        "netD is updated 2 times in this step, to 1 update of netG: Algorithm 1 of Arjovsky et al. "
-        "(2017) with n_critic = 2" in first
+        "netD is updated 2 times in this step, to 1 update of netG; Wasserstein GANs call that "
+        "number n_critic" in first
     )
     assert "autograd.grad" not in second
     assert "D(x) = 0.288 on real images" in second

@@ -76,7 +76,7 @@ def plan(scale: Scale, *, gradients: bool, numbered: bool) -> Plan:
 def _suffix(row: StepRow) -> str:
     """What is said of a call behind its name: `` on fake``, `` of ①``."""
     shown = f" on {_SHOWN.get(row.shown, row.shown)}" if row.shown else ""
-    alike = f" ({row.alike + 1} ×)" if row.alike else ""
+    alike = f" (first of {row.alike + 1})" if row.alike else ""
     ran_in = f" of {numeral(row.ran_in)}" if row.ran_in is not None else ""
     return shown + alike + ran_in
 

@@ -9,6 +9,7 @@ from ganscope.traces import Call, Update
 from ganscope.views import style
 from ganscope.views.rows import main_output
 from ganscope.views.steps.cast import joined
+from ganscope.views.steps.flow import Forward
 from ganscope.views.steps.rows import loss_runs
 from ganscope.views.steps.story import Story
 
@@ -52,14 +53,27 @@ def profile_of(story: Story, update: Update) -> Profile | None:
                 break
     if len(norms) < 2:
         return None
-    (last, arrived), (first, entered) = norms[0], norms[-1]
-    if story.owners[first.id].call.network == story.owners[last.id].call.network:
-        # Several calls of one network in parallel: the way through the last of them.
-        own = [item for item in norms if story.owners[item[0].id] is story.owners[first.id]]
-        norms, (last, arrived) = own, own[0]
+    first, entered = norms[-1]
+    # Of several ways beside each other, the one through the last call.
+    way = _way_to(story.owners[first.id], story)
+    norms = [item for item in norms if story.owners[item[0].id].call.id in way]
+    last, arrived = norms[0]
     between = sorted(norms[1:-1], key=lambda item: item[1])
     extremes = (between[-1], between[0]) if len(between) > 1 else tuple(between)
     return Profile(first, last, entered, arrived, extremes) if first is not last else None
+
+
+def _way_to(end: Forward, story: Story) -> set[int]:
+    """Ids of the networks' calls from one that nobody fed to `end`, the last maker of each."""
+    calls = {one.call.id: one for one in story.forwards}
+    way, reached = end, {end.call.id}
+    while True:
+        makers = [maker for source in way.sources if not source.detached for maker in source.makers]
+        makers = [maker for maker in makers if maker in calls and maker not in reached]
+        if not makers:
+            return reached
+        way = calls[max(makers)]
+        reached.add(way.call.id)
 
 
 def profile(story: Story, update: Update) -> Iterator[str]:

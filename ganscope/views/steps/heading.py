@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ganscope.traces import Optimizer, Step, Update
 from ganscope.views import style
 from ganscope.views.steps.cast import GENERATOR, Cast, joined, numeral
 from ganscope.views.steps.flow import BETWEEN, PROBED, Forward, Source, is_noise, made
-from ganscope.views.steps.verdicts import Verdict
+from ganscope.views.steps.verdicts import Verdict, together
 
 _MOST_BETWEEN = 3
 """Operations between two networks that are named."""
@@ -87,16 +87,8 @@ def flow_lines(
         key = parts, (said.symbol, said.is_probability) if said else None
         alike.setdefault(key, []).append((parts, said))
     for same in alike.values():
-        verdicts = [said for _, said in same if said is not None]
-        yield FlowLine(same[0][0], _together(verdicts), len(same))
-
-
-def _together(verdicts: Sequence[Verdict]) -> str:
-    """What was said of several batches of one size: the mean over all of their images."""
-    if not verdicts:
-        return ""
-    mean = sum(one.mean for one in verdicts) / len(verdicts)
-    return replace(verdicts[0], mean=mean).text
+        verdict = together([said for _, said in same if said is not None])
+        yield FlowLine(same[0][0], "" if verdict is None else verdict.text, len(same))
 
 
 def chains(ran: Sequence[Forward]) -> list[list[Forward]]:

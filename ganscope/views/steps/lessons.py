@@ -13,6 +13,7 @@ from ganscope.views.steps.flow import BETWEEN, FAKE, Forward
 from ganscope.views.steps.losses import short_name
 from ganscope.views.steps.rows import update_rows
 from ganscope.views.steps.story import Story
+from ganscope.views.steps.verdicts import together
 
 
 def lessons(story: Story, update: Update) -> list[str]:
@@ -56,22 +57,37 @@ def _both_reached(story: Story, update: Update) -> Iterator[str]:
             [f"{run.reached[name]} in {story.cast.named(name)}" for name in (*learners, *judges)]
         )
         movers = joined([style.printable(each.type) for each in update.optimizers])
+        verb = "learns" if len(learners) == 1 else "learn"
         yield (
-            f"{learner} learns through {possessive(judge)} verdict{_wanted(story, update)}: "
+            f"{learner} {verb} through {_verdict_of(judges, judge)}{_wanted(story, update)}: "
             f"{_loss_name(update)} is computed from it, so the backward runs through {judge} into "
-            f"{learner}. That is why both received gradients ({counts}); {movers} moves only "
-            f"{learner}"
+            f"{learner}. That is why {_all(learners, judges)} received gradients ({counts}); "
+            f"{movers} moves only {learner}"
         )
         return
+
+
+def _verdict_of(judges: Sequence[str], named: str) -> str:
+    """``the discriminator's verdict``, ``the verdicts of D_A and D_B``."""
+    return f"{possessive(named)} verdict" if len(judges) == 1 else f"the verdicts of {named}"
+
+
+def _all(learners: Sequence[str], judges: Sequence[str]) -> str:
+    return "both" if len(learners) + len(judges) == 2 else "all of them"
 
 
 def _wanted(story: Story, update: Update) -> str:
     """``, D(G(z)) = 0.51, which it wants to be 1``."""
     fakes = [one for one in on_verdicts.said_in(story, update) if one.forward.shown == FAKE]
-    if not fakes:
+    kinds = dict.fromkeys(one.symbol for one in fakes)
+    means = [together([one for one in fakes if one.symbol == symbol]) for symbol in kinds]
+    known = [mean for mean in means if mean is not None]
+    if not known:
         return ""
-    return f", {on_verdicts.figure(fakes[0])}, which it wants " + (
-        "to be 1" if fakes[0].is_probability else "higher"
+    figures = joined([on_verdicts.figure(one) for one in known])
+    wanted = "to be 1" if all(one.is_probability for one in known) else "higher"
+    return f", {figures}, which " + (
+        f"it wants {wanted}" if len(update.networks) == 1 else f"they want {wanted}"
     )
 
 
@@ -167,10 +183,11 @@ def _repeated(story: Story, update: Update) -> Iterator[str]:
     source = ""
     if others and _moves(story, update, DISCRIMINATOR):
         said = on_verdicts.said_in(story, update)
+        judged = any(one.is_probability or one.unit == "logits" for one in said)
         source = (
             f": Algorithm 1 of Goodfellow et al. (2014) with k = {len(same)}"
-            if any(one.is_probability or one.unit == "logits" for one in said)
-            else f": Algorithm 1 of Arjovsky et al. (2017) with n_critic = {len(same)}"
+            if judged
+            else "; Wasserstein GANs call that number n_critic"
         )
     yield f"{_named(story, update.networks)} is updated {len(same)} times in this step" + (
         ratio + source

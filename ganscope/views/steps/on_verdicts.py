@@ -11,7 +11,7 @@ from ganscope.views.steps.cast import joined
 from ganscope.views.steps.flow import FAKE, REAL
 from ganscope.views.steps.losses import short_name
 from ganscope.views.steps.story import Story
-from ganscope.views.steps.verdicts import Verdict
+from ganscope.views.steps.verdicts import Verdict, together
 
 _LN_2 = math.log(2)
 _NEAR_A_HALF = 0.1
@@ -25,17 +25,15 @@ _NEAR = 0.01
 
 def verdicts(story: Story, update: Update) -> Iterator[str]:
     """What D(x) and D(G(z)) mean, said where both stand."""
-    said = said_in(story, update)
-    real = next((one for one in said if one.forward.shown == REAL), None)
-    fake = next((one for one in said if one.forward.shown == FAKE), None)
+    real, fake = _mean(story, update, REAL), _mean(story, update, FAKE)
     if real is None or fake is None:
         return
     figures = f"{figure(real)} on real images, {figure(fake)} on the generator's"
     if not (real.is_probability and fake.is_probability):
-        yield (
-            f"the discriminator's mean output is {figures}; it is no probability, and training "
-            "draws the two apart"
-        )
+        same = [each for each in story.step.updates if each.networks == update.networks]
+        is_first = update.index == same[0].index
+        meaning = "; it is no probability, and training draws the two apart" if is_first else ""
+        yield f"the discriminator's mean output is {figures}{meaning}"
         return
     apart = abs(real.mean - 0.5) < _NEAR_A_HALF and abs(fake.mean - 0.5) < _NEAR_A_HALF
     state = (
@@ -107,6 +105,12 @@ def _how(turned: float) -> str:
             else "they pull partly against each other"
         )
     return "they pull the same way" if turned <= -_CLOSELY else "they pull partly the same way"
+
+
+def _mean(story: Story, update: Update, shown: str) -> Verdict | None:
+    """What one discriminator said of all the images of a kind in an update."""
+    said = [one for one in said_in(story, update) if one.forward.shown == shown]
+    return together([one for one in said if one.symbol == said[0].symbol])
 
 
 def said_in(story: Story, update: Update) -> list[Verdict]:

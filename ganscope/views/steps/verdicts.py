@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ganscope.traces import Call, Step, TensorRecord
 from ganscope.views import style
@@ -42,6 +42,13 @@ class Verdict:
             if self.is_probability
             else f"{self.symbol} mean output {number} ({self.unit})"
         )
+
+
+def together(said: Sequence[Verdict]) -> Verdict | None:
+    """What was said of several batches of one size: the mean over all of their images."""
+    if not said:
+        return None
+    return replace(said[0], mean=sum(one.mean for one in said) / len(said))
 
 
 def verdicts(step: Step, forwards: Sequence[Forward], cast: Cast) -> dict[int, Verdict]:

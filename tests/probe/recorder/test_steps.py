@@ -167,7 +167,7 @@ def test_a_critic_updated_on_every_turn_with_its_weights_clipped() -> None:
         assert all(update is not None for _, _, update in _roots(step))
         updates = len(step.updates)
         assert _losses(step) == [
-            *[[("loss_c", ["torch.mean(critic(torch.randn(5, 8)))", "torch.mean(critic(fake))"])]]
+            *[[("loss_c", ["mean(critic(randn(5, 8)))", "mean(critic(fake))"])]]
             * (updates - 1),
             [("loss_g", [])],
         ]
