@@ -9,16 +9,15 @@ from ganscope.views import style
 from ganscope.views.diagrams.blocks import Body, body_of, draw_body
 from ganscope.views.diagrams.canvas import Canvas
 from ganscope.views.diagrams.lanes import Box, Lane, Panel, Tensor
+from ganscope.views.diagrams.panel_boxes import HEIGHT, draw_loss, draw_network
 from ganscope.views.diagrams.stages import Stage
 from ganscope.views.diagrams.words import Words, number
 from ganscope.views.steps.cast import numeral
 from ganscope.views.steps.heading import optimizer_text
-from ganscope.views.steps.losses import made_of, short_name
 
 HEADER, FOOT = 0.46, 0.14
 """Inches that a panel takes above and below its lanes."""
-_BOX_WIDTH, _BOX_HEIGHT = 1.15, 0.78
-_LOSS_WIDTH, _LOSS_HEIGHT = 1.72, 0.78
+_BOX_WIDTH, _LOSS_WIDTH = 1.15, 1.72
 _PICTURE = 0.8
 _COMFORTABLE = 12.0
 """Inches of a panel in which everything has its full width."""
@@ -56,7 +55,7 @@ class PanelPainter:
         for place, lane in enumerate(self.panel.lanes):
             self._lane(lane, self._row(place), backward=backward)
         self._boxes(backward=backward)
-        self._loss()
+        draw_loss(self.canvas, self.words, self.panel.losses, self._loss_box())
 
     # -- sizes: smaller where the canvas is narrow ------------------------------------------------
 
@@ -90,7 +89,7 @@ class PanelPainter:
     def _loss_box(self) -> tuple[float, float, float, float]:
         """Left, bottom, width and height of the loss: as tall as the lanes that lead to it."""
         rows = [self._row(place) for place in range(len(self.panel.lanes))] or [self._row(0)]
-        low, high = rows[-1] - _LOSS_HEIGHT / 2, rows[0] + _LOSS_HEIGHT / 2
+        low, high = rows[-1] - HEIGHT / 2, rows[0] + HEIGHT / 2
         return (
             self.box[0] + self.box[2] - self._loss_width - 0.12,
             low,
@@ -208,8 +207,9 @@ class PanelPainter:
     def _boxes(self, *, backward: bool) -> None:
         """The networks; one that stands in neighbouring lanes is one tall box."""
         for place, rows, box in self._runs():
-            low, high = min(rows) - _BOX_HEIGHT / 2, max(rows) + _BOX_HEIGHT / 2
-            self._box(box, self._column(place), low, high, backward=backward)
+            left, width = self._sides(place)[0], self._box_width
+            around = (left, min(rows) - HEIGHT / 2, width, max(rows) - min(rows) + HEIGHT)
+            draw_network(self.canvas, self.words, box, around, backward=backward)
 
     def _runs(self) -> Iterator[tuple[int, list[float], Box]]:
         """Column of each box, the rows that it spans, and the box."""
@@ -226,86 +226,6 @@ class PanelPainter:
             if run:
                 yield place, *run
 
-    def _box(self, box: Box, centre: float, low: float, high: float, *, backward: bool) -> None:
-        canvas, theme = self.canvas, self.canvas.theme
-        colour = theme.role(box.role)
-        left, tall = centre - self._box_width / 2, high - low
-        fill = colour if box.moved else theme.paper
-        canvas.box(
-            (left, low, self._box_width, tall),
-            edge=colour,
-            fill=fill,
-            line=1.8,
-            rounded=0.1,
-            order=3.6,
-        )
-        ink = theme.paper if box.moved else colour
-        middle = (low + high) / 2
-        name = style.printable(self.words.network(box.network))
-        if len(box.symbol) <= 2:
-            canvas.text((centre, middle), box.symbol, 22, colour=ink, bold=True)
-            size = canvas.fitted(name, self._box_width - 0.1, _SMALL)
-            canvas.text(
-                (centre, middle - 0.24),
-                canvas.cut(name, self._box_width - 0.1, size),
-                size,
-                colour=ink,
-            )
-        else:
-            size = canvas.fitted(name, self._box_width - 0.1, 13, bold=True)
-            shown = canvas.cut(name, self._box_width - 0.1, size, bold=True)
-            canvas.text((centre, middle - 0.05), shown, size, colour=ink, bold=True)
-        for place, text in enumerate(self._below(box) if backward else ()):
-            canvas.text(
-                (centre, low - 0.18 - 0.17 * place),
-                text,
-                _SMALL,
-                colour=colour if box.moved else theme.quiet,
-            )
-
-    def _below(self, box: Box) -> list[str]:
-        if not box.moved:
-            return [self.words("unused" if box.reached else "still")]
-        texts = []
-        if box.gradient is not None:
-            texts.append(self.words("moved", gradient=number(box.gradient)))
-        if box.ratio is not None:
-            texts.append(self.words("ratio", ratio=number(box.ratio)))
-        return texts
-
-    def _loss(self) -> None:
-        canvas, theme, (left, bottom, width, height) = (
-            self.canvas,
-            self.canvas.theme,
-            self._loss_box(),
-        )
-        looks = {"edge": theme.ink, "fill": theme.paper}
-        canvas.box(self._loss_box(), line=1.2, rounded=0.1, order=3.6, **looks)
-        centre, middle = left + width / 2, bottom + height / 2
-        if not self.panel.losses:
-            canvas.text((centre, middle), self.words("loss"), _NAME, along="center")
-            return
-        loss, room = self.panel.losses[-1], width - 0.12
-        parts = _parts(made_of(loss))
-        inside = height > _LOSS_HEIGHT + 0.18 * len(parts)
-        middle += 0.09 * len(parts) if inside else 0.0
-        name = canvas.cut(short_name(loss.name), room, _NAME)
-        canvas.text((centre, middle + 0.14), name, _NAME, colour=theme.quiet)
-        canvas.text((centre, middle - 0.2), number(loss.value), 18, bold=True)
-        below = middle - 0.45 if inside else bottom - 0.19
-        for place, text in enumerate(parts if inside else parts[:2]):
-            size = canvas.fitted(text, room, _SMALL)
-            shown = canvas.cut(text, room, size)
-            canvas.text((centre, below - 0.17 * place), shown, size, colour=theme.quiet)
-
 
 def _norm(value: float) -> str:
     return f"‖∇‖ {number(value)}"
-
-
-def _parts(made: str) -> list[str]:
-    """What a loss is made of, in lines: ``= (real_loss 0.5``, ``+ fake_loss 0.7) / 2``."""
-    words = made.strip()
-    for sign in (" + ", " − ", ", "):
-        words = words.replace(sign, f"\n{sign.strip()} " if sign != ", " else ",\n")
-    return words.split("\n")[:4] if words else []

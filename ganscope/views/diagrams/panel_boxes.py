@@ -1,0 +1,96 @@
+"""The boxes in a panel of a training step: a network, and the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ganscope.traces import Loss
+from ganscope.views import style
+from ganscope.views.diagrams.canvas import Box as Place
+from ganscope.views.diagrams.canvas import Canvas
+from ganscope.views.diagrams.lanes import Box
+from ganscope.views.diagrams.words import Words, number
+from ganscope.views.steps.losses import made_of, short_name
+
+HEIGHT = 0.78
+"""Inches of a box in a single lane."""
+_SYMBOL, _VALUE, _NAME, _SMALL = 22.0, 18.0, 11.0, 9.5
+_LINE = 0.17
+
+
+def draw_network(canvas: Canvas, words: Words, box: Box, place: Place, *, backward: bool) -> None:
+    """A network: filled where the update moves it, with what became of its gradients below.
+
+    Args:
+        canvas: Where to.
+        words: Of a language.
+        box: The network.
+        place: Left, bottom, width and height, in inches.
+        backward: Whether the way back is shown.
+    """
+    theme, (left, bottom, width, height) = canvas.theme, place
+    colour, room = theme.role(box.role), width - 0.1
+    fill = colour if box.moved else theme.paper
+    canvas.box(place, edge=colour, fill=fill, line=1.8, rounded=0.1, order=3.6)
+    ink = theme.paper if box.moved else colour
+    centre, middle = left + width / 2, bottom + height / 2
+    name = style.printable(words.network(box.network))
+    is_letter = len(box.symbol) <= 2
+    if is_letter:
+        canvas.text((centre, middle), box.symbol, _SYMBOL, colour=ink, bold=True)
+    size = canvas.fitted(name, room, _SMALL if is_letter else 13.0, bold=not is_letter)
+    shown = canvas.cut(name, room, size, bold=not is_letter)
+    at = (centre, middle - (0.24 if is_letter else 0.05))
+    canvas.text(at, shown, size, colour=ink, bold=not is_letter)
+    quiet = colour if box.moved else theme.quiet
+    for line, text in enumerate(_fate(box, words) if backward else ()):
+        canvas.text((centre, bottom - 0.18 - _LINE * line), text, _SMALL, colour=quiet)
+
+
+def _fate(box: Box, words: Words) -> list[str]:
+    """What became of a network's gradients."""
+    if not box.moved:
+        return [words("unused" if box.reached else "still")]
+    texts = []
+    if box.gradient is not None:
+        texts.append(words("moved", gradient=number(box.gradient)))
+    if box.ratio is not None:
+        texts.append(words("ratio", ratio=number(box.ratio)))
+    return texts
+
+
+def draw_loss(canvas: Canvas, words: Words, losses: Sequence[Loss], place: Place) -> None:
+    """A loss with its value, and what it is made of: inside where there is room, else below.
+
+    Args:
+        canvas: Where to.
+        words: Of a language.
+        losses: Those of the update; the last one is shown.
+        place: Left, bottom, width and height, in inches.
+    """
+    theme, (left, bottom, width, height) = canvas.theme, place
+    canvas.box(place, edge=theme.ink, fill=theme.paper, line=1.2, rounded=0.1, order=3.6)
+    centre, middle = left + width / 2, bottom + height / 2
+    if not losses:
+        canvas.text((centre, middle), words("loss"), _NAME, along="center")
+        return
+    loss, room = losses[-1], width - 0.12
+    parts = _parts(made_of(loss))
+    inside = height > HEIGHT + 0.18 * len(parts)
+    middle += 0.09 * len(parts) if inside else 0.0
+    name = canvas.cut(short_name(loss.name), room, _NAME)
+    canvas.text((centre, middle + 0.14), name, _NAME, colour=theme.quiet)
+    canvas.text((centre, middle - 0.2), number(loss.value), _VALUE, bold=True)
+    below = middle - 0.45 if inside else bottom - 0.19
+    for line, text in enumerate(parts if inside else parts[:2]):
+        size = canvas.fitted(text, room, _SMALL)
+        shown = canvas.cut(text, room, size)
+        canvas.text((centre, below - _LINE * line), shown, size, colour=theme.quiet)
+
+
+def _parts(made: str) -> list[str]:
+    """What a loss is made of, in lines: ``= (real_loss 0.5``, ``+ fake_loss 0.7) / 2``."""
+    words = made.strip()
+    for sign in (" + ", " − ", ", "):
+        words = words.replace(sign, f"\n{sign.strip()} " if sign != ", " else ",\n")
+    return words.split("\n")[:4] if words else []
