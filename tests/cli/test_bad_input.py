@@ -49,7 +49,7 @@ def files() -> None:
     Path("pickle.pt").write_bytes(pickle.dumps(Code()))
 
 
-VERBS = "trace, step, train, sample, score, run, show, diff, summary, models"
+VERBS = "trace, step, train, sample, score, run, show, diff, diagram, summary, models"
 CASES = [
     # -- verbs and flags
     ("trce generator", f"there is no verb 'trce'; there are {VERBS}; did you mean 'trace'?"),

@@ -155,7 +155,8 @@ def test_calls_of_no_update_are_shown_with_every_call() -> None:
     assert "calls that belong to no update" not in page(recorded("penalty"))
     text = page(recorded("penalty"), show_calls=True)
     assert "calls that belong to no update" in text
-    assert "evaluation: 2 calls of netG fed no loss" in text
+    assert "evaluation: 1 call of netG fed no loss, before the first update\n" in text
+    assert "evaluation: 1 call of netG fed no loss\n" in text
 
 
 def test_only_selects_calls_and_parameters() -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ganscope.traces import Update
 from ganscope.views import style
-from ganscope.views.steps.cast import joined
+from ganscope.views.steps.cast import joined, possessive
 from ganscope.views.steps.flow import FAKE, REAL
 from ganscope.views.steps.losses import short_name
 from ganscope.views.steps.story import Story
@@ -24,17 +24,23 @@ _NEAR = 0.01
 
 
 def verdicts(story: Story, update: Update) -> Iterator[str]:
-    """What D(x) and D(G(z)) mean, said where both stand."""
-    real, fake = _mean(story, update, REAL), _mean(story, update, FAKE)
-    if real is None or fake is None:
-        return
+    """What D(x) and D(G(z)) mean, said of each discriminator where both stand."""
+    said = said_in(story, update)
+    for network in dict.fromkeys(one.forward.call.network for one in said):
+        own = [one for one in said if one.forward.call.network == network]
+        real, fake = _mean(own, REAL), _mean(own, FAKE)
+        if real is not None and fake is not None:
+            yield _verdict(story, update, real, fake)
+
+
+def _verdict(story: Story, update: Update, real: Verdict, fake: Verdict) -> str:
+    whose = possessive(story.cast.named(real.forward.call.network))
     figures = f"{figure(real)} on real images, {figure(fake)} on the generator's"
     if not (real.is_probability and fake.is_probability):
         same = [each for each in story.step.updates if each.networks == update.networks]
         is_first = update.index == same[0].index
         meaning = "; it is no probability, and training draws the two apart" if is_first else ""
-        yield f"the discriminator's mean output is {figures}{meaning}"
-        return
+        return f"{whose} mean output is {figures}{meaning}"
     apart = abs(real.mean - 0.5) < _NEAR_A_HALF and abs(fake.mean - 0.5) < _NEAR_A_HALF
     state = (
         "near 0.5 for both, it cannot tell them apart yet"
@@ -43,9 +49,9 @@ def verdicts(story: Story, update: Update) -> Iterator[str]:
         if real.mean > fake.mean
         else "it rates the generator's images higher than real ones"
     )
-    yield (
-        f"the discriminator's mean verdict is {figures}. It is trained toward 1 for real and 0 "
-        f"for fake: {state}"
+    return (
+        f"{whose} mean verdict is {figures}. It is trained toward 1 for real and 0 for fake: "
+        f"{state}"
     )
 
 
@@ -107,10 +113,10 @@ def _how(turned: float) -> str:
     return "they pull the same way" if turned <= -_CLOSELY else "they pull partly the same way"
 
 
-def _mean(story: Story, update: Update, shown: str) -> Verdict | None:
-    """What one discriminator said of all the images of a kind in an update."""
-    said = [one for one in said_in(story, update) if one.forward.shown == shown]
-    return together([one for one in said if one.symbol == said[0].symbol])
+def _mean(said: Sequence[Verdict], shown: str) -> Verdict | None:
+    """What a discriminator said of all the images of a kind."""
+    own = [one for one in said if one.forward.shown == shown]
+    return together([one for one in own if one.symbol == own[0].symbol])
 
 
 def said_in(story: Story, update: Update) -> list[Verdict]:

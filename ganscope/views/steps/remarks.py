@@ -16,9 +16,13 @@ def title(story: Story) -> tuple[str, ...]:
 
 def evaluations(story: Story) -> Iterator[Remark]:
     """``evaluation: 1 call of generator fed no loss``."""
-    counts: dict[str, int] = {}
+    trained = [call.id for call in story.step.calls if call.update is not None]
+    start = min(trained, default=0)
+    counts: dict[tuple[str, bool], int] = {}
     for forward in story.evaluations:
-        counts[forward.call.network] = counts.get(forward.call.network, 0) + 1
-    for network, count in counts.items():
+        key = forward.call.network, forward.call.id < start
+        counts[key] = counts.get(key, 0) + 1
+    for (network, is_before), count in counts.items():
         calls = style.count_of(count, "call")
-        yield Remark(f"evaluation: {calls} of {style.printable(network)} fed no loss")
+        when = ", before the first update" if is_before else ""
+        yield Remark(f"evaluation: {calls} of {style.printable(network)} fed no loss{when}")
