@@ -1,4 +1,4 @@
-"""The GAN of fully connected layers, as in the study note the walkthrough comes from."""
+"""The GAN of fully connected layers, as in the walkthrough."""
 
 from __future__ import annotations
 
