@@ -266,6 +266,7 @@ PLAIN = {
                     "fake": 0.25,
                     "accuracy_real": 1.0,
                     "accuracy_fake": 0.75,
+                    "is_probability": True,
                 }
             ],
             "split": {
