@@ -353,7 +353,7 @@ def _refusal(data: Any) -> str:
 OPTIONAL = {"notes", "mode", "wrapper", "gradients", "settings", "note", "preview", "samples",
             "name", "sampled", "parts", "optimizers", "networks", "losses", "backwards",
             "gradient_scale", "parameters", "updates", "ledger", "failure", "findings",
-            "judgements", "split"}  # fmt: skip
+            "judgements", "is_probability", "split"}  # fmt: skip
 WAYS = [way for way in _places(PLAIN) if way != ("schema",)]
 
 
