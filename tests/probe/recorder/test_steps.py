@@ -167,8 +167,7 @@ def test_a_critic_updated_on_every_turn_with_its_weights_clipped() -> None:
         assert all(update is not None for _, _, update in _roots(step))
         updates = len(step.updates)
         assert _losses(step) == [
-            *[[("loss_c", ["mean(critic(randn(5, 8)))", "mean(critic(fake))"])]]
-            * (updates - 1),
+            *[[("loss_c", ["mean(critic(randn(5, 8)))", "mean(critic(fake))"])]] * (updates - 1),
             [("loss_g", [])],
         ]
         earlier = {("critic", -1, 4, "cleared", 0)} if step.index else set()
