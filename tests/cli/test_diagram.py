@@ -117,6 +117,16 @@ def test_a_step_is_made_of_a_built_in_gan(ganscope: Run, tmp_path: Path) -> None
     assert "D(G(z))" in shown
 
 
+def test_a_forward_that_fails_is_drawn_and_told(ganscope: Run, tmp_path: Path) -> None:
+    done = ganscope("diagram", "generator", "--batch", 1, "-o", "f.svg")
+    assert done.code == 1
+    wrote, said = done.err.splitlines()
+    assert wrote == "Wrote f.svg"
+    assert said.startswith("ganscope: generator.model.3 (BatchNorm1d) fails: got 1×256, expects")
+    shown = "".join(Xml.parse(tmp_path / "f.svg").getroot().itertext())
+    assert "the forward fails in model.3" in shown
+
+
 @pytest.mark.parametrize("kind", ["flow", "step", "stats", "training"])
 def test_every_kind_of_a_recording(ganscope: Run, recording: Path, kind: str) -> None:
     assert ganscope("diagram", recording, "--kind", kind, "--step", 1, "-o", "k.png").code == 0

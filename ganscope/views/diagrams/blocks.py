@@ -9,8 +9,9 @@ import numpy as np
 
 from ganscope.views import style
 from ganscope.views.diagrams.canvas import DPI, Box, Canvas
+from ganscope.views.diagrams.nonfinite import draw_nonfinite
 from ganscope.views.diagrams.stages import Stage
-from ganscope.views.diagrams.theme import Colours
+from ganscope.views.diagrams.theme import Colours, rgb
 from ganscope.views.diagrams.values import Values, limit_of, one_sample
 from ganscope.views.diagrams.words import Words
 
@@ -81,7 +82,7 @@ def body_of(stage: Stage, sample: int, height: float, widest: float) -> Body:
         return Body(kind, values, min(widest, _MATRIX), height)
     if kind == NUMBER:
         return Body(kind, values, 0.34, 0.34)
-    return Body(kind, values, min(widest, 0.52), height)
+    return Body(kind, values, min(0.52 * widest, 0.52), height)
 
 
 def _side_of(stage: Stage) -> float:
@@ -102,16 +103,19 @@ def draw_body(
     if body.values is None or body.kind == EMPTY:
         canvas.box(box, edge=canvas.theme.line, hatch="///", line=0.8)
     elif body.kind == IMAGE:
-        canvas.pixels(image_colours(body.values)[0], box, name=name)
+        canvas.pixels(image_colours(body.values, canvas.theme.bad)[0], box, name=name)
+        draw_nonfinite(canvas, body.values.sum(axis=0), box)
         canvas.frame(box, colour)
     elif body.kind == MATRIX:  # a column for each token, its features from top to bottom
         canvas.pixels(canvas.theme.paint(body.values.T, limit_of(body.values)), box, name=name)
+        draw_nonfinite(canvas, body.values.T, box)
         canvas.frame(box, colour)
     elif body.kind == MAP:
         _draw_deck(canvas, body, box, colour, name)
     else:
         cells = as_cells(body.values, body.height)
         canvas.pixels(canvas.theme.paint(cells, limit_of(body.values)), box, name=name)
+        draw_nonfinite(canvas, cells, box)
         canvas.frame(box, colour)
 
 
@@ -135,8 +139,13 @@ def as_cells(values: Values, height: float) -> Values:
     return cells
 
 
-def image_colours(values: Values) -> tuple[Colours, bool]:
-    """An image (1 or 3, H, W) as colours, and whether its contrast had to be stretched."""
+def image_colours(values: Values, bad: str = "#000000") -> tuple[Colours, bool]:
+    """An image (1 or 3, H, W) as colours, and whether its contrast had to be stretched.
+
+    Args:
+        values: Those of its pixels.
+        bad: The colour of those that are NaN or infinite.
+    """
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (-1.0, 1.0)
     stretched = high - low < 2 * _FAINT or low < -1.0005 or high > 1.0005
@@ -147,6 +156,7 @@ def image_colours(values: Values) -> tuple[Colours, bool]:
     channels = np.repeat(share, 3, axis=0) if len(share) == 1 else share
     colours = np.full((*values.shape[1:], 4), 255, np.uint8)
     colours[..., :3] = np.rint(channels.transpose(1, 2, 0) * 255)
+    colours[~np.isfinite(values).all(axis=0), :3] = rgb(bad)
     return colours, stretched
 
 
@@ -185,6 +195,7 @@ def _draw_deck(canvas: Canvas, body: Body, box: Box, colour: str, name: str) -> 
         canvas.pixels(
             canvas.theme.paint(maps[place], limit), card, order=order, name=f"{name}:{place}"
         )
+        draw_nonfinite(canvas, maps[place], card, order=order)
         canvas.frame(card, colour, line=0.8, order=order + 0.01)
 
 
@@ -205,7 +216,7 @@ def caption(body: Body, words: Words) -> str:
         name = "stretched" if image_colours(body.values)[1] else "range"
         return words(name, low=low, high=high)
     if body.kind == NUMBER:
-        return ""
+        return _short(float(body.values.reshape(-1)[0]))
     return f"± {_short(limit_of(body.values))}"
 
 

@@ -105,7 +105,7 @@ class Canvas:
 
     def text(
         self, at: Point, text: str, size: float, *, colour: str = "", bold: bool = False,
-        across: str = "center", along: str = "baseline", italic: bool = False,
+        across: str = "center",
     ) -> None:  # fmt: skip
         """Write one line.
 
@@ -115,15 +115,14 @@ class Canvas:
             size: In points.
             colour: The theme's ink where empty.
             bold: Whether it is bold.
-            across: ``left``, ``center`` or ``right``: which part of it is at `at`.
-            along: ``baseline``, ``center``, ``top`` or ``bottom``.
-            italic: Whether it is slanted.
+            across: ``left``, ``center`` or ``right``: which part of its baseline is at `at`;
+                or ``middle``, the middle of its height as of its width.
         """
         families = fonts.fitting(text, self.families)
         self._axes.text(
             *at, fonts.shown(text, families), size=size, color=colour or self.theme.ink,
-            weight="bold" if bold else "normal", style="italic" if italic else "normal",
-            ha=across, va="center_baseline" if along == "center" else along,
+            weight="bold" if bold else "normal", ha="center" if across == "middle" else across,
+            va="center_baseline" if across == "middle" else "baseline",
             family=list(families), parse_math=False, zorder=5,
         )  # fmt: skip
 

@@ -72,7 +72,7 @@ def draw_loss(canvas: Canvas, words: Words, losses: Sequence[Loss], place: Place
     canvas.box(place, edge=theme.ink, fill=theme.paper, line=1.2, rounded=0.1, order=3.6)
     centre, middle = left + width / 2, bottom + height / 2
     if not losses:
-        canvas.text((centre, middle), words("loss"), _NAME, along="center")
+        canvas.text((centre, middle), words("loss"), _NAME, across="middle")
         return
     loss, room = losses[-1], width - 0.12
     parts = _parts(made_of(loss))

@@ -61,6 +61,54 @@ class Conditional(nn.Module):
         return self.model(torch.cat([z, self.embed(labels)], 1)).view(-1, 1, 3, 3)
 
 
+class TwoHeads(nn.Module):
+    """A discriminator that also says which class it sees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trunk = nn.Sequential(nn.Conv2d(1, 4, 3, 2, 1), nn.LeakyReLU(0.2), nn.Flatten())
+        self.adversarial = nn.Sequential(nn.Linear(64, 1), nn.Sigmoid())
+        self.auxiliary = nn.Sequential(nn.Linear(64, 10), nn.Softmax(1))
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        inner = self.trunk(images)
+        return self.adversarial(inner), self.auxiliary(inner)
+
+
+class DeepUNet(nn.Module):
+    """Two skips, one inside the other, and nine stages that change the shape."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = nn.ModuleList(
+            nn.Conv2d(before, after, 4, 2, 1) for before, after in ((3, 4), (4, 8), (8, 16))
+        )
+        self.up = nn.ModuleList(
+            nn.ConvTranspose2d(before, after, 4, 2, 1)
+            for before, after in ((16, 8), (16, 4), (8, 3))
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        seen = [images]
+        for layer in self.down:
+            seen.append(torch.relu(layer(seen[-1])))
+        inner = torch.relu(self.up[0](seen[3]))
+        inner = torch.relu(self.up[1](torch.cat([inner, seen[2]], 1)))
+        return torch.tanh(self.up[2](torch.cat([inner, seen[1]], 1)))
+
+
+class LongDiscriminator(nn.Sequential):
+    """Three layers more at each of five sizes."""
+
+    def __init__(self) -> None:
+        layers: list[nn.Module] = []
+        for before, after in pairwise((3, 4, 8, 16, 32, 64)):
+            layers += [nn.Conv2d(before, after, 3, 2, 1), nn.ReLU()]
+            for _ in range(3):
+                layers += [nn.Conv2d(after, after, 3, 1, 1), nn.ReLU()]
+        super().__init__(*layers, nn.Flatten(), nn.Linear(64 * 4, 1))
+
+
 @cache
 def chain(stages: int, *, wide_names: bool = False) -> Trace:
     """A network of so many stages behind its input, of changing widths."""
@@ -79,6 +127,12 @@ def branching(name: str) -> Trace:
     torch.manual_seed(0)
     if name == "unet":
         return ganscope.trace(UNet(), torch.randn(2, 3, 16, 16))
+    if name == "two heads":
+        return ganscope.trace(TwoHeads(), torch.randn(3, 1, 8, 8))
+    if name == "deep unet":
+        return ganscope.trace(DeepUNet(), torch.randn(2, 3, 32, 32))
+    if name == "long":
+        return ganscope.trace(LongDiscriminator(), torch.randn(2, 3, 64, 64))
     if name == "conditional":
         return ganscope.trace(Conditional(), torch.randn(4, 10), torch.arange(4))
     return ganscope.trace(nn.Sequential(nn.Linear(8, 8), Residual(8)), torch.randn(4, 8))

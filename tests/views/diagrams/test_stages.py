@@ -11,7 +11,8 @@ from ganscope.traces import Histogram
 from ganscope.views.diagrams.path import way_through
 from ganscope.views.diagrams.ridges import outline
 from ganscope.views.diagrams.scene import heights_of
-from ganscope.views.diagrams.stages import Stage, stages_of, thin
+from ganscope.views.diagrams.stages import Stage, stages_of
+from ganscope.views.diagrams.thinning import thin
 
 from .models import branching, chain, traced
 
