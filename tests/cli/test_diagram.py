@@ -222,7 +222,8 @@ def test_a_recording_without_values_says_how_to_keep_them(ganscope: Run, tmp_pat
     bare = record(tmp_path / "bare.gscope", samples=False)
     done = ganscope("diagram", bare, "-o", "a.png")
     assert done.code == 2
-    assert "no values were kept to draw; record them with ganscope run --keep-samples" in done.line
+    assert "flow draws values, and none were kept: try --kind step, stats or training" in done.line
+    assert "record values with ganscope run --keep-samples" in done.line
     for kind in ("step", "stats", "training"):
         assert ganscope("diagram", bare, "--kind", kind, "-o", f"{kind}.svg").code == 0
     shown = "".join(Xml.parse("step.svg").getroot().itertext())

@@ -82,7 +82,7 @@ def body_of(stage: Stage, sample: int, height: float, widest: float) -> Body:
         return Body(kind, values, min(widest, _MATRIX), height)
     if kind == NUMBER:
         return Body(kind, values, 0.34, 0.34)
-    return Body(kind, values, min(0.52 * widest, 0.52), height)
+    return Body(kind, values, min(widest, 0.52), height)
 
 
 def _side_of(stage: Stage) -> float:

@@ -51,9 +51,15 @@ def plain_matplotlib() -> Iterator[None]:
     """Matplotlib's own defaults, whatever a user's settings are; those are there again after."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        # Text stays text, and the same picture is the same file.
+        # Text stays text, as wide in a picture as it was measured; and the same picture is the
+        # same file.
         matplotlib.rcParams.update(
-            {"svg.fonttype": "none", "svg.hashsalt": "ganscope", "pdf.fonttype": 42}
+            {
+                "svg.fonttype": "none",
+                "svg.hashsalt": "ganscope",
+                "pdf.fonttype": 42,
+                "text.hinting": "no_hinting",
+            }
         )
         yield
 

@@ -46,6 +46,13 @@ def failing_in(trace: Trace, subject: Subject) -> Failing | None:
     return None
 
 
+def failing_title(network: str, failing: Failing, words: Words) -> str:
+    """``generator: the forward fails in model.3``."""
+    if not failing.where:
+        return words("fails_whole", network=network)
+    return words("fails", network=network, where=failing.where)
+
+
 def failing_words(failing: Failing, words: Words) -> list[str]:
     """What went in and what was expected, where that is known; then the original message."""
     failure = failing.failure

@@ -45,7 +45,7 @@ def draw_flow(
     """
     words = Words(options.language)
     subject = subject_of(trace, options)
-    require_sample(subject.call, options.sample)
+    require_sample(trace, subject, options.sample)
     failing = failing_in(trace, subject)
     way = way_through(subject.call, subject.step.calls, failing.call if failing else None)
     stages = with_symbols(stages_of(way), subject, words)

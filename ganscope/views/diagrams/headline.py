@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ganscope.traces import Trace
+from ganscope.traces import Meta, Trace
 from ganscope.views import style
-from ganscope.views.diagrams.failing import Failing
+from ganscope.views.diagrams.failing import Failing, failing_title
 from ganscope.views.diagrams.options import DiagramOptions
 from ganscope.views.diagrams.stages import Stage, count_of
 from ganscope.views.diagrams.subject import Subject
@@ -24,9 +24,7 @@ def title_of(
     """What the network makes of what: ``generator: 100 numbers become an image of 1×28×28``."""
     name = style.printable(words.network(subject.network.name))
     if failing is not None:
-        if not failing.where:
-            return words("fails_whole", network=name)
-        return words("fails", network=name, where=failing.where)
+        return failing_title(name, failing, words)
     start, end = stages[0].shape, _main_end(stages)
     ends = [end, *_further_ends(subject)]
     first = style.format_shape(start)
@@ -85,9 +83,14 @@ def subtitle_of(
         words("sample", place=options.sample, batch=batch)
         if sampled
         else words("batch", batch=batch),
-        words("seed", seed=meta.seed) if meta.seed is not None else "",
+        *seed_of(meta, words),
     ]
     return words.separator.join(part for part in parts if part)
+
+
+def seed_of(meta: Meta, words: Words) -> list[str]:
+    """The seed, where one was set."""
+    return [words("seed", seed=meta.seed)] if meta.seed is not None else []
 
 
 def with_symbols(stages: Sequence[Stage], subject: Subject, words: Words) -> tuple[Stage, ...]:
@@ -105,10 +108,10 @@ def with_symbols(stages: Sequence[Stage], subject: Subject, words: Words) -> tup
 def _symbol_of(stage: Stage, subject: Subject, words: Words) -> str:
     role = subject.network.role
     if role == GENERATOR:
-        start = words("noise") if _is_vector(stage.shape) else words("real")
+        start = words("noise") if _is_vector(stage.shape) else _data(stage, words)
         end = "G(z)" if _is_noise(subject) else "G(x)"
     elif role == DISCRIMINATOR:
-        start, end = words("real"), "D(x)"
+        start, end = _data(stage, words), "D(x)"
     else:
         return ""
     return {"input": start, "output": end}.get(stage.role, "")
@@ -121,6 +124,11 @@ def _output_name(stage: Stage, subject: Subject, words: Words) -> str:
             name = style.printable(record.name or "")
             return words("further", place=place) if not name or name[0] == "[" else name
     return ""
+
+
+def _data(stage: Stage, words: Words) -> str:
+    """``image x``, or ``data x`` where it is no image."""
+    return words("real" if len(stage.shape) == 3 else "data")
 
 
 def _is_noise(subject: Subject) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ganscope.views.diagrams import gauge
-from ganscope.views.diagrams.blocks import EMPTY, IMAGE, MAP, NUMBER, Body, body_of, kind_of
+from ganscope.views.diagrams.blocks import EMPTY, IMAGE, MAP, NUMBER, STRIP, Body, body_of, kind_of
 from ganscope.views.diagrams.canvas import Canvas
 from ganscope.views.diagrams.labels import (
     LAYER,
@@ -119,6 +119,8 @@ class Scene:
     def _draft(self, stage: Stage, height: float, cap: float) -> Column:
         is_tight = cap < _CAPS[-1]
         body = body_of(stage, self.sample, height, cap if is_tight else max(cap, 1.2))
+        if is_tight and body.kind == STRIP:
+            body = replace(body, width=0.5 * cap)
         if stage.failed:
             body = Body(EMPTY, None, 0.66, 1.3)
         elif self.gauged and stage.role == "output":

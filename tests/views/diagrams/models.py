@@ -138,22 +138,45 @@ def branching(name: str) -> Trace:
     return ganscope.trace(nn.Sequential(nn.Linear(8, 8), Residual(8)), torch.randn(4, 8))
 
 
-def train(path: Path, steps: int = 8, *, samples: bool = True) -> Trace:
-    """A recording of a small GAN with a critic."""
+def train(
+    path: Path,
+    steps: int = 8,
+    *,
+    samples: bool = True,
+    every: int = 1,
+    broken: int | None = None,
+    no_grad: bool = False,
+) -> Trace:
+    """A recording of a small GAN with a critic.
+
+    Args:
+        path: Where to.
+        steps: How many are recorded.
+        samples: Whether real values are kept.
+        every: Every which step is recorded.
+        broken: In which step the generator's loss is NaN and moves nothing, if in any.
+        no_grad: Whether the critic's images are made under ``torch.no_grad``.
+    """
     torch.manual_seed(0)
     netG = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Unflatten(1, (1, 4, 4)))
     critic = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 1))
     g_optimizer = torch.optim.Adam(netG.parameters(), 0.01)
     d_optimizer = torch.optim.Adam(critic.parameters(), 0.01)
-    with ganscope.record(path, samples=samples):
-        for _ in range(steps):
-            fake = netG(torch.randn(4, 6))
-            critic_loss = critic(fake.detach()).mean() - critic(torch.rand(4, 1, 4, 4)).mean()
+    with ganscope.record(path, samples=samples, every=every):
+        for step in range(steps * every):
+            with torch.set_grad_enabled(not no_grad):
+                fake = netG(torch.randn(4, 6))
+            shown = fake if no_grad else fake.detach()
+            critic_loss = critic(shown).mean() - critic(torch.rand(4, 1, 4, 4)).mean()
             d_optimizer.zero_grad()
             critic_loss.backward()
             d_optimizer.step()
             gen_loss = -critic(netG(torch.randn(4, 6))).mean()
             g_optimizer.zero_grad()
+            if step == broken:
+                gen_loss = gen_loss * torch.nan
             gen_loss.backward()
+            if step == broken:
+                netG.zero_grad()
             g_optimizer.step()
     return ganscope.load(path)

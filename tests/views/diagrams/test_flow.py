@@ -70,7 +70,7 @@ def test_the_stage_that_fails_is_crossed_and_nothing_is_called_the_output() -> N
 
 @pytest.mark.parametrize(
     ("network", "said"),
-    [(nn.Linear(9, 9), "model: the forward fails"), (Between(), "ValueError: no luck today")],
+    [(nn.Linear(9, 9), ": the forward fails"), (Between(), "ValueError: no luck today")],
 )
 def test_a_network_may_fail_as_a_whole(network: nn.Module, said: str) -> None:
     shown = rendered(ganscope.trace(network, torch.randn(2, 4)))
