@@ -59,13 +59,17 @@ def arcs_of(
         middle: Inches from below at which arrows run.
         words: Of a language.
     """
+    begins: dict[int, _End] = {}
     ends: dict[int, _End] = {}
     for at, column in enumerate(columns):
-        where = (_between(columns, at), middle + _OVER_ARROW)
-        ends.update(dict.fromkeys(column.stage.hidden_calls, _End(at, where)))
-        shown = _End(at, (column.centre, tops[at] + 0.04))
-        ends.update(dict.fromkeys(column.stage.calls, shown))
-    wanted = [*_forks(columns, ends, middle, words), *_skips(columns, ends, words)]
+        where = _End(at, (_between(columns, at), middle + _OVER_ARROW))
+        above = _End(at, (column.centre, tops[at] + 0.04))
+        beside = _End(at, (column.right + _ASIDE, middle + 0.04))
+        begin = beside if column.stage.sides else above
+        for known, shown in ((begins, begin), (ends, above)):
+            known.update(dict.fromkeys(column.stage.hidden_calls, where))
+            known.update(dict.fromkeys(column.stage.calls, shown))
+    wanted = [*_forks(columns, begins, middle, words), *_skips(columns, begins, ends, words)]
     drafts = sorted(wanted[:_MOST], key=lambda arc: arc.end[0] - arc.start[0])
     return tuple(_in_lanes(_apart(drafts), columns, tops)), len(wanted) - len(drafts)
 
@@ -76,24 +80,29 @@ def _between(columns: Sequence[Column], at: int) -> float:
 
 
 def _forks(
-    columns: Sequence[Column], ends: Mapping[int, _End], middle: float, words: Words
+    columns: Sequence[Column], begins: Mapping[int, _End], middle: float, words: Words
 ) -> Iterable[Arc]:
     for at, column in enumerate(columns):
-        begin = ends.get(column.stage.after) if column.stage.after is not None else None
+        begin = begins.get(column.stage.after) if column.stage.after is not None else None
         if begin is not None:
             text = "  ".join(arrow_texts(column.stage, words))
             end = (_between(columns, at), middle)
             yield Arc(begin.at, end, at, 0.0, text, forks=True)
 
 
-def _skips(columns: Sequence[Column], ends: Mapping[int, _End], words: Words) -> list[Arc]:
+def _skips(
+    columns: Sequence[Column],
+    begins: Mapping[int, _End],
+    ends: Mapping[int, _End],
+    words: Words,
+) -> list[Arc]:
     """A line from each stage to one that takes its values in again, each once."""
     found: dict[tuple[_End, _End], Arc] = {}
     for column in columns:
         shown, hidden = column.stage.calls[:1], column.stage.hidden_calls[:1]
         for joins, into in ((column.stage.joins, shown), (column.stage.hidden_joins, hidden)):
             for join in joins:
-                begin, end = ends.get(join), ends[into[0]]
+                begin, end = begins.get(join), ends[into[0]]
                 if begin is not None and begin.at[0] < end.at[0]:
                     arc = Arc(begin.at, end.at, end.column, 0.0, words("skip"), forks=False)
                     found.setdefault((begin, end), arc)

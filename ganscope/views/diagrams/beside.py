@@ -45,6 +45,9 @@ def joinings_of(
     """A box above each stage that something joins; `tops` are raised to where the boxes end."""
     found = []
     feet = list(tops)
+    stages = [column.stage for column in columns]
+    left_from = {call for stage in stages for call in (*stage.joins, *stage.hidden_joins)}
+    left_from |= {stage.after for stage in stages if stage.after is not None}
     for at, column in enumerate(columns):
         lines = [
             line
@@ -55,6 +58,8 @@ def joinings_of(
             continue
         wide = max(canvas.width_of(line, _SIZE) for line in lines) + 2 * _RIM
         left = min(max(0.1, column.centre - wide / 2), canvas.width - wide - 0.1)
+        if left_from.intersection(column.stage.calls):  # lines go up on its right
+            left = max(0.1, min(left, column.right - wide))
         under = [
             top
             for top, other in zip(tops, columns, strict=True)

@@ -12,7 +12,7 @@ import numpy as np
 from ganscope.views import style
 from ganscope.views.diagrams.arcs import draw_arc
 from ganscope.views.diagrams.beside import draw_joining
-from ganscope.views.diagrams.blocks import MAP, STRIP, caption, cards, draw_body
+from ganscope.views.diagrams.blocks import CHANNELS, MAP, STRIP, WAVE, caption, cards, draw_body
 from ganscope.views.diagrams.canvas import SMALLEST
 from ganscope.views.diagrams.flow_plan import Plan
 from ganscope.views.diagrams.gauge import draw_gauge, draw_score
@@ -81,10 +81,22 @@ class FlowPainter:
             at = self.plan.middle - body.height / 2 - 0.19
             for place, text in enumerate(self._captions(column)):
                 where = (column.centre, at - 0.175 * place)
-                canvas.text(where, text, CAPTION, colour=canvas.theme.quiet)
+                size = canvas.fitted(text, self._room(column), CAPTION)
+                canvas.text(where, text, size, colour=canvas.theme.quiet)
         if column.stage.symbol:
             where = (column.centre, self.plan.middle + body.height / 2 + 0.14)
             canvas.text(where, column.stage.symbol, SYMBOL, colour=self.colour, bold=True)
+
+    def _room(self, column: Column) -> float:
+        """Inches that a caption may be wide without meeting those beside it."""
+        centres = [other.centre for other in self.plan.columns if other is not column]
+        nearest = min((abs(centre - column.centre) for centre in centres), default=self._width)
+        edge = 2 * min(column.centre, self._width - column.centre)
+        return min(nearest, edge) - 0.08
+
+    @property
+    def _width(self) -> float:
+        return self.scene.canvas.width
 
     def _cross(self, column: Column) -> None:
         """Where the forward failed: nothing came out."""
@@ -101,15 +113,24 @@ class FlowPainter:
         """What the colours span, and how much of the tensor they are."""
         body, shape, shown, name = column.body, column.stage.shape, 0, "maps"
         count = shape[0] if shape else 1
-        if body.kind == MAP and len(shape) == 3:
+        if body.kind == MAP and len(shape) >= 3:
             shown = cards(body)
         elif body.kind == STRIP and body.values is not None and body.values.ndim > 1:
             shown, count, name = body.values.size, count_of(shape), "first"
+            is_spaced = len(shape) == body.values.ndim and body.values.shape[1:] != shape[1:]
+            name = "spaced" if is_spaced else "first"
+        elif body.kind in (WAVE, CHANNELS) and body.values is not None:
+            shown, count, name = body.values.shape[0], shape[0], "channels"
+            if shown == count:
+                shown, count, name = body.values.shape[1], shape[1], "spaced"
         said = caption(body, self.scene.words)
         wide = self.scene.canvas.width_of(said, CAPTION) > max(body.width, column.text) + 0.2
         texts = said.split(_COMMA) if wide else [said]
         if 0 < shown < count:
             texts.append(self.scene.words(name, shown=shown, count=style.format_count(count)))
+        if body.kind == MAP and len(shape) > 3:
+            slices = self.scene.words("slice", count=style.format_count(shape[-1]))
+            texts[0] = f"{texts[0]}{self.scene.words.separator}{slices}"
         return [text for text in texts if text]
 
     def _answer(self, column: Column) -> None:

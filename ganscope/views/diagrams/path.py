@@ -56,15 +56,26 @@ def way_through(network: Call, calls: Sequence[Call], failed: Call | None = None
 
 
 def _innermost(network: Call, calls: Sequence[Call]) -> list[Call]:
-    """The calls inside a network that have none inside them."""
+    """The calls inside a network that have none inside them.
+
+    A layer that works with parameters of its own by operations alone counts as one call; so does
+    a network that is but one operation.
+    """
     inside = {network.id}
     within = []
     for call in calls:
         if call.parent in inside:
             inside.add(call.id)
             within.append(call)
-    around = {call.parent for call in within}
-    return [call for call in within if call.id not in around]
+    if len(within) == 1 and within[0].kind == "op" and network.parameters:
+        return []
+    holds = {call.parent for call in within if call.kind != "op"}
+    layers = {
+        call.id for call in within if call.kind != "op" and call.parameters and call.id not in holds
+    }
+    own = [call for call in within if call.parent not in layers]
+    around = {call.parent for call in own}
+    return [call for call in own if call.id not in around]
 
 
 def _main_input(network: Call) -> TensorRecord | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from ganscope.traces import Call, TensorRecord
 from ganscope.views import style
 from ganscope.views.describe import base_type
+from ganscope.views.diagrams.values import reread
 from ganscope.views.diagrams.way import INPUT, Link, Side, Way
 from ganscope.views.rows import main_output
 
@@ -55,6 +56,7 @@ class Stage:
         after: Id of the call, or `INPUT`, that it follows where that is not the stage before it.
         failed: Whether the forward failed in it: nothing came out of it.
         symbol: Stands above it: ``noise z``, ``D(x)``, ``output 2``.
+        is_signal: Whether two dimensions are channels over time; else tokens with features.
     """
 
     record: TensorRecord
@@ -72,6 +74,7 @@ class Stage:
     after: int | None = None
     failed: bool = False
     symbol: str = ""
+    is_signal: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -84,7 +87,7 @@ class Stage:
         shape = self.shape
         if not shape:
             return 1
-        return shape[-1] if len(shape) == 2 else shape[0]
+        return shape[-1] if len(shape) == 2 and not self.is_signal else shape[0]
 
     @property
     def parameters(self) -> int:
@@ -104,7 +107,13 @@ def stages_of(way: Way) -> tuple[Stage, ...]:
             own[0] = replace(own[0], after=head.after)
             own[-1] = replace(own[-1], role="head")
             stages += own
-    return tuple(stages)
+    return tuple(replace(stage, is_signal=_is_of_signals(way)) for stage in stages)
+
+
+def _is_of_signals(way: Way) -> bool:
+    """Whether a network convolves along one dimension, so that channels come first."""
+    kinds = (base_type(link.call) for link in way.links)
+    return any(kind.startswith("Conv") and kind.endswith("1d") for kind in kinds)
 
 
 def _joined(stages: list[Stage], links: Sequence[Link]) -> list[Stage]:
@@ -130,6 +139,9 @@ def _joined(stages: list[Stage], links: Sequence[Link]) -> list[Stage]:
             )
         else:
             alike = _is_reshape(link, stages[-1] if stages else None, record)
+            if alike and record.samples is None and stages[-1].record.samples is not None:
+                samples = reread(stages[-1].record.samples, record.shape)
+                record = replace(record, samples=samples)
             stages.append(
                 Stage(
                     record, layers, calls=(link.call.id,), joins=link.joins, is_reshape=alike,

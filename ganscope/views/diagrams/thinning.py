@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from ganscope.views.diagrams.stages import Stage, count_of
 
-PLAIN, WEIGHED, JOINED, SHAPING, KEPT = range(5)
+PLAIN, WEIGHED, JOINED, SHAPING, SIZING, KEPT = range(6)
 """How much a stage would be missed: it changes nothing, it has weights, only joins what comes in,
-changes the shape, or is an end of the picture."""
+changes the number of features, changes the size of the maps, or is an end of the picture."""
 
 
 def thin(stages: Sequence[Stage], most: int) -> tuple[Stage, ...]:
@@ -57,10 +57,11 @@ def weight_of(stages: Sequence[Stage], at: int) -> int:
     stage = stages[at]
     if stage.role or at == 0:
         return KEPT
-    if stage.shape != stages[at - 1].shape:
-        return (
-            SHAPING if stage.parameters or stage.shape[1:] != stages[at - 1].shape[1:] else JOINED
-        )
+    before = stages[at - 1].shape
+    if stage.shape != before:
+        if len(stage.shape) != len(before) or stage.shape[1:] != before[1:]:
+            return SIZING
+        return SHAPING if stage.parameters else JOINED
     return WEIGHED if stage.parameters else PLAIN
 
 

@@ -109,6 +109,31 @@ class LongDiscriminator(nn.Sequential):
         super().__init__(*layers, nn.Flatten(), nn.Linear(64 * 4, 1))
 
 
+class Scaled(nn.Module):
+    """Works with parameters of its own by operations alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale, self.shift = nn.Parameter(torch.ones(6)), nn.Parameter(torch.zeros(6))
+
+    def forward(self, values: Tensor) -> Tensor:
+        return values * self.scale + self.shift
+
+
+class Voice(nn.Module):
+    """Makes a signal out of noise."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(10, 32 * 16)
+        self.up = nn.Sequential(
+            nn.ConvTranspose1d(32, 8, 8, 4, 2), nn.ReLU(), nn.ConvTranspose1d(8, 1, 8, 4, 2)
+        )
+
+    def forward(self, z: Tensor) -> Tensor:
+        return torch.tanh(self.up(torch.relu(self.first(z)).view(-1, 32, 16)))
+
+
 @cache
 def chain(stages: int, *, wide_names: bool = False) -> Trace:
     """A network of so many stages behind its input, of changing widths."""
@@ -123,19 +148,25 @@ def chain(stages: int, *, wide_names: bool = False) -> Trace:
 
 @cache
 def branching(name: str) -> Trace:
-    """A network with a way beside the main one."""
+    """A network with more than a plain chain of vectors or images in it."""
     torch.manual_seed(0)
-    if name == "unet":
-        return ganscope.trace(UNet(), torch.randn(2, 3, 16, 16))
-    if name == "two heads":
-        return ganscope.trace(TwoHeads(), torch.randn(3, 1, 8, 8))
-    if name == "deep unet":
-        return ganscope.trace(DeepUNet(), torch.randn(2, 3, 32, 32))
-    if name == "long":
-        return ganscope.trace(LongDiscriminator(), torch.randn(2, 3, 64, 64))
-    if name == "conditional":
-        return ganscope.trace(Conditional(), torch.randn(4, 10), torch.arange(4))
-    return ganscope.trace(nn.Sequential(nn.Linear(8, 8), Residual(8)), torch.randn(4, 8))
+    network, *inputs = _branching(name)
+    return ganscope.trace(network, *inputs)
+
+
+def _branching(name: str) -> tuple[nn.Module, *tuple[Tensor, ...]]:
+    volumes = nn.Sequential(nn.ConvTranspose3d(4, 8, 4), nn.ReLU(), nn.Conv3d(8, 1, 3, 1, 1))
+    return {
+        "unet": (UNet(), torch.randn(2, 3, 16, 16)),
+        "deep unet": (DeepUNet(), torch.randn(2, 3, 32, 32)),
+        "two heads": (TwoHeads(), torch.randn(3, 1, 8, 8)),
+        "long": (LongDiscriminator(), torch.randn(2, 3, 64, 64)),
+        "conditional": (Conditional(), torch.randn(4, 10), torch.arange(4)),
+        "residual": (nn.Sequential(nn.Linear(8, 8), Residual(8)), torch.randn(4, 8)),
+        "scaled": (nn.Sequential(nn.Linear(4, 6), Scaled()), torch.randn(2, 4)),
+        "voice": (Voice(), torch.randn(2, 10)),
+        "volumes": (volumes, torch.randn(2, 4, 1, 1, 1)),
+    }[name]
 
 
 def train(

@@ -17,7 +17,7 @@ from matplotlib.image import AxesImage
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
-from ganscope.views.diagrams.canvas import plain_matplotlib
+from ganscope.views.diagrams.picture import plain_matplotlib
 from ganscope.views.diagrams.theme import contrast
 
 Box = tuple[float, float, float, float]

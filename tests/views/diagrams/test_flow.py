@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -10,9 +12,10 @@ from torch import Tensor, nn
 import ganscope
 from ganscope.traces import Trace
 from ganscope.views.diagrams import DiagramOptions, draw
-from ganscope.views.diagrams.canvas import Canvas, Picture
+from ganscope.views.diagrams.canvas import Canvas
 from ganscope.views.diagrams.flow_plan import Plan, plan_of
 from ganscope.views.diagrams.path import way_through
+from ganscope.views.diagrams.picture import Picture
 from ganscope.views.diagrams.scene import Scene
 from ganscope.views.diagrams.stages import stages_of
 from ganscope.views.diagrams.theme import theme
@@ -120,6 +123,49 @@ def test_it_says_what_is_left_out() -> None:
     assert any(text.startswith("… ") and text.endswith(" blocks") for text in words)
     assert any(text.startswith("Σ ") for text in words)
     assert any("Dashed arrow: blocks left out" in text for text in words)
+
+
+def test_a_size_stays_longer_than_a_number_of_features() -> None:
+    widths = (8, 16, 8, 16, 8, 16, 8, 16, 8)
+    layers: list[nn.Module] = [nn.Conv2d(3, 8, 3, 2, 1)]
+    layers += [nn.Conv2d(before, after, 3, 1, 1) for before, after in pairwise(widths)]
+    layers += [nn.Conv2d(8, 8, 3, 2, 1)]
+    layers += [nn.Conv2d(before, after, 3, 1, 1) for before, after in pairwise(widths)]
+    words = rendered(ganscope.trace(nn.Sequential(*layers), torch.randn(2, 3, 32, 32))).words
+    assert {"3×32×32", "8×16×16", "8×8×8"} <= set(words)
+
+
+# -- what is no image ----------------------------------------------------------------------------
+
+
+def test_a_signal_is_a_curve_and_its_channels_come_first() -> None:
+    shown = rendered(branching("voice"))
+    assert shown.faults() == []
+    assert {"32×16", "8×64", "1×256", "64 of 256, evenly", "16 of 32 channels"} <= set(shown.words)
+    columns = planned(branching("voice")).columns
+    heights = [column.body.height for column in columns if column.body.kind == "channels"]
+    assert heights == sorted(heights, reverse=True), "32 channels, then 8"
+    assert columns[-1].body.kind == "wave"
+
+
+def test_of_a_volume_a_slice_is_shown_and_told() -> None:
+    shown = rendered(branching("volumes"))
+    assert shown.faults() == []
+    assert any(text.endswith("slice 1 of 4") for text in shown.words)
+
+
+def test_data_that_are_no_image_are_not_called_one() -> None:
+    critic = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 1))
+    words = rendered(ganscope.trace(critic, torch.randn(4, 2))).words
+    assert "data x" in words
+    assert "image x" not in words
+
+
+def test_a_layer_of_operations_alone_is_one_layer_with_its_parameters() -> None:
+    words = rendered(branching("scaled")).words
+    assert "Scaled" in words
+    assert "12" in words
+    assert "mul" not in words
 
 
 # -- labels and single numbers -------------------------------------------------------------------
