@@ -95,7 +95,7 @@ def draw_joining(canvas: Canvas, joining: Joining, centre: float, colour: str) -
 
 def _lines(side: Side, sample: int, words: Words) -> list[str]:
     """``label 3 → Embedding`` and ``500 parameters``."""
-    made = [style.printable(base_type(call)) for call in side.calls[-1:]]
+    made = [style.printable(base_type(side.main))] if side.main else []
     given = [_given(side.source, sample, words)] if side.source is not None else []
     lines = [" → ".join([*given, *made])]
     count = sum(call.parameters for call in side.calls)

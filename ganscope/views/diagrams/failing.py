@@ -41,7 +41,7 @@ def failing_in(trace: Trace, subject: Subject) -> Failing | None:
     for call in (subject.call, *subject.calls):
         if call.id == failure.call:
             is_whole = call.id == subject.call.id
-            inside = "" if is_whole else call.label.removeprefix(f"{subject.call.path}.")
+            inside = "" if is_whole else call.label.removeprefix(subject.call.path).lstrip("./")
             return Failing(failure, call, style.printable(inside))
     return None
 

@@ -13,6 +13,7 @@ from ganscope.views.diagrams.words import Words
 
 SHAPE, SYMBOL, LAYER, PLACE, CAPTION = 18.0, 13.0, 11.0, 10.0, 10.0
 """Points."""
+_SMALL = 9.0
 _MOST_LINES = 4
 _MOST_PIECES = 3
 _PIECE = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[^A-Z_]+_*|_+|.")
@@ -71,8 +72,8 @@ def _told_once(names: Sequence[str]) -> list[str]:
 
 def _broken(canvas: Canvas, name: str, width: float) -> list[str]:
     """A name in lines, broken before capitals and behind underscores."""
-    if canvas.width_of(name, LAYER) <= width:
-        return [name]
+    if canvas.width_of(name, _SMALL) <= width:
+        return [name]  # in one line, if a little smaller
     lines = [""]
     for part in _PIECE.findall(name):
         if lines[-1] and canvas.width_of(lines[-1] + part, LAYER) > width:

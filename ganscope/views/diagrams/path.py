@@ -49,7 +49,7 @@ def way_through(network: Call, calls: Sequence[Call], failed: Call | None = None
         links,
         sum(call.id not in shown for call in inner),
         heads,
-        max(0, unseen - len(heads)),
+        0 if failed else search.unseen(network, shown),
         broken=not search.reaches_start(links[0].call) if links else failed is None,
         failed=failed,
     )
@@ -201,6 +201,12 @@ class _Search:
             known |= {call.id for call in own}
             count += 1
             yield Head(record, after, self.links(own, known))
+
+    def unseen(self, network: Call, shown: Set[int]) -> int:
+        """How many outputs come from calls that are not shown."""
+        main = main_output(network)
+        further = [one for one in network.outputs if one is not main and one.shape is not None]
+        return sum(self._maker(record) not in shown for record in further)
 
     def reaches_start(self, call: Call) -> bool:
         """Whether the way ends at the network's input."""

@@ -123,7 +123,7 @@ def _joined(stages: list[Stage], links: Sequence[Link]) -> list[Stage]:
         if record is None or record.shape is None:
             continue
         layers = (
-            *(_beside(side) for side in link.sides if side.calls),
+            *(_beside(side, side.main) for side in link.sides if side.main),
             Layer(style.printable(base_type(link.call)), link.call.parameters),
         )
         if stages and _belongs(link, stages[-1], record):
@@ -151,8 +151,8 @@ def _joined(stages: list[Stage], links: Sequence[Link]) -> list[Stage]:
     return stages
 
 
-def _beside(side: Side) -> Layer:
-    name = style.printable(base_type(side.calls[-1]))
+def _beside(side: Side, main: Call) -> Layer:
+    name = style.printable(base_type(main))
     return Layer(f"+ {name}", sum(call.parameters for call in side.calls), is_beside=True)
 
 

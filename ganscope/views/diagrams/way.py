@@ -22,6 +22,11 @@ class Side:
     calls: tuple[Call, ...]
     source: TensorRecord | None
 
+    @property
+    def main(self) -> Call | None:
+        """The call that it is named after: one with parameters, else the first one."""
+        return next((call for call in self.calls if call.parameters), next(iter(self.calls), None))
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
