@@ -23,7 +23,7 @@ from torch.optim.optimizer import (
 )
 from torch.utils.hooks import RemovableHandle
 
-from ganscope.probe import failures, patches, sites, training_patches
+from ganscope.probe import failures, freed, patches, sites, training_patches
 from ganscope.probe.calls import CallLog
 from ganscope.probe.gradients import GradientLog, Run
 from ganscope.probe.ledger import Ledger
@@ -38,7 +38,7 @@ from ganscope.probe.steps import StepDraft
 from ganscope.probe.store import Sink, StepStore
 from ganscope.probe.tensors import TensorObserver
 from ganscope.probe.updates import Stepped, UpdateLog
-from ganscope.traces import Failure, Network
+from ganscope.traces import Failure, Network, Step
 
 
 class Recorder:
@@ -424,9 +424,7 @@ class Recorder:
                 update=len(self._stepped) + (0 if before is None else len(before.updates)),
                 calls_before=0 if before is None else len(before.calls),
             )
-            self.failure = self._steppers.explain(
-                self.failure, self._networks.parameters(), self._gradients.runs
-            )
+            self.failure = self._explained(self.failure, before)
         began = bool(self._log.drafts or self._gradients.runs)
         if self._stepped or (began and error is not None) or self._gradients.runs:
             self._end_step()  # left in the middle, by sys.exit perhaps
@@ -434,6 +432,21 @@ class Recorder:
             self._reopened = True  # what came after the last update belongs to its step
             self._end_step()
         self._store.settle(self.networks)  # as well as it is known
+
+    def _explained(self, failure: Failure, before: Step | None) -> Failure:
+        """`failure`, with what is known of it if it is one of a GAN's classic ones.
+
+        `before` is the part of the step that has been finished already.
+        """
+        log = self._gradients
+        failure = self._steppers.explain(failure, self._networks.parameters(), log.runs)
+        last = before or (self._store.last if self._store.has_last else None)
+        updates = () if before is None else before.updates
+        moved = {name for update in updates for name in update.networks}
+        for group in self._stepped.values():
+            moved.update(name for stepped in group for name in stepped.networks)
+        network = freed.network_of(log.again, self._log.drafts, last.calls if last else ())
+        return freed.explain(failure, log.again, log.runs, network, moved)
 
     def _goes_on(self) -> bool:
         """Whether what ran last goes on with the step before, though no round is known yet.
