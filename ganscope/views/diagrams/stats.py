@@ -69,15 +69,19 @@ def draw_stats(
     sub = subtitle_of(trace, subject, options, words, sampled=False)
     draw_title(canvas, title, sub, canvas.theme.role(subject.network.role))
     draw_failing(canvas, said)
-    notes = [
-        words("ridges"),
-        words("logs"),
-        *([words("backward_stats")] if painter.has_gradients else []),
-    ]
-    if hidden:
-        notes.append(words("rows_hidden", count=hidden))
+    notes = _notes(words, hidden, has_gradients=painter.has_gradients)
     draw_footer(canvas, notes, words, ramp=False)
     return len(rows)
+
+
+def _notes(words: Words, hidden: int, *, has_gradients: bool) -> list[str]:
+    """How to read the picture, and how many layers are left out."""
+    notes = [words("ridges"), words("logs")]
+    if has_gradients:
+        notes.append(words("backward_stats"))
+    if hidden:
+        notes.append(words("rows_hidden", count=hidden))
+    return notes
 
 
 def rows_of(subject: Subject, failed: Call | None = None) -> list[Row]:

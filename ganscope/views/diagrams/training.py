@@ -42,18 +42,7 @@ def draw_training(
     place = len(numbers) - 1 if upto is None else round(upto * (len(numbers) - 1) / parts)
     last = numbers[place]
     said = _failure(trace, words)
-    above = _TOP + LINE * len(said)
-    room = canvas.height - above - _BOTTOM
-    upper, width = room * 0.45, canvas.width - 2 * MARGIN
-    half = (width - _BETWEEN) / 2
-    bottom = canvas.height - above - upper
-    left = (MARGIN, bottom, half, upper)
-    right = (MARGIN + half + _BETWEEN, bottom, half, upper)
-    draw_curves(canvas, left, words("losses"), figures.losses, last=last)
-    heading = words("answers") if figures.answers else words("no_answers")
-    draw_curves(canvas, right, heading, figures.answers, last=last, answers=True)
-    below = (MARGIN, _BOTTOM, width, room - upper - 0.1)
-    draw_heat(canvas, below, words("heat"), figures.gradients, last=last)
+    _draw_charts(canvas, figures, words, last, canvas.height - _TOP - LINE * len(said))
     steps = len(numbers)
     title = words(
         "training",
@@ -67,6 +56,20 @@ def draw_training(
     draw_failing(canvas, said)
     draw_footer(canvas, _notes(figures, words), words, ramp=False)
     return parts
+
+
+def _draw_charts(canvas: Canvas, figures: Figures, words: Words, last: int, top: float) -> None:
+    """Losses and answers side by side, gradients below them; `top` is in inches from below."""
+    room, width = top - _BOTTOM, canvas.width - 2 * MARGIN
+    upper, half = room * 0.45, (width - _BETWEEN) / 2
+    bottom = top - upper
+    left = (MARGIN, bottom, half, upper)
+    right = (MARGIN + half + _BETWEEN, bottom, half, upper)
+    draw_curves(canvas, left, words("losses"), figures.losses, last=last)
+    heading = words("answers") if figures.answers else words("no_answers")
+    draw_curves(canvas, right, heading, figures.answers, last=last, answers=True)
+    below = (MARGIN, _BOTTOM, width, room - upper - 0.1)
+    draw_heat(canvas, below, words("heat"), figures.gradients, last=last)
 
 
 def _failure(trace: Trace, words: Words) -> list[str]:
