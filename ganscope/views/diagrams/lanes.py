@@ -129,7 +129,9 @@ def _panel(story: Story, same: Sequence[Update], trained: Set[str]) -> Panel:
     update = same[-1]
     # Real and generated images first: the points of a penalty are what can be left out.
     ran = sorted(story.ran(update), key=lambda forward: forward.shown in _PENALTY)
-    lanes = [_lane(story, update, chain, trained) for chain in chains(ran)]
+    lanes = [
+        _lane(story, update, _with_maker(story, update, chain), trained) for chain in chains(ran)
+    ]
     return Panel(update, tuple(_distinct(lanes)), update.losses, len(same))
 
 
@@ -149,14 +151,29 @@ def _lane(story: Story, update: Update, chain: Sequence[Forward], trained: Set[s
         boxes.append(_box(story, update, forward))
         output = main_output(forward.call)
         name = story.judged[forward.call.id].symbol if forward.call.id in story.judged else ""
+        after = chain[place + 1] if place + 1 < len(chain) else None
+        if after is not None and forward.call.update != update.index:
+            name = _start(story, after, trained).name  # made earlier: ``G(z) of ①``
         if not name:
             name = f"{story.cast.symbol(forward.call.network)}({start.name})"
         record = output or start.record
-        after = chain[place + 1] if place + 1 < len(chain) else None
         cut = _cut_between(forward, after, trained) if after is not None else ""
         tensors.append(Tensor(name, record, _gradient(update, forward), cut))
     verdict = story.judged.get(chain[-1].call.id)
     return Lane(start, tuple(boxes), tuple(tensors), verdict)
+
+
+def _with_maker(story: Story, update: Update, chain: Sequence[Forward]) -> Sequence[Forward]:
+    """A chain with the network before it that the update moves, though it ran in an earlier one."""
+    makers = {
+        maker for source in chain[0].sources if not source.detached for maker in source.makers
+    }
+    for one in story.forwards:
+        name = one.call.network
+        is_reached = any(run.reached.get(name) for run in update.backwards)
+        if one.call.id in makers and name in update.networks and is_reached:
+            return (one, *chain)
+    return chain
 
 
 def _cut_between(before: Forward, after: Forward, trained: Set[str]) -> str:

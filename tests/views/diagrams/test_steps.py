@@ -40,6 +40,26 @@ def test_images_made_under_no_grad_are_marked(tmp_path: Path) -> None:
     assert any("// no_grad: no gradient passes" in text for text in shown.words)
 
 
+def test_a_generator_that_ran_in_the_other_update_stands_where_it_is_moved(tmp_path: Path) -> None:
+    path = tmp_path / "run.gscope"
+    netG, netD = nn.Linear(3, 4), nn.Linear(4, 1)
+    optimizers = [torch.optim.SGD(net.parameters(), 0.1) for net in (netD, netG)]
+    with ganscope.record(path, samples=True):
+        fake = netG(torch.randn(2, 3))
+        d_loss = netD(fake.detach()).mean() - netD(torch.randn(2, 4)).mean()
+        d_loss.backward()
+        optimizers[0].step()
+        g_loss = -netD(fake).mean()
+        optimizers[1].zero_grad()
+        g_loss.backward()
+        optimizers[1].step()
+    shown = rendered(ganscope.load(path), "step")
+    assert shown.faults() == []
+    assert shown.words.count("netG") == 2
+    assert "G(z) of ①" in shown.words
+    assert sum(text.startswith("gradient ") for text in shown.words) >= 2, "of both networks"
+
+
 def test_a_network_that_is_called_g_is_named_once(tmp_path: Path) -> None:
     path = tmp_path / "run.gscope"
     G, D = nn.Linear(3, 4), nn.Linear(4, 1)
