@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ganscope.traces import Loss
@@ -16,6 +17,8 @@ HEIGHT = 0.78
 """Inches of a box in a single lane."""
 _SYMBOL, _VALUE, _NAME, _SMALL = 22.0, 18.0, 11.0, 9.5
 _LINE = 0.17
+_COMMA = re.compile(r", (?![^(]*\))")
+"""One between parts, and none inside a call: ``netD(randn(2, 4))``."""
 _MOST_BELOW = 2
 """Lines below a box that holds none inside."""
 
@@ -100,9 +103,9 @@ def _parts(canvas: Canvas, made: str, room: float) -> list[str]:
 
     Where the divisor finds no room it gets a line of its own.
     """
-    words = made.strip()
-    for sign in (" + ", " − ", ", "):
-        words = words.replace(sign, f"\n{sign.strip()} " if sign != ", " else ",\n")
+    words = _COMMA.sub(",\n", made.strip())
+    for sign in (" + ", " − "):
+        words = words.replace(sign, f"\n{sign.strip()} ")
     lines: list[str] = []
     for part in words.split("\n")[:4] if words else []:
         before, slash, divisor = part.rpartition(" / ")

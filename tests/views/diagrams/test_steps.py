@@ -56,6 +56,7 @@ def test_a_generator_that_ran_in_the_other_update_stands_where_it_is_moved(tmp_p
     shown = rendered(ganscope.load(path), "step")
     assert shown.faults() == []
     assert shown.words.count("netG") == 2
+    assert "4)).mean()" not in " ".join(text for text in shown.words if text.startswith("4"))
     assert "G(z) of ①" in shown.words
     assert sum(text.startswith("gradient ") for text in shown.words) >= 2, "of both networks"
 
