@@ -59,7 +59,7 @@ def finished(
     for draft in drafts:
         draft.nth = repeats[draft.path] = repeats.get(draft.path, 0) + 1
         label = labels.get(draft.ident, _PLAIN)
-        gradients = _gradients(draft, backwards, scales)
+        gradients = gradients_of(draft, backwards, scales)
         calls.append(_finished(draft, label, gradients, known))
     return tuple(calls)
 
@@ -106,7 +106,7 @@ def _finished(
     )
 
 
-def _gradients(
+def gradients_of(
     draft: Draft, backwards: Mapping[int, int], scales: Mapping[int, float] | None
 ) -> tuple[Gradient, ...]:
     """What arrived at the call's outputs, in the order of its arrival, unscaled."""

@@ -26,6 +26,7 @@ from torch.utils.hooks import RemovableHandle
 from ganscope.probe import failures, freed, patches, sites, training_patches
 from ganscope.probe.calls import CallLog
 from ganscope.probe.gradients import GradientLog, Run
+from ganscope.probe.late import LateGradients
 from ganscope.probe.ledger import Ledger
 from ganscope.probe.modules import optimized_module
 from ganscope.probe.networks import Networks
@@ -76,7 +77,8 @@ class Recorder:
         self._log = log
         self._observer = Observer(log)
         self._ledger, self._rounds = Ledger(), Rounds()
-        self._store, self._on_full = StepStore(sink, selection), on_full
+        self._late = LateGradients()
+        self._store, self._on_full = StepStore(sink, selection, self._late.complete), on_full
         self._stepped: dict[int, list[Stepped]] = {}
         self._stepping: list[tuple[Optimizer, Stepped | None]] = []
         self._steppers = Steppers()
@@ -413,6 +415,7 @@ class Recorder:
         self._guard(self._look_for_moves)
         step = draft.finish(self._store.index, self._ledger)
         reopened, self._reopened = self._reopened, False
+        self._late.keep(draft)
         self._store.add(step, self.networks, reopened=reopened)
 
     def _look_for_moves(self) -> None:
@@ -477,6 +480,7 @@ class Recorder:
         if not self._is_sure:
             return
         self._guard(lambda: self._store.settle(self.networks))
+        self._late.forget()
         if self._store.is_full:
             self.stop()
             if self._on_full is not None:
@@ -503,6 +507,7 @@ class Recorder:
         self._tensors.settle()
         self._updates.forget()
         self._moves.forget()
+        self._late.forget()
         self._ledger.forget()
 
     @property

@@ -52,13 +52,13 @@ class StepDraft:
         fetch([each for stepped in every for each in stepped.parameters], _NUMBERS)
         rounds = {round: place for place, round in enumerate(sorted(self.stepped))}
         runs = {run.ident: place for place, run in enumerate(self.runs)}
-        calls = finished(self.drafts, self._labels(rounds), runs, self._scales())
+        calls = finished(self.drafts, self._labels(rounds), runs, self.scales())
         updates = tuple(
             self._update(place, round, self.stepped[round], runs) for round, place in rounds.items()
         )
         return Step(index, calls, updates, ledger.take(runs, rounds, self.last))
 
-    def _scales(self) -> dict[int, float]:
+    def scales(self) -> dict[int, float]:
         """By the engine's run, the GradScaler's factor in its gradients, where there is one."""
         scales = {round: _scale(stepped) for round, stepped in self.stepped.items()}
         scaled = {round: scale for round, scale in scales.items() if scale != 1.0}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ganscope.probe.selection import Selection
@@ -26,14 +26,17 @@ class StepStore:
     Args:
         sink: Where they go at once.
         selection: Which of them to keep.
+        complete: Adds to a step that was joined what was known too late for its parts.
     """
 
-    def __init__(self, sink: Sink, selection: Selection) -> None:
+    def __init__(
+        self, sink: Sink, selection: Selection, complete: Callable[[Step], Step] = lambda step: step
+    ) -> None:
         self.index = 0
         """Of the step that runs now."""
         self._losses = 0
         self._first_loss: str | None = None
-        self._sink, self._selection = sink, selection
+        self._sink, self._selection, self._complete = sink, selection, complete
         self._recent: list[Step] = []
         """The last steps of the sink, as many as may have to be joined."""
         self._rest: list[Step] = []
@@ -57,7 +60,9 @@ class StepStore:
     @property
     def last(self) -> Step:
         """The step before this one, where it can be added to."""
-        return joined([self._recent[-1], *self._rest]) if self._rest else self._recent[-1]
+        if not self._rest:
+            return self._recent[-1]
+        return self._complete(joined([self._recent[-1], *self._rest]))
 
     @property
     def is_full(self) -> bool:
@@ -104,7 +109,7 @@ class StepStore:
         self._write_rest(networks)
         if count > len(self._recent):
             return
-        whole = joined(self._recent[-count:])
+        whole = self._complete(joined(self._recent[-count:]))
         self._recent[-count:] = [whole]
         self.index -= count - 1
         self._replace(count, [whole], networks)
