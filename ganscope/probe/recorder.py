@@ -37,6 +37,7 @@ from ganscope.probe.selection import EVERY_STEP, Selection
 from ganscope.probe.steps import StepDraft
 from ganscope.probe.store import Sink, StepStore
 from ganscope.probe.tensors import TensorObserver
+from ganscope.probe.unseen import UnseenMoves
 from ganscope.probe.updates import Stepped, UpdateLog
 from ganscope.traces import Failure, Network, Step
 
@@ -80,6 +81,7 @@ class Recorder:
         self._stepping: list[tuple[Optimizer, Stepped | None]] = []
         self._steppers = Steppers()
         self._relations = Relations()
+        self._moves = UnseenMoves()
         self._manual = manual
         self._reopened = False
         self._scale: Any = 1.0
@@ -109,13 +111,14 @@ class Recorder:
             f"weights of {name} changed between two steps of their optimizer (clipping?)"
             for name in sorted(self._updates.moved_unseen)
         ]
+        notes += self._moves.notes
         notes += [lost for lost in (self._store.lost, self.lost) if lost is not None]
         return tuple(notes)
 
     @property
     def is_complete(self) -> bool:
         """Whether everything that was to be recorded was seen and kept."""
-        lost = self.lost or self._store.lost or self._unseen
+        lost = self.lost or self._store.lost or self._unseen or self._moves.by_hand
         return not (lost or self._observer.faults or self._observer.elsewhere)
 
     @property
@@ -340,6 +343,7 @@ class Recorder:
         draft = self._updates.begin(optimizer, frame)
         draft.scale = self._scale
         self._steppers.stepped(draft, sites.find(frame))
+        self._moves.stepped(_parameters(optimizer))
         if uses:
             self._ledger.used(_parameters(optimizer), round)
         return draft
@@ -404,9 +408,16 @@ class Recorder:
         stepped = {round: self._stepped.pop(round) for round in keys}
         draft = StepDraft(drafts, runs, stepped, math.inf if before is None else before - 1)
         self._relations.flowed(*draft.flow.edges(draft.fed))
+        self._guard(self._look_for_moves)
         step = draft.finish(self._store.index, self._ledger)
         reopened, self._reopened = self._reopened, False
         self._store.add(step, self.networks, reopened=reopened)
+
+    def _look_for_moves(self) -> None:
+        """Notice networks that move without an optimizer, which may have roles all the same."""
+        self._moves.look(self._networks.parameters())
+        for network in self._moves.by_hand:
+            self._relations.moved((network,))
 
     def _close_last(self, error: BaseException | None) -> None:
         """The loop has ended, perhaps in the middle of a step."""
@@ -489,6 +500,7 @@ class Recorder:
         self._gradients.take()
         self._tensors.settle()
         self._updates.forget()
+        self._moves.forget()
         self._ledger.forget()
 
     @property
