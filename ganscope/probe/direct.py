@@ -32,7 +32,7 @@ def owner_of(frame: FrameType, module: nn.Module, heap: Heap) -> tuple[nn.Module
         return None
     kinds: dict[type, FrameType | None] = {}
     owners: list[tuple[int, nn.Module, FrameType]] = []
-    for each in heap.objects():
+    for each in heap.modules():
         kind = type(each)
         if kind not in kinds:
             kinds[kind] = _running(kind, running)
@@ -49,7 +49,7 @@ def owner_of(frame: FrameType, module: nn.Module, heap: Heap) -> tuple[nn.Module
 
 def _running(kind: type, running: Mapping[CodeType, FrameType]) -> FrameType | None:
     """Where the forward of a class runs, decorated or not."""
-    codes = _codes(kind) if issubclass(kind, nn.Module) else ()
+    codes = _codes(kind)
     return next((running[code] for code in codes if code in running), None)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 from typing import Any
 
+from torch import nn
+
 
 class Heap:
     """Looks through all that the collector of cycles knows, which takes a while: torch is large.
@@ -17,13 +19,17 @@ class Heap:
     def __init__(self, most: int = 64) -> None:
         self._left = most
 
-    def referrers(self, thing: object) -> list[Any]:
-        """What holds `thing`; nothing once it was asked too often."""
-        return gc.get_referrers(thing) if self._may_look() else []
+    def holders(self, thing: object) -> list[Any]:
+        """Dictionaries, lists and tuples that hold `thing`; none once it was asked too often."""
+        # Nothing else: frames and generators of ours are among those that hold it, and whoever
+        # holds them in turn keeps all of it alive, until the collector comes.
+        found = gc.get_referrers(thing) if self._may_look() else []
+        return [each for each in found if type(each) in (dict, list, tuple)]
 
-    def objects(self) -> list[Any]:
-        """Everything there is; nothing once it was asked too often."""
-        return gc.get_objects() if self._may_look() else []
+    def modules(self) -> list[nn.Module]:
+        """Every module that lives; none once it was asked too often."""
+        found = gc.get_objects() if self._may_look() else []
+        return [each for each in found if issubclass(type(each), nn.Module)]
 
     def _may_look(self) -> bool:
         self._left -= 1

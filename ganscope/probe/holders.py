@@ -27,7 +27,7 @@ def names_of(value: object, base: str | None, heap: Heap) -> Iterator[str]:
         base: What to call a list, or a dictionary with other keys, that has no name of its own.
         heap: Where it is looked for.
     """
-    for holder in heap.referrers(value):
+    for holder in heap.holders(value):
         entry = _entry(holder, value)
         if entry is None:
             continue
@@ -57,7 +57,7 @@ def _is_collection(holder: tuple[Any, ...]) -> bool:
 def _keys(holder: object, heap: Heap, *, deep: bool = True) -> Iterator[str]:
     """Names of a list or dictionary: of variables and attributes, and of what holds it in turn."""
     found: list[tuple[dict[Any, Any], str]] = []
-    for around in heap.referrers(holder):
+    for around in heap.holders(holder):
         if type(around) is dict:
             keys = [key for key, held in around.items() if held is holder]
             found += [(around, key) for key in keys if isinstance(key, str) and is_telling(key)]

@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 
 from ganscope.probe import modules, names, sites, variables
 from ganscope.probe.heap import Heap
+from ganscope.probe.living import Living
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,7 @@ class Naming:
 
     def optimizer(self, optimizer: Optimizer, frame: FrameType | None) -> str:
         """A name for an optimizer whose step is running."""
-        kind = type(optimizer).__name__, len(optimizer.param_groups)
-        own = _Bearer(weakref.ref(optimizer), kind, sites.find(frame))
+        own = _bearer(optimizer, frame)
         others = _Others((self._networks, self._optimizers), own)
         wanted = variables.optimizer_name(frame, optimizer, others, self._heap)
         return _give(self._optimizers, others, wanted)
@@ -85,6 +85,35 @@ class Naming:
     def take_back(self, optimizer: str) -> None:
         """An optimizer has this name no longer."""
         self._optimizers.pop(optimizer, None)
+
+
+class Keys:
+    """Numbers that tell optimizers apart: what a loop makes anew has that of the one before."""
+
+    def __init__(self) -> None:
+        self._known: Living[int] = Living()
+        self._bearers: dict[tuple[Any, Any], dict[int, _Bearer]] = {}
+        self._count = 0
+
+    def key_of(self, optimizer: Optimizer, frame: FrameType | None) -> int:
+        """The number of an optimizer whose step is running."""
+        key = self._known.get(optimizer)
+        if key is None:
+            key = self._give(_bearer(optimizer, frame))
+            self._known.put(optimizer, key)
+        return key
+
+    def _give(self, own: _Bearer) -> int:
+        # In the order in which they came: several may step at one place, and all be made anew.
+        alike = self._bearers.setdefault((own.kind, own.place), {})
+        for key, each in alike.items():
+            if each.is_followed_by(own):
+                alike[key] = own
+                return key
+        key = self._count
+        alike[key] = own
+        self._count += 1
+        return key
 
 
 class _Others:
@@ -114,6 +143,11 @@ def _give(bearers: _Bearers, others: _Others, wanted: str | None) -> str:
         name = f"{wanted}_{count}"
     bearers[name] = others.own
     return name
+
+
+def _bearer(optimizer: Optimizer, frame: FrameType | None) -> _Bearer:
+    kind = type(optimizer).__name__, len(optimizer.param_groups)
+    return _Bearer(weakref.ref(optimizer), kind, sites.find(frame))
 
 
 def _kind(module: nn.Module) -> tuple[str, int]:

@@ -16,6 +16,7 @@ from torch.optim import Optimizer as TorchOptimizer
 from ganscope.probe import weights
 from ganscope.probe.figures import Figures
 from ganscope.probe.living import Living
+from ganscope.probe.naming import Keys
 from ganscope.probe.networks import Networks
 from ganscope.probe.tensors import TensorObserver
 from ganscope.probe.weights import Number
@@ -68,21 +69,15 @@ class UpdateLog:
         self.moved_unseen: set[str] = set()
         """Networks whose weights changed between two steps of their optimizer."""
         self._networks = networks
-        self._keys: Living[int] = Living()
-        self._count = 0
+        self._keys = Keys()
         self._names: Living[str] = Living()
         # Memory for the weights before an update, allocated once.
         self._before: Living[Tensor] = Living()
         self._sketches: Living[bytes | None] = Living()
 
-    def key_of(self, optimizer: TorchOptimizer, _frame: FrameType | None = None) -> int:
+    def key_of(self, optimizer: TorchOptimizer, frame: FrameType | None) -> int:
         """A number that stays with this optimizer; its name is read at a step that is recorded."""
-        key = self._keys.get(optimizer)
-        if key is None:
-            key = self._count
-            self._keys.put(optimizer, key)
-            self._count += 1
-        return key
+        return self._keys.key_of(optimizer, frame)
 
     def begin(self, optimizer: TorchOptimizer, frame: FrameType | None) -> Stepped:
         """The optimizer is about to step: look at gradients, and keep the weights."""
@@ -98,12 +93,12 @@ class UpdateLog:
                 moved[owner[0]] = None
             self._notice_unseen(parameter, owner[0] or owner[1])
         noun = Optimizer(name, type(optimizer).__name__, _learning_rates(optimizer))
-        return Stepped(noun, self.key_of(optimizer), tuple(moved), drafts)
+        return Stepped(noun, self.key_of(optimizer, frame), tuple(moved), drafts)
 
     def unmeasured(self, optimizer: TorchOptimizer) -> Stepped:
         """What is left to say where looking failed: that it stepped."""
         noun = Optimizer(self._named(optimizer, None), type(optimizer).__name__, ())
-        return Stepped(noun, self.key_of(optimizer), (), [])
+        return Stepped(noun, self.key_of(optimizer, None), (), [])
 
     def look_again(self, optimizer: TorchOptimizer, stepped: Stepped) -> None:
         """What came only inside the step, from a closure: gradients, perhaps the networks too."""

@@ -89,10 +89,12 @@ def _name(
     wide = global_name(frame, value, passing)
     if wide is not None and wide not in taken:
         return wide
-    base = _base(expression) or iterated or name or near
-    for held in holders.names_of(value, base, heap):
+    around = _base(expression) or iterated
+    for held in holders.names_of(value, around or name or near, heap):
         if held.isidentifier() and is_telling(held) and held not in taken and held not in passing:
             return held
+    if around is not None and name is not None and name in taken and name not in passing:
+        return f"{around}_{name}"
     return wide or name or near
 
 
