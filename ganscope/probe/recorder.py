@@ -528,7 +528,7 @@ def _unseen_of(module: nn.Module, method: str) -> str:
     name = type(module).__name__
     if method == "_call_impl":  # by ``module.compile()``, which goes around every hook
         return f"a {name} compiled in place: its calls are not seen"
-    return f"{name}.{method} was compiled by itself: calls of the compiled one are not seen"
+    return f"{name}.{method} was compiled by itself: what runs compiled is not seen"
 
 
 def _has_closure(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:

@@ -373,7 +373,7 @@ def test_a_network_that_is_compiled_in_place_is_said_to_be_unseen() -> None:
 def test_a_forward_that_is_compiled_by_itself_is_said_to_be_unseen() -> None:
     duel = Duel()
     recording = ganscope.record()
-    said = r"Sequential\.forward was compiled by itself: calls of the compiled one are not seen"
+    said = r"Sequential\.forward was compiled by itself: what runs compiled is not seen"
     with pytest.warns(RuntimeWarning, match=said), recording:
         torch.compile(duel.generator.forward, backend="eager")
         for _ in range(3):
