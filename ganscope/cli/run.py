@@ -13,7 +13,7 @@ from ganscope.cli import options, output
 from ganscope.cli.command import Command, command_line
 from ganscope.cli.run_report import Report
 from ganscope.cli.run_words import Words
-from ganscope.errors import OutputError, UsageError
+from ganscope.errors import InputError, OutputError, UsageError
 
 SETTINGS = {"allow_interspersed_args": False}
 """What stands behind the script is the script's, whatever it looks like."""
@@ -94,8 +94,7 @@ def run(
     ganscope run --steps 1 --after 1000 --stop -m lab.gan -- --epochs 5
     """
     options.read_view_numbers(depth, width)
-    _require_numbers(steps, after, every)
-    from ganscope.probe.selection import Selection
+    selection = _selection(after, every, steps)
     from ganscope.subjects.script import Program
     from ganscope.subjects.watch import Wanted
     from ganscope.views import ViewOptions
@@ -107,7 +106,6 @@ def run(
     if report is not None:
         report = output.per_rank(report).absolute()
         output.check_output(report, force=force, flag="--report")
-    selection = Selection(after, every, steps)
     wanted = Wanted(path, selection, keep_samples, force, stop, command_line())
     view = ViewOptions(
         only=only, depth=depth, explain=explain, width=width,
@@ -153,10 +151,13 @@ def _close_what_was_closed() -> None:
             setattr(sys, name, None)
 
 
-def _require_numbers(steps: int, after: int, every: int) -> None:
-    for flag, number, least in (("steps", steps, 1), ("after", after, 0), ("every", every, 1)):
-        if number < least:
-            raise UsageError(f"--{flag} {number}: give a number of steps, at least {least}")
+def _selection(after: int, every: int, steps: int) -> Any:
+    from ganscope.probe.selection import Selection
+
+    try:
+        return Selection(after, every, steps)
+    except InputError as error:
+        raise UsageError(f"--{error}") from None
 
 
 def _recording(given: Path | None, name: str, *, force: bool) -> Path:

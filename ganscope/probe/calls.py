@@ -36,6 +36,9 @@ class Places(Protocol):
     def adopt(self, module: nn.Module, inputs: tuple[Any, ...], frame: FrameType) -> Place | None:
         """The place of an outermost module that was not seen before; None to pass it over."""
 
+    def look_inside(self, module: nn.Module, around: Place) -> Place | None:
+        """The place of a module met in the call `around`, if its network holds it by now."""
+
     def parameter_name(self, parameter: Tensor) -> str:
         """The dotted name of a parameter."""
 
@@ -91,9 +94,9 @@ class CallLog:
             inner, _ = modules.unwrap(module)
             name = type(inner).__name__
         place = self.places.place_of(inner)
-        if place is None:
-            outermost = top is None or not top.network
-            place = self.places.adopt(inner, args, frame) if outermost else _stray(name, top)
+        if place is None and (top is None or not top.network):
+            place = self.places.adopt(inner, args, frame)
+        place = place or self._place_inside(inner, top, name)
         draft = Draft("module", "" if place is None else place[1], name, parent)
         draft.key = module
         if place is None:
@@ -144,6 +147,13 @@ class CallLog:
             leaves = structure.leaves(output)
             draft.outputs = self._named(leaves, self.tensors.record_output)
         return draft
+
+    def _place_inside(self, module: nn.Module, around: Draft | None, name: str) -> Place | None:
+        """The place of a module that is unknown, in the call around it."""
+        if around is None or not around.network:
+            return None
+        known = self.places.look_inside(module, (around.network, around.path))
+        return known or (around.network, f"{around.path}/{name}")  # it was made on the fly
 
     def _close(self, module: nn.Module) -> Draft | None:
         for depth in range(len(self._open) - 1, -1, -1):
@@ -285,11 +295,6 @@ class CallLog:
         """All calls, immutable; the log holds nothing of them afterwards."""
         self.tensors.settle()
         return finished(self.take())
-
-
-def _stray(name: str, top: Draft | None) -> Place:
-    """The place of a module that was made on the fly, inside the one around it."""
-    return ("", name) if top is None else (top.network, f"{top.path}/{name}")
 
 
 def stems_from(error: BaseException, cause: BaseException | None) -> bool:

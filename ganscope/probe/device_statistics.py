@@ -67,6 +67,7 @@ class _Row:
     value: type
 
     def arrive(self, numbers: list[float], counts: list[int]) -> None:
+        """They are here: the tensor's figures, and the counts of its histogram."""
         preview = numbers[_NUMBERS : _NUMBERS + min(self.count, PREVIEW)]
         self.figures.preview = tuple(map(self.value, preview))
         self.figures.stats = _stats(self.count, numbers, counts)

@@ -11,7 +11,7 @@ from types import FrameType
 import torch
 
 from ganscope.probe import sites
-from ganscope.probe.source import call_of
+from ganscope.probe.source import call_of, once_per_instruction, position
 from ganscope.probe.source import name_of as _name_of
 from ganscope.probe.source import tree as _tree
 
@@ -60,8 +60,13 @@ def called_text(frame: FrameType) -> str | None:
     Where a function comes from says nothing of what it does.
     """
     users = sites.user_frame(frame)
-    call = None if users is None else call_of(users)
-    if users is None or call is None or _is_behind_dot(users):
+    return None if users is None else _text_at(users)
+
+
+@once_per_instruction
+def _text_at(frame: FrameType) -> str | None:
+    call = call_of(frame)
+    if call is None or _is_behind_dot(frame):
         return None
     text = _MODULES.sub("", ast.unparse(call))
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
@@ -69,7 +74,7 @@ def called_text(frame: FrameType) -> str | None:
 
 def _is_behind_dot(frame: FrameType) -> bool:
     """Whether the source of a call over several lines begins behind its dot."""
-    line, _, start, _ = list(frame.f_code.co_positions())[frame.f_lasti // 2]
+    line, _, start, _ = position(frame)
     before = linecache.getline(frame.f_code.co_filename, line or 0).encode()[: start or 0]
     return before.rstrip().endswith(b".")
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import weakref
+from dataclasses import replace
 from types import FrameType
 from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.modules.loss import _Loss
 
-from ganscope.probe import direct, modules, names, variables
+from ganscope.probe import direct, modules
+from ganscope.probe.heap import Heap
+from ganscope.probe.living import Living
+from ganscope.probe.naming import Naming
 from ganscope.traces import Network
 
 Place = tuple[str, str]
@@ -26,13 +30,14 @@ class Networks:
     """
 
     def __init__(self) -> None:
-        # By id, which another object may get later: the reference tells.
-        self._places: dict[int, tuple[weakref.ref[nn.Module], Place]] = {}
-        self._owners: dict[int, tuple[weakref.ref[Tensor], Owner]] = {}
+        self.naming = Naming()
+        self._places: Living[Place] = Living()
+        self._owners: Living[Owner] = Living()
         self._nouns: dict[str, Network] = {}
         self._roots: dict[str, weakref.ref[nn.Module]] = {}
-        self.taken: set[str] = set()
-        """Names that stand for something already."""
+        self._strays: set[Place] = set()
+        """Of modules that are made on the fly, by the call around them and their class."""
+        self._heap = Heap()
 
     @property
     def nouns(self) -> tuple[Network, ...]:
@@ -41,10 +46,7 @@ class Networks:
 
     def place_of(self, module: nn.Module) -> Place | None:
         """Network and path of a module, or None for one that no network holds."""
-        known = self._places.get(id(module))
-        if known is None or known[0]() is not module:
-            return None
-        return known[1]
+        return self._places.get(module)
 
     def adopt(self, module: nn.Module, inputs: tuple[Any, ...], frame: FrameType) -> Place | None:
         """Take an outermost module for a network, or for a loss; None passes it over.
@@ -55,23 +57,37 @@ class Networks:
             frame: Where torch calls its hooks.
         """
         if next(module.parameters(), None) is not None:
-            owner = direct.owner_of(frame, module)
+            owner = direct.owner_of(frame, module, self._heap)
             if owner is not None:
                 self._adopt_network(*owner)
                 return self.place_of(module)
             return self._adopt_network(module, frame)
         if isinstance(module, _Loss) or any(map(_follows, inputs)):
-            name = self._unique(variables.network_name(frame, module, ()) or _class_name(module))
-            self._remember(module, ("", name))
-            return "", name
+            place = "", self.naming.loss(module, frame)
+            self._places.put(module, place)
+            return place
         return None
+
+    def look_inside(self, module: nn.Module, around: Place) -> Place | None:
+        """The place of a module that its network may have got since it was found.
+
+        Args:
+            module: Unknown so far; None if it was only made on the fly.
+            around: The call in which it is called.
+        """
+        stray = around[1], type(module).__name__
+        root = self._roots.get(around[0])
+        inside = None if root is None or stray in self._strays else root()
+        if inside is not None:
+            self._survey(inside, around[0])
+        place = self.place_of(module)
+        if place is None:
+            self._strays.add(stray)  # its like comes again, perhaps in every call
+        return place
 
     def owner_of(self, parameter: Tensor) -> Owner | None:
         """Network and full name of a parameter, or None where no network owns it."""
-        known = self._owners.get(id(parameter))
-        if known is None or known[0]() is not parameter:
-            return None
-        return known[1]
+        return self._owners.get(parameter)
 
     def parameter_name(self, parameter: Tensor) -> str:
         """The dotted name of a parameter, or ``a weight`` for one from elsewhere."""
@@ -79,57 +95,38 @@ class Networks:
         return "a weight" if owner is None else owner[1]
 
     def refresh(self) -> None:
-        """Look again for parameters that were made since a network was found."""
+        """Look again for what networks got since they were found."""
         for name, root in self._roots.items():
             module = root()
             if module is not None:
-                self._own(module, name)
+                self._survey(module, name)
 
     def parameters(self) -> list[tuple[Tensor, Owner]]:
         """Every living parameter of every network."""
-        living = [(reference(), owner) for reference, owner in self._owners.values()]
-        return [(parameter, owner) for parameter, owner in living if parameter is not None]
-
-    def name_of(self, wanted: str) -> str:
-        """A name for something else beside the networks, unlike every other."""
-        return self._unique(wanted)
+        return self._owners.items()
 
     def _adopt_network(self, module: nn.Module, frame: FrameType) -> Place:
-        variable = variables.network_name(frame, module, self.taken)
-        name = self._unique(variable or _class_name(module))
-        parts = list(module.named_modules())
+        name = self.naming.network(module, frame)
         wrapper = modules.wrapper_around(frame, module)
+        self._nouns[name] = Network(name, type(module).__name__, "unknown", 0, wrapper)
+        self._roots[name] = weakref.ref(module)
+        self._survey(module, name)
+        return self.place_of(module) or (name, name)
+
+    def _survey(self, module: nn.Module, name: str) -> None:
+        """Remember all that is in a network; what another one had before stays there."""
+        parts = list(module.named_modules())
         paths = modules.Paths(parts, name)
         for _, part in parts:
             place = paths.place_of(part)
-            if place is not None and self.place_of(part) is None:
-                self._remember(part, place)
-        self._own(module, name)
-        self._roots[name] = weakref.ref(module)
-        size = modules.parameter_count(module)
-        self._nouns[name] = Network(name, type(module).__name__, "unknown", size, wrapper)
-        return self.place_of(module) or (name, name)
-
-    def _own(self, module: nn.Module, name: str) -> None:
+            if place is not None and (self.place_of(part) or place)[0] == name:
+                self._places.put(part, place)
         for path, parameter in module.named_parameters():
-            if self.owner_of(parameter) is None:
-                full = f"{name}.{path}"
-                self._owners[id(parameter)] = (weakref.ref(parameter), (name, full))
-
-    def _remember(self, module: nn.Module, place: Place) -> None:
-        self._places[id(module)] = (weakref.ref(module), place)
-
-    def _unique(self, name: str) -> str:
-        wanted, count = name, 1
-        while name in self.taken:
-            count += 1
-            name = f"{wanted}_{count}"
-        self.taken.add(name)
-        return name
-
-
-def _class_name(module: nn.Module) -> str:
-    return names.snake_case(type(module).__name__)
+            owner = name, f"{name}.{path}"
+            if (self.owner_of(parameter) or owner)[0] == name:
+                self._owners.put(parameter, owner)
+        size = modules.parameter_count(module)
+        self._nouns[name] = replace(self._nouns[name], parameters=size)
 
 
 def _follows(value: object) -> bool:

@@ -240,10 +240,8 @@ class Recorder:
     def compiled(self, what: Any = None) -> None:
         """Something was compiled: its class may be there only now."""
         owner = getattr(what, "__self__", None)
-        if isinstance(owner, nn.Module):  # by ``module.compile()``, which goes around every hook
-            self._unseen[f"a {type(owner).__name__} compiled in place: its calls are not seen"] = (
-                None
-            )
+        if isinstance(owner, nn.Module):
+            self._unseen[_unseen_of(owner, getattr(what, "__name__", ""))] = None
         if self._recording and not self._knows_compiled and optimized_module() is not None:
             self._knows_compiled = True
             self._compiled.enter_context(patches.patched((), self._observer))
@@ -528,6 +526,14 @@ class Recorder:
 
 _OPTIMIZER = optimizer.__file__
 _Hook = Callable[[Optimizer, Any, Any], None]
+
+
+def _unseen_of(module: nn.Module, method: str) -> str:
+    """What is not seen once a method of a module was compiled."""
+    name = type(module).__name__
+    if method == "_call_impl":  # by ``module.compile()``, which goes around every hook
+        return f"a {name} compiled in place: its calls are not seen"
+    return f"{name}.{method} was compiled by itself: what runs compiled is not seen"
 
 
 def _has_closure(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:

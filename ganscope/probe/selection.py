@@ -33,7 +33,7 @@ class Selection:
                 continue
             if not isinstance(number, int) or isinstance(number, bool) or number < least:
                 shown = "steps" if name == "count" else name
-                raise InputError(f"{shown} is a number of steps, at least {least}, not {number!r}")
+                raise InputError(f"{shown} {number!r}: give a number of steps, at least {least}")
 
     def wants(self, index: int) -> bool:
         """Whether step `index` is recorded."""

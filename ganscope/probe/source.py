@@ -5,8 +5,13 @@ from __future__ import annotations
 import ast
 import linecache
 import textwrap
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from itertools import islice
 from types import CodeType, FrameType
+from typing import TypeVar
+
+Read = TypeVar("Read")
 
 
 @lru_cache(maxsize=32)
@@ -18,19 +23,37 @@ def tree(file: str) -> ast.Module | None:
         return None
 
 
+def once_per_instruction(read: Callable[[FrameType], Read]) -> Callable[[FrameType], Read]:
+    """Remember what `read` finds in the source at an instruction of some code.
+
+    A call that runs in a loop is parsed once. What was remembered is let go when it gets much,
+    and with it the code; frames are not held at all.
+    """
+    # By id, since to hash or compare code means to go through all of it; it is held, so that the
+    # id stays its own.
+    known: dict[tuple[int, int], tuple[CodeType, Read]] = {}
+
+    @wraps(read)
+    def remembered(frame: FrameType) -> Read:
+        key = id(frame.f_code), frame.f_lasti
+        found = known.get(key)
+        if found is None:
+            if len(known) >= _MOST:
+                known.clear()
+            found = known[key] = frame.f_code, read(frame)
+        return found[1]
+
+    return remembered
+
+
+_MOST = 4096
+
+
+@once_per_instruction
 def call_of(frame: FrameType) -> ast.Call | None:
-    """The call that `frame` is at, as an expression; read once per instruction."""
-    key = (frame.f_code, frame.f_lasti)
-    if key not in _calls:
-        if len(_calls) > _MOST_CALLS:
-            _calls.clear()
-        expression = parsed(call_source(frame))
-        _calls[key] = expression if isinstance(expression, ast.Call) else None
-    return _calls[key]
-
-
-_MOST_CALLS = 4096
-_calls: dict[tuple[CodeType, int], ast.Call | None] = {}
+    """The call that `frame` is at, as an expression."""
+    expression = parsed(call_source(frame))
+    return expression if isinstance(expression, ast.Call) else None
 
 
 def parsed(source: str | None) -> ast.expr | None:
@@ -48,8 +71,7 @@ def parsed(source: str | None) -> ast.expr | None:
 
 def call_source(frame: FrameType) -> str | None:
     """The source text of the instruction that `frame` is at."""
-    position = list(frame.f_code.co_positions())[frame.f_lasti // 2]
-    first, last, start, end = position
+    first, last, start, end = position(frame)
     if first is None or last is None or start is None or end is None:
         return None
     lines = [
@@ -63,6 +85,11 @@ def call_source(frame: FrameType) -> str | None:
     encoded[-1] = encoded[-1][:end]
     encoded[0] = encoded[0][start:]
     return b"".join(encoded).decode(errors="replace")
+
+
+def position(frame: FrameType) -> tuple[int | None, int | None, int | None, int | None]:
+    """First and last line, first and last column of the instruction that `frame` is at."""
+    return next(islice(frame.f_code.co_positions(), frame.f_lasti // 2, None))
 
 
 def name_of(expression: ast.expr) -> str | None:

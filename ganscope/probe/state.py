@@ -150,6 +150,7 @@ class _PartState:
                     self._others.append(keep(value))
 
     def restore(self) -> None:
+        """Put everything back that the forward has changed."""
         _restore(self._attributes, self._kept)
         for live, kept in self._registries:
             if live or kept:

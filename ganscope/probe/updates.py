@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import weakref
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any
 
@@ -13,8 +13,10 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer as TorchOptimizer
 
-from ganscope.probe import names, variables, weights
+from ganscope.probe import weights
 from ganscope.probe.figures import Figures
+from ganscope.probe.living import Living
+from ganscope.probe.naming import Keys
 from ganscope.probe.networks import Networks
 from ganscope.probe.tensors import TensorObserver
 from ganscope.probe.weights import Number
@@ -67,44 +69,51 @@ class UpdateLog:
         self.moved_unseen: set[str] = set()
         """Networks whose weights changed between two steps of their optimizer."""
         self._networks = networks
-        self._names: dict[int, tuple[weakref.ref[TorchOptimizer], str, int]] = {}
-        self._keys = 0
+        self._keys = Keys()
+        self._names: Living[str] = Living()
         # Memory for the weights before an update, allocated once.
-        self._before: dict[int, tuple[weakref.ref[Tensor], Tensor]] = {}
-        self._sketches: dict[int, tuple[weakref.ref[Tensor], bytes | None]] = {}
+        self._before: Living[Tensor] = Living()
+        self._sketches: Living[bytes | None] = Living()
 
     def key_of(self, optimizer: TorchOptimizer, frame: FrameType | None) -> int:
-        """A number that stays with this optimizer; its name is read at its first step."""
-        return self._named(optimizer, frame)[1]
+        """A number that stays with this optimizer; its name is read at a step that is recorded."""
+        return self._keys.key_of(optimizer, frame)
 
     def begin(self, optimizer: TorchOptimizer, frame: FrameType | None) -> Stepped:
         """The optimizer is about to step: look at gradients, and keep the weights."""
-        name, key = self._named(optimizer, frame)
-        parameters = _parameters(optimizer)
+        name = self._named(optimizer, frame)
         drafts: list[ParameterDraft] = []
         moved: dict[str, None] = {}
-        for index, parameter in enumerate(parameters):
-            draft, network = self._draft(parameter, index, name)
+        for parameter, owner in zip(*self._owned(optimizer, name), strict=True):
+            gradient = self._gradient(parameter)
+            draft = ParameterDraft(owner[1], tuple(parameter.shape), name, gradient)
             draft.weight_norm = weights.keep(parameter, self._memory(parameter))
             drafts.append(draft)
-            if network is not None and draft.gradient is not None:
-                moved[network] = None
-            self._notice_unseen(parameter, network or draft.name)
+            if owner[0] and gradient is not None:
+                moved[owner[0]] = None
+            self._notice_unseen(parameter, owner[0] or owner[1])
         noun = Optimizer(name, type(optimizer).__name__, _learning_rates(optimizer))
-        return Stepped(noun, key, tuple(moved), drafts)
+        return Stepped(noun, self.key_of(optimizer, frame), tuple(moved), drafts)
 
     def unmeasured(self, optimizer: TorchOptimizer) -> Stepped:
         """What is left to say where looking failed: that it stepped."""
-        name, key = self._named(optimizer, None)
-        return Stepped(Optimizer(name, type(optimizer).__name__, ()), key, (), [])
+        noun = Optimizer(self._named(optimizer, None), type(optimizer).__name__, ())
+        return Stepped(noun, self.key_of(optimizer, None), (), [])
 
     def look_again(self, optimizer: TorchOptimizer, stepped: Stepped) -> None:
-        """Gradients that came only inside the step, from a closure."""
+        """What came only inside the step, from a closure: gradients, perhaps the networks too."""
+        name = stepped.optimizer.name
+        if self._networks.naming.is_shared(name):
+            self._networks.naming.take_back(name)
+            self._names.put(optimizer, self._networks.naming.optimizer(optimizer, sys._getframe()))
+            name = self._named(optimizer, None)
+            stepped.optimizer = replace(stepped.optimizer, name=name)
         moved = dict.fromkeys(stepped.networks)
-        for parameter, draft in zip(_parameters(optimizer), stepped.parameters, strict=True):
+        parameters, owners = self._owned(optimizer, name) if stepped.parameters else ([], [])
+        for parameter, owner, draft in zip(parameters, owners, stepped.parameters, strict=True):
+            draft.name, draft.optimizer = owner[1], name
             draft.gradient = self._gradient(parameter)
-            owner = self._networks.owner_of(parameter)
-            if owner is not None and draft.gradient is not None:
+            if owner[0] and draft.gradient is not None:
                 moved[owner[0]] = None
         stepped.networks = tuple(moved)
 
@@ -113,7 +122,7 @@ class UpdateLog:
         parameters = _parameters(optimizer) if stepped.parameters else []
         for parameter, draft in zip(parameters, stepped.parameters, strict=True):
             draft.update_norm = weights.distance(parameter, self._memory(parameter))
-            self._sketches[id(parameter)] = (weakref.ref(parameter), weights.sketch(parameter))
+            self._sketches.put(parameter, weights.sketch(parameter))
 
     def forget(self) -> None:
         """Steps will go unrecorded: what is known of the weights gets old."""
@@ -124,26 +133,23 @@ class UpdateLog:
         self.forget()
         self._before.clear()
 
-    def _named(self, optimizer: TorchOptimizer, frame: FrameType | None) -> tuple[str, int]:
-        known = self._names.get(id(optimizer))
-        if known is not None and known[0]() is optimizer:
-            return known[1], known[2]
-        name = variables.optimizer_name(frame, optimizer, self._networks.taken)
-        name = self._networks.name_of(name or names.snake_case(type(optimizer).__name__))
-        self._names[id(optimizer)] = (weakref.ref(optimizer), name, self._keys)
-        self._keys += 1
-        return name, self._keys - 1
+    def _named(self, optimizer: TorchOptimizer, frame: FrameType | None) -> str:
+        name = self._names.get(optimizer)
+        if name is None:
+            name = self._networks.naming.optimizer(optimizer, frame)
+            self._names.put(optimizer, name)
+        return name
 
-    def _draft(
-        self, parameter: Tensor, index: int, optimizer: str
-    ) -> tuple[ParameterDraft, str | None]:
-        owner = self._networks.owner_of(parameter)
-        if owner is None:
+    def _owned(
+        self, optimizer: TorchOptimizer, name: str
+    ) -> tuple[list[Tensor], list[tuple[str, str]]]:
+        """The parameters of an optimizer, and of each its network, if there is one, and name."""
+        parameters = _parameters(optimizer)
+        owners = [self._networks.owner_of(parameter) for parameter in parameters]
+        if None in owners:
             self._networks.refresh()
-            owner = self._networks.owner_of(parameter)
-        network, name = owner or (None, f"{optimizer}.{index}")
-        gradient = self._gradient(parameter)
-        return ParameterDraft(name, tuple(parameter.shape), optimizer, gradient), network
+            owners = [self._networks.owner_of(parameter) for parameter in parameters]
+        return parameters, [owner or ("", f"{name}.{i}") for i, owner in enumerate(owners)]
 
     def _gradient(self, parameter: Tensor) -> Figures | None:
         assert self.tensors is not None
@@ -151,18 +157,15 @@ class UpdateLog:
         return None if gradient is None else self.tensors.figures_of(gradient)
 
     def _notice_unseen(self, parameter: Tensor, name: str) -> None:
-        known = self._sketches.get(id(parameter))
-        if known is None or known[0]() is not parameter or known[1] is None:
-            return
-        if known[1] != weights.sketch(parameter):
+        known = self._sketches.get(parameter)
+        if known is not None and known != weights.sketch(parameter):
             self.moved_unseen.add(name)
 
     def _memory(self, parameter: Tensor) -> Tensor:
-        known = self._before.get(id(parameter))
-        if known is not None and known[0]() is parameter and weights.alike(known[1], parameter):
-            return known[1]
-        memory = torch.empty_like(parameter.detach())
-        self._before[id(parameter)] = (weakref.ref(parameter), memory)
+        memory = self._before.get(parameter)
+        if memory is None or not weights.alike(memory, parameter):
+            memory = torch.empty_like(parameter.detach())
+            self._before.put(parameter, memory)
         return memory
 
 

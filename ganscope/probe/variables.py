@@ -9,25 +9,24 @@ itself is looked for in global variables, attributes, dictionaries and lists.
 from __future__ import annotations
 
 import ast
-import gc
-from collections.abc import Container, Iterator
+from collections.abc import Container
 from types import CodeType, FrameType
-from typing import Any
 
-from torch import nn
 from torch.amp import grad_scaler
-from torch.optim import Optimizer
 
-from ganscope.probe import names, sites, source
+from ganscope.probe import holders, names, sites, source
+from ganscope.probe.heap import Heap
+from ganscope.probe.holders import is_telling
 
 
-def network_name(frame: FrameType, value: object, taken: Container[str]) -> str | None:
+def network_name(frame: FrameType, value: object, taken: Container[str], heap: Heap) -> str | None:
     """The variable whose call is running: ``generator`` in ``fake = self.generator(z)``.
 
     Args:
         frame: Anywhere at or below the call; frames of torch are passed over.
         value: What is called.
         taken: Names that others have.
+        heap: Where it is looked for if nothing else tells.
     """
     users = sites.user_frame(frame)
     if users is None:
@@ -36,10 +35,12 @@ def network_name(frame: FrameType, value: object, taken: Container[str]) -> str 
     expression = None if call is None else call.func
     if isinstance(expression, ast.Attribute) and expression.attr == "forward":
         expression = expression.value
-    return _name(users, expression, value, taken)
+    return _name(users, expression, value, taken, heap)
 
 
-def optimizer_name(frame: FrameType | None, value: object, taken: Container[str]) -> str | None:
+def optimizer_name(
+    frame: FrameType | None, value: object, taken: Container[str], heap: Heap
+) -> str | None:
     """The variable of the optimizer whose step is running; the arguments are as above."""
     users = sites.user_frame(frame)
     if users is None:
@@ -48,7 +49,7 @@ def optimizer_name(frame: FrameType | None, value: object, taken: Container[str]
     expression = None if call is None else names.about(call)
     if call is not None and isinstance(call.func, ast.Attribute) and not _is_scaled(frame, users):
         expression = call.func.value  # the argument, if there is one, is a closure
-    return _name(users, expression, value, taken)
+    return _name(users, expression, value, taken, heap)
 
 
 def global_name(frame: FrameType, value: object, besides: Container[str] = ()) -> str | None:
@@ -66,39 +67,39 @@ def global_name(frame: FrameType, value: object, besides: Container[str] = ()) -
         if id(variables) not in looked:
             looked.add(id(variables))
             for key, held in list(variables.items()):
-                if held is value and _is_telling(key) and key not in besides:
+                if held is value and is_telling(key) and key not in besides:
                     return key
         current = current.f_back
     return None
 
 
 def _name(
-    frame: FrameType, expression: ast.expr | None, value: object, taken: Container[str]
+    frame: FrameType,
+    expression: ast.expr | None,
+    value: object,
+    taken: Container[str],
+    heap: Heap,
 ) -> str | None:
     near = _text(expression)
     frame, expression = _outermost(frame, expression)
     name = _text(expression)
     passing, iterated = _loop(frame, expression)
-    if name is not None and _is_telling(name) and name not in passing and name not in taken:
+    if name is not None and is_telling(name) and name not in passing and name not in taken:
         return name
     wide = global_name(frame, value, passing)
     if wide is not None and wide not in taken:
         return wide
-    for held in _held_names(value, _base(expression) or iterated or name or near):
-        if held.isidentifier() and _is_telling(held) and held not in taken and held not in passing:
+    around = _base(expression) or iterated
+    for held in holders.names_of(value, around or name or near, heap):
+        if held.isidentifier() and is_telling(held) and held not in taken and held not in passing:
             return held
+    if around is not None and name is not None and name in taken and name not in passing:
+        return f"{around}_{name}"
     return wide or name or near
 
 
 def _text(expression: ast.expr | None) -> str | None:
     return None if expression is None else source.name_of(expression)
-
-
-def _is_telling(name: str) -> bool:
-    return not name.startswith("_") and name not in _VAGUE
-
-
-_VAGUE = frozenset({"self", "model", "module", "net", "network", "m", "f", "fn", "func", "opt"})
 
 
 # -- outwards --------------------------------------------------------------------------------------
@@ -196,53 +197,3 @@ def _is_scaled(frame: FrameType | None, users: FrameType) -> bool:
 
 
 _SCALER = grad_scaler.__file__
-
-
-# -- by what holds it ------------------------------------------------------------------------------
-
-
-def _held_names(value: object, base: str | None) -> Iterator[str]:
-    """Names by the attributes, dictionaries and lists that hold `value`.
-
-    Args:
-        value: What is looked for.
-        base: What to call a list, or a dictionary with other keys, that has no name of its own.
-    """
-    for holder in gc.get_referrers(value):
-        entry = _entry(holder, value)
-        if entry is None:
-            continue
-        if not entry.isdigit():
-            yield entry
-        if entry.isdigit() or (entry.isidentifier() and _is_telling(entry)):
-            yield from (f"{own}_{entry}" for own in _keys(holder))
-        if entry.isdigit() and base is not None:
-            yield f"{base}_{entry}"
-
-
-def _entry(holder: object, value: object) -> str | None:
-    """Under which key or at which place `holder` has `value`."""
-    if type(holder) is dict:
-        return next((str(key) for key, held in holder.items() if held is value), None)
-    if type(holder) is list or (type(holder) is tuple and _is_collection(holder)):
-        return next((str(place) for place, held in enumerate(holder) if held is value), None)
-    return None
-
-
-def _is_collection(holder: tuple[Any, ...]) -> bool:
-    """Whether a tuple is one of networks or of optimizers, not the arguments of some call."""
-    kinds = [each for each in (nn.Module, Optimizer) if all(isinstance(x, each) for x in holder)]
-    return len(holder) > 1 and bool(kinds)
-
-
-def _keys(holder: object, *, deep: bool = True) -> Iterator[str]:
-    """Names of a list or dictionary: of variables and attributes, and of what holds it in turn."""
-    found: list[tuple[dict[Any, Any], str]] = []
-    for around in gc.get_referrers(holder):
-        if type(around) is dict:
-            keys = [key for key, held in around.items() if held is holder]
-            found += [(around, key) for key in keys if isinstance(key, str) and _is_telling(key)]
-    yield from (key for _, key in found)
-    if deep:
-        for around, key in found:
-            yield from (f"{outer}_{key}" for outer in _keys(around, deep=False))

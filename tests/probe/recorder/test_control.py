@@ -159,7 +159,7 @@ def test_a_recorded_function_may_be_called_again() -> None:
 @pytest.mark.parametrize("number", [0, -1, 1.5])
 def test_numbers_that_make_no_sense(number: int) -> None:
     for name in ("every", "steps"):
-        with pytest.raises(InputError, match=f"{name} is a number of steps"):
+        with pytest.raises(InputError, match=f"{name} .*: give a number of steps"):
             ganscope.record(**{name: number})
     assert_gone()
 
@@ -368,3 +368,15 @@ def test_a_network_that_is_compiled_in_place_is_said_to_be_unseen() -> None:
             duel.turn()
     assert [step.index for step in recording.trace.steps] == [1, 2]
     assert recording.trace.meta.completeness == "partial"
+
+
+def test_a_forward_that_is_compiled_by_itself_is_said_to_be_unseen() -> None:
+    duel = Duel()
+    recording = ganscope.record()
+    said = r"Sequential\.forward was compiled by itself: what runs compiled is not seen"
+    with pytest.warns(RuntimeWarning, match=said), recording:
+        torch.compile(duel.generator.forward, backend="eager")
+        for _ in range(3):
+            duel.turn()
+    assert recording.trace.meta.completeness == "partial"
+    assert {len(step.calls) for step in recording.trace.steps} == {33}

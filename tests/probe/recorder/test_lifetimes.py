@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from torch import Tensor
 
 import ganscope
@@ -58,7 +59,31 @@ def test_networks_and_optimizers_die_with_the_last_name_of_the_user() -> None:
         again = inside()
         assert [each() for each in again] == [None] * 3
     names = [network.name for network in recording.trace.networks]
-    assert names == ["generator", "discriminator", "generator_2", "discriminator_2"]
+    assert names == ["generator", "discriminator"]  # made anew at the same place
+
+
+def test_looking_for_names_keeps_nothing_alive() -> None:
+    """Where only what holds them tells, the whole heap is gone through."""
+
+    def inside() -> list[weakref.ref[object]]:
+        duel = Duel()
+        networks = [duel.generator, duel.discriminator]
+        optimizers = [torch.optim.SGD(each.parameters(), lr=0.1) for each in networks]
+        for _ in range(2):
+            for optimizer in optimizers:
+                optimizer.zero_grad()
+                x = torch.randn(4, 6)
+                for network in networks:
+                    x = network(x) if network is networks[0] else network.forward(x)
+                x.mean().backward()
+                optimizer.step()
+        return [weakref.ref(each) for each in (*networks, *optimizers)]
+
+    with ganscope.record() as recording:
+        watched = inside()
+        assert [each() for each in watched] == [None] * 4
+    names = [each.name for update in recording.trace.steps[0].updates for each in update.optimizers]
+    assert names == ["optimizers_0", "optimizers_1"]
 
 
 def test_memory_is_flat_over_three_hundred_steps() -> None:

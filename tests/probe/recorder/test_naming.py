@@ -1,0 +1,146 @@
+"""What networks, optimizers and parameters are called where they are met in an unusual order."""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import ganscope
+from tests.probe.recorder.loops import make_critic, make_generator
+from tests.probe.recorder.test_control import optimizers_of
+
+
+def test_with_closures_the_first_step_is_named_as_the_others() -> None:
+    generator, critic = make_generator(), make_critic()
+    opt_c = torch.optim.SGD(critic.parameters(), lr=0.1)
+    opt_g = torch.optim.SGD(generator.parameters(), lr=0.1)
+    with ganscope.record() as recording:
+        for _ in range(3):
+            for optimizer, sign in ((opt_c, 1), (opt_g, -1)):
+
+                def closure(optimizer: Any = optimizer, sign: int = sign) -> Tensor:
+                    optimizer.zero_grad()
+                    loss = sign * critic(generator(torch.randn(5, 6))).mean()
+                    loss.backward()
+                    return loss
+
+                optimizer.step(closure)
+    names = [
+        [[each.name for each in update.parameters] for update in step.updates]
+        for step in recording.trace.steps
+    ]
+    expected = [
+        [f"{owner}.{name}" for name, _ in network.named_parameters()]
+        for owner, network in (("critic", critic), ("generator", generator))
+    ]
+    assert names == [expected] * 3
+
+
+def test_a_network_has_its_name_even_if_its_optimizer_was_met_first() -> None:
+    class Models:
+        G, D = make_generator(), make_critic()
+
+    optimizers = {
+        "D": torch.optim.LBFGS(Models.D.parameters(), max_iter=2),
+        "G": torch.optim.SGD(Models.G.parameters(), lr=0.1),
+    }
+
+    def closure() -> Tensor:
+        optimizers["D"].zero_grad()
+        loss = Models.D(Models.G(torch.randn(5, 6)).detach()).square().mean()
+        loss.backward()
+        return loss
+
+    with ganscope.record() as recording:
+        for _ in range(3):
+            optimizers["D"].step(closure)
+            optimizers["G"].zero_grad()
+            Models.D(Models.G(torch.randn(5, 6))).mean().backward()
+            optimizers["G"].step()
+    trace = recording.trace
+    assert [network.name for network in trace.networks] == ["G", "D"]
+    assert optimizers_of(trace) == [["optimizers_D", "optimizers_G"]] * 3
+    owners = {each.optimizer for step in trace.steps for each in step.updates[0].parameters}
+    assert owners == {"optimizers_D"}
+
+
+def shout(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    @functools.wraps(forward)
+    def shouting(*args: Any) -> Tensor:
+        return forward(*args)
+
+    return shouting
+
+
+def _decorated(decorators: list[Any]) -> nn.Module:
+    class Decorated(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Linear(6, 8), nn.Linear(8, 8)
+
+        def forward(self, z: Tensor) -> Tensor:
+            result: Tensor = self.second(torch.relu(self.first(z)))
+            return result
+
+    for decorator in decorators:
+        Decorated.forward = decorator(Decorated.forward)  # type: ignore[method-assign]
+    return Decorated()
+
+
+@pytest.mark.parametrize(
+    "decorators",
+    [[torch.autocast("cpu", enabled=False)], [torch.enable_grad()], [torch.enable_grad(), shout]],
+)
+def test_a_decorated_forward_that_is_called_directly_is_one_network(decorators: list[Any]) -> None:
+    class Models:
+        G, D = _decorated(decorators), make_critic()
+
+    opt_d = torch.optim.SGD(Models.D.parameters(), lr=0.1)
+    opt_g = torch.optim.SGD(Models.G.parameters(), lr=0.1)
+    with ganscope.record() as recording:
+        for _ in range(3):
+            opt_d.zero_grad()
+            fake = Models.G.forward(torch.randn(5, 6))
+            (Models.D(fake.detach()) - Models.D(torch.randn(5, 8))).mean().backward()
+            opt_d.step()
+            opt_g.zero_grad()
+            (-Models.D(fake)).mean().backward()
+            opt_g.step()
+    networks = {network.name: network.role for network in recording.trace.networks}
+    assert networks == {"G": "generator", "D": "discriminator"}
+
+
+def test_the_text_of_a_call_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    critic, read = make_critic(), []
+    opt = torch.optim.SGD(critic.parameters(), lr=0.1)
+    unparse = ast.unparse
+
+    def counted(node: ast.AST) -> str:
+        read.append(node)
+        return unparse(node)
+
+    def turn() -> None:
+        opt.zero_grad()
+        score = critic(torch.randn(5, 8))
+        loss = torch.relu(1 - score).mean() + score.var()
+        loss.backward()
+        opt.step()
+
+    with ganscope.record() as recording:
+        turn()
+        monkeypatch.setattr(ast, "unparse", counted)
+        for _ in range(3):
+            turn()
+    assert read == []
+    parts = [
+        [part.name for loss in update.losses for part in loss.parts]
+        for step in recording.trace.steps
+        for update in step.updates
+    ]
+    assert parts == [["relu(1 - score).mean()", "score.var()"]] * 4
