@@ -53,7 +53,7 @@ def sample(
         raise OutputError(f"-o {output_file}: the grid is a PNG; end the name in {_ENDING}")
     output.check_output(output_file, force=force)
     options.read_seed(seed)
-    from ganscope.training.loop import grid_bytes
+    from ganscope.training.grids import grid_bytes
     from ganscope.training.runs import draw, open_run
 
     where = options.read_device(device)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.text import Text
 
-    from ganscope.training.loop import Session
     from ganscope.training.metrics import Row
+    from ganscope.training.session import Session
 
 WAYS = ("bar", "lines")
 _REFRESH = 0.1

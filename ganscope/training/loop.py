@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from time import perf_counter
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ganscope.files import write_whole
 from ganscope.training import checkpoint as checkpoints
 from ganscope.training import metrics
-from ganscope.training.averaging import Average
 from ganscope.training.checkpoint import Progress
-from ganscope.training.feed import Feed
+from ganscope.training.grids import GRID, SAMPLES, evaluating, write_grid
 from ganscope.training.metrics import MetricsFile, Row
-from ganscope.training.processes import Processes
-from ganscope.training.settings import Settings
+from ganscope.training.session import Session
 from ganscope.training.state import take
-from ganscope.training.step import Training, train_step
-from ganscope.zoo import GAN
+from ganscope.training.step import train_step
 
-SAMPLES = "samples"
-GRID = 25
-"""Images of a sample grid."""
-GRID_COLUMNS = 5
 _BUNDLE = 10
 """Steps whose figures are fetched from a GPU, or agreed on between processes, at once."""
 
@@ -45,39 +34,6 @@ class Watcher:
 
     def said(self, text: str) -> None:
         """Something is worth a sentence."""
-
-
-@dataclass(slots=True)
-class Session:
-    """A run in memory.
-
-    Attributes:
-        settings: What it was asked for.
-        folder: Where it is kept.
-        gan: The networks themselves, without wrappers.
-        training: The networks as they are run, and what trains them.
-        average: Of the generator, if one is kept.
-        feed: Images and noise.
-        processes: This process among others.
-        progress: How far it has come.
-        stop_on_nan: Whether it ends at the first figure that is no number.
-    """
-
-    settings: Settings
-    folder: Path
-    gan: GAN
-    training: Training
-    average: Average | None
-    feed: Feed
-    processes: Processes
-    progress: Progress
-    stop_on_nan: bool = False
-
-    @property
-    def total(self) -> int:
-        """Steps of the whole run."""
-        whole = self.settings.epochs * self.feed.steps_per_epoch
-        return whole if self.settings.steps is None else min(whole, self.settings.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,42 +202,6 @@ class _Loop:
             return False
         self._unwritten.discard(what)
         return True
-
-
-@contextlib.contextmanager
-def evaluating(network: nn.Module) -> Iterator[None]:
-    """Evaluation mode and no gradients inside the block; the mode is put back after it."""
-    was = network.training
-    network.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        network.train(was)
-
-
-def write_grid(path: Path, images: Tensor, columns: int = GRID_COLUMNS) -> None:
-    """Write images as one picture, their lowest value black and their highest white.
-
-    Args:
-        path: A PNG file; its folder is made if there is none.
-        images: (n, C, H, W).
-        columns: Images in a row.
-
-    Raises:
-        OSError: It cannot be written.
-    """
-    path.parent.mkdir(exist_ok=True)
-    write_whole(path, (grid_bytes(images, columns),))
-
-
-def grid_bytes(images: Tensor, columns: int = GRID_COLUMNS) -> bytes:
-    """As `write_grid`, as the content of a PNG file."""
-    from torchvision.utils import save_image
-
-    drawn = io.BytesIO()
-    save_image(images, drawn, nrow=columns, normalize=True, format="png")
-    return drawn.getvalue()
 
 
 def _bad_words(row: Row, session: Session) -> str:

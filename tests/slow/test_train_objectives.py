@@ -17,9 +17,10 @@ from ganscope.training.data import load_images
 from ganscope.training.feed import digest
 from ganscope.training.loop import Watcher, run
 from ganscope.training.objectives import find_objective
+from ganscope.training.opening import open_session
 from ganscope.training.processes import Processes
 from ganscope.training.runs import draw, open_run, untrained
-from ganscope.training.session import Place, open_session
+from ganscope.training.session import Place
 from ganscope.training.settings import Settings, write_settings
 
 pytestmark = pytest.mark.slow

@@ -19,11 +19,13 @@ from ganscope.training.checkpoint import read_checkpoint
 from ganscope.training.feed import Feed, Share, digest, seed_of
 from ganscope.training.images import Images
 from ganscope.training.interrupts import Interrupts
-from ganscope.training.loop import Outcome, Session, Watcher, run
+from ganscope.training.loop import Outcome, Watcher, run
 from ganscope.training.metrics import MetricsFile, Row, read_rows
+from ganscope.training.opening import open_session
 from ganscope.training.processes import Processes
+from ganscope.training.requirements import require_same
 from ganscope.training.runs import draw, open_run, untrained
-from ganscope.training.session import Place, open_session, require_same
+from ganscope.training.session import Place, Session
 from ganscope.training.settings import Settings, write_settings
 
 CPU = torch.device("cpu")
