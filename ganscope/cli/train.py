@@ -142,7 +142,13 @@ def train(
     recording = _recording(record, every, force=force)
     request.check()
     manner = Manner(
-        options.read_device(device), recording, every or 1, stop_on_nan, force, command_line()
+        options.read_device(device),
+        recording,
+        every or 1,
+        stop_on_nan,
+        force,
+        command_line(),
+        quiet,
     )
     received = execute(request, manner, display)
     return _ENDED.get(signal.Signals(received), 1) if received else 0

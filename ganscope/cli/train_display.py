@@ -75,7 +75,7 @@ class Bar(Display):
         from rich.progress import BarColumn, Progress, TextColumn
 
         settings = session.settings
-        self._images = settings.batch * settings.processes * settings.d_steps
+        self._images = settings.images_in_a_step
         self._epochs, self._total = settings.epochs, session.total
         self._unit = "" if session.training.objective.gives_probabilities else " (scores)"
         self._times: deque[float] = deque(maxlen=_RECENT)

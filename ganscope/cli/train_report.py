@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ganscope.training.loop import Outcome
     from ganscope.training.metrics import Row
     from ganscope.training.session import Session
+    from ganscope.training.settings import Settings
 
 
 def report(session: Session, recording: Path | None, *, quiet: bool) -> None:
@@ -30,7 +31,7 @@ def report(session: Session, recording: Path | None, *, quiet: bool) -> None:
         quiet: Whether nothing is said.
     """
     rows = metrics.read_rows(session.folder / metrics.FILE)
-    wrote = _draw(session, rows)
+    wrote = draw_losses(session.folder, session.settings, rows)
     if not quiet:
         for line in _summary(session, rows):
             output.remark(line)
@@ -41,19 +42,18 @@ def report(session: Session, recording: Path | None, *, quiet: bool) -> None:
         output.remark(f"Wrote {recording}", quiet=quiet)
 
 
-def _draw(session: Session, rows: list[Row]) -> list[str]:
-    """Draw the losses; returns the files."""
+def draw_losses(folder: Path, settings: Settings, rows: list[Row]) -> list[str]:
+    """Draw the losses of a run into its folder; returns the files."""
     from ganscope.views.losses import figure
 
     if not any(not row.bad for row in rows):
         return []
-    settings = session.settings
     title = f"{settings.model}, {settings.objective}"
     points = [(row.step, row.d_loss, row.g_loss) for row in rows]
     drawn = io.BytesIO()
     figure(points, title).savefig(drawn, format="png")
     try:
-        write_whole(session.folder / LOSSES, (drawn.getvalue(),))
+        write_whole(folder / LOSSES, (drawn.getvalue(),))
     except OSError:
         return []  # a full disk, of which the loop has told
     return [LOSSES]
@@ -61,7 +61,7 @@ def _draw(session: Session, rows: list[Row]) -> list[str]:
 
 def _summary(session: Session, rows: list[Row]) -> list[str]:
     settings, progress = session.settings, session.progress
-    images = progress.step * settings.batch * settings.processes * settings.d_steps
+    images = progress.step * settings.images_in_a_step
     speed = f" · {images / progress.seconds:,.0f} images/s" if progress.seconds > 0 else ""
     lines = [
         f"{settings.model} · {settings.objective} · {progress.step:,} of {session.total:,} steps · "

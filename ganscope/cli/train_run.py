@@ -15,16 +15,16 @@ from ganscope.cli import options
 from ganscope.cli.train_display import Display
 from ganscope.cli.train_report import raise_if_not_done, report
 from ganscope.cli.train_request import Request, new_folder
+from ganscope.cli.train_resume import is_at_its_end, keep_end, resumed
 from ganscope.errors import OutputError
 from ganscope.training.data import load_images
 from ganscope.training.interrupts import Interrupts
 from ganscope.training.loop import Outcome, Watcher, run
 from ganscope.training.opening import open_session
 from ganscope.training.processes import joined, own_device, processes_here
-from ganscope.training.requirements import require_same, require_steps
-from ganscope.training.runs import untrained
+from ganscope.training.requirements import require_steps
 from ganscope.training.session import Place, Session
-from ganscope.training.settings import Settings, read_settings, write_settings
+from ganscope.training.settings import Settings, write_settings
 from ganscope.version import VERSION
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class Manner:
         stop_on_nan: Whether it ends at the first loss that is no number.
         force: Whether a recording that is there is replaced.
         command: The command line.
+        quiet: Whether only what went wrong is said.
     """
 
     device: torch.device
@@ -53,6 +54,7 @@ class Manner:
     stop_on_nan: bool
     force: bool
     command: str
+    quiet: bool
 
 
 def execute(request: Request, manner: Manner, display: Display) -> int | None:
@@ -67,6 +69,8 @@ def execute(request: Request, manner: Manner, display: Display) -> int | None:
         display = Display(quiet=True)
     with joined(processes, device), Interrupts(patient=processes.count > 1) as interrupts:
         session = _open(request, manner, processes, device)
+        if session is None:
+            return None
         outcome = _train(session, manner, display, interrupts)
     if processes.is_first:
         report(session, manner.recording, quiet=display.quiet)
@@ -74,10 +78,15 @@ def execute(request: Request, manner: Manner, display: Display) -> int | None:
     return interrupts.received if outcome.why == "stopped" else None
 
 
-def _open(request: Request, manner: Manner, processes: Processes, device: torch.device) -> Session:
-    if request.resume is not None:
-        settings, images = _resumed(request, request.resume, processes)
-        folder = request.resume
+def _open(
+    request: Request, manner: Manner, processes: Processes, device: torch.device
+) -> Session | None:
+    """The run in memory, its folder ready; None where it is at its end already."""
+    folder = request.resume
+    if folder is not None:
+        settings, images = resumed(request, folder, processes)
+        if is_at_its_end(request, folder, settings, processes, quiet=manner.quiet):
+            return None
     else:
         settings, images = _new(request, processes)
         folder = new_folder(request) if processes.is_first else Path()
@@ -85,6 +94,8 @@ def _open(request: Request, manner: Manner, processes: Processes, device: torch.
             _begin(folder, settings, manner.command)
     place = Place(folder, device, processes, manner.stop_on_nan)
     session = open_session(settings, images, place, resume=request.resume is not None)
+    if request.resume is not None and processes.is_first:
+        keep_end(folder, settings)
     processes.wait()
     return session
 
@@ -104,15 +115,6 @@ def _new(request: Request, processes: Processes) -> tuple[Settings, Images]:
     settings = request.settings(images, processes=processes.count, threads=torch.get_num_threads())
     require_steps(settings, images)
     return settings, images
-
-
-def _resumed(request: Request, folder: Path, processes: Processes) -> tuple[Settings, Images]:
-    settings = read_settings(folder)
-    options.set_threads(settings.threads, built_in=True)
-    images = load_images(settings.data, untrained(settings, folder).image_shape)
-    require_same(settings, images, processes, folder)
-    whole = settings.batch * settings.processes * settings.d_steps
-    return request.lengthened(settings, len(images) // whole), images
 
 
 def _begin(folder: Path, settings: Settings, command: str) -> None:

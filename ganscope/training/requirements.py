@@ -56,8 +56,8 @@ def require_steps(settings: Settings, images: Images) -> None:
     Raises:
         DataError: There are too few.
     """
-    if len(images) < settings.batch * settings.processes * settings.d_steps:
-        needed = settings.batch * settings.processes * settings.d_steps
+    needed = settings.images_in_a_step
+    if len(images) < needed:
         times = [f"batches of {settings.batch}"]
         times += [f"{settings.processes} processes"] if settings.processes > 1 else []
         times += [f"{settings.d_steps} updates of D"] if settings.d_steps > 1 else []

@@ -41,8 +41,7 @@ class Run:
     @property
     def images_seen(self) -> int:
         """Real images that the discriminator was shown, in all processes."""
-        settings = self.settings
-        return self.progress.step * settings.d_steps * settings.batch * settings.processes
+        return self.progress.step * self.settings.images_in_a_step
 
 
 def open_run(folder: Path) -> Run:

@@ -62,5 +62,4 @@ class Session:
     @property
     def total(self) -> int:
         """Steps of the whole run."""
-        whole = self.settings.epochs * self.feed.steps_per_epoch
-        return whole if self.settings.steps is None else min(whole, self.settings.steps)
+        return self.settings.total(self.feed.steps_per_epoch)

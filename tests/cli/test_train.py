@@ -104,6 +104,54 @@ def test_longer_is_the_same_as_long_from_the_start(ganscope: Run, trained: Path)
     assert [row.step for row in read_rows(trained / "metrics.csv")] == list(range(20))
 
 
+def test_an_end_that_was_moved_is_kept(ganscope: Run, trained: Path) -> None:
+    before = json.loads((trained / "run.json").read_text())
+    assert ganscope("train", "--resume", trained, "--steps", 14).code == 0
+    after = json.loads((trained / "run.json").read_text())
+    assert after["settings"].pop("steps") == 14
+    assert before["settings"].pop("steps") == 12
+    assert after == before
+    write = read_rows(trained / "metrics.csv")[13]
+    outcome = ganscope("train", "--resume", trained)
+    assert outcome.code == 0
+    assert "is at step 14 of 14 already, so there is nothing to do" in outcome.line
+    assert read_rows(trained / "metrics.csv")[13] == write
+
+
+def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {
+        str(path): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "line"),
+    [
+        ((), 0, "'run' is at step 12 of 12 already, so there is nothing to do; --steps 24 trains"),
+        (("--steps", 12), 0, "'run' is at step 12 of 12 already, so there is nothing to do"),
+        (("--steps", 11), 2, "--steps 11: 'run' is at step 12 already, beyond the 11 asked for"),
+        (("--epochs", 3, "--steps", 1), 2, "--epochs 3 --steps 1: 'run' is at step 12 already"),
+    ],
+)
+def test_no_further_than_it_has_come(
+    ganscope: Run, trained: Path, words: tuple[object, ...], code: int, line: str
+) -> None:
+    before = contents(trained)
+    outcome = ganscope("train", "--resume", trained, *words)
+    assert outcome.code == code
+    assert line in outcome.line
+    assert outcome.out == ""
+    assert contents(trained) == before
+
+
+def test_killed_before_its_losses_were_drawn(ganscope: Run, trained: Path) -> None:
+    (trained / "losses.png").unlink()
+    assert ganscope("train", "--resume", trained, "-q").err == ""
+    assert (trained / "losses.png").exists()
+
+
 def test_killed_and_interrupted_and_gone_on_with(ganscope: Run, tmp_path: Path) -> None:
     make_images(tmp_path)
     assert ganscope("train", *FLAGS, "--steps", 40, "-o", "whole").code == 0
