@@ -12,8 +12,10 @@ from ganscope.files import write_whole
 from ganscope.training import metrics
 from ganscope.training.checkpoint import read_checkpoint
 from ganscope.training.grids import SAMPLES
+from ganscope.views import style
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from ganscope.training.loop import Outcome
@@ -36,7 +38,9 @@ def report(session: Session, recording: Path | None, *, quiet: bool) -> None:
         for line in _summary(session, rows):
             output.remark(line)
     grids = len(list((session.folder / SAMPLES).glob("*.png")))
-    parts = [metrics.FILE, *wrote, *([f"{grids} grids in {SAMPLES}"] if grids else [])]
+    parts = [metrics.FILE, *wrote]
+    if grids:
+        parts.append(f"{style.count_of(grids, 'grid')} in {SAMPLES}")
     output.remark(f"Wrote {session.folder}: {', '.join(parts)}", quiet=quiet)
     if recording is not None:
         output.remark(f"Wrote {recording}", quiet=quiet)
@@ -59,26 +63,36 @@ def draw_losses(folder: Path, settings: Settings, rows: list[Row]) -> list[str]:
     return [LOSSES]
 
 
-def _summary(session: Session, rows: list[Row]) -> list[str]:
+def _summary(session: Session, rows: list[Row]) -> Iterator[str]:
     settings, progress = session.settings, session.progress
     images = progress.step * settings.images_in_a_step
     speed = f" · {images / progress.seconds:,.0f} images/s" if progress.seconds > 0 else ""
-    lines = [
-        f"{settings.model} · {settings.objective} · {progress.step:,} of {session.total:,} steps · "
-        f"{images:,} images in {progress.seconds:,.1f} s{speed}"
-    ]
+    yield (
+        f"{settings.model} · {settings.objective} · "
+        f"{progress.step:,} of {style.count_of(session.total, 'step')} · "
+        f"{style.count_of(images, 'image')} in {progress.seconds:,.1f} s{speed}"
+    )
     last = rows[-session.feed.steps_per_epoch :]
-    if last:
+    good = [row for row in last if not row.bad]
+    if good:
+        of = style.count_of(len(last), "step") if len(last) > 1 else "step"
+        which = f"the last {of}" if good == last else f"{len(good):,} of the last {of}"
         unit = "" if session.training.objective.gives_probabilities else " (scores)"
-
-        def mean(name: str) -> str:
-            return f"{sum(getattr(row, name) for row in last) / len(last):.3f}"
-
-        lines.append(
-            f"mean of the last {len(last):,} steps: D loss {mean('d_loss')} · "
-            f"G loss {mean('g_loss')} · D(x) {mean('d_real')} · D(G(z)) {mean('d_fake')}{unit}"
+        yield f"mean of {which}: {_means(good)}{unit}"
+    bad = [row.step for row in rows if row.bad]
+    if bad:
+        yield (
+            f"no numbers (NaN or infinite) in {len(bad):,} of {style.count_of(len(rows), 'step')}, "
+            f"first in step {bad[0]:,}"
         )
-    return lines
+
+
+def _means(rows: list[Row]) -> str:
+    names = {"d_loss": "D loss", "g_loss": "G loss", "d_real": "D(x)", "d_fake": "D(G(z))"}
+    means = {
+        words: sum(getattr(row, name) for row in rows) / len(rows) for name, words in names.items()
+    }
+    return " · ".join(f"{words} {mean:.3f}" for words, mean in means.items())
 
 
 def raise_if_not_done(session: Session, outcome: Outcome, received: int | None) -> None:
@@ -98,11 +112,12 @@ def raise_if_not_done(session: Session, outcome: Outcome, received: int | None) 
     step, folder = session.progress.step, session.folder
     if outcome.why == "nan":
         kept = read_checkpoint(folder)
-        which = f"of step {kept.progress.step}" if kept else "none was written yet"
-        raise GanscopeError(
-            f"stopped: a figure of step {outcome.bad_step} is no number; the checkpoint in "
-            f"'{folder}' is from before ({which})"
+        way_back = (
+            f"the checkpoint in '{folder}' is from before, of step {kept.progress.step:,}"
+            if kept is not None
+            else "no checkpoint was written before; begin anew, as with a smaller --learning-rate"
         )
+        raise GanscopeError(f"stopped at {outcome.fault}; {way_back}")
     if outcome.why == "unsaved":
         raise OutputError(
             f"the checkpoint of step {step} could not be written into '{folder}'; the last good "
