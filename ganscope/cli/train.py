@@ -119,6 +119,7 @@ def train(
     resume: Resume = None,
     record: Record = None,
     every: Every = None,
+    keep_samples: options.KeepSamples = False,
     stop_on_nan: StopOnNan = False,
     log: Log = None,
     quiet: options.Quiet = False,
@@ -139,32 +140,31 @@ def train(
     from ganscope.cli.train_run import Manner, execute
 
     display = choose(log, quiet=quiet)
-    recording = _recording(record, every, force=force)
+    recording = _recording(record, every, keep_samples=keep_samples, force=force)
     request.check()
+    where = options.read_device(device)
     manner = Manner(
-        options.read_device(device),
-        recording,
-        every or 1,
-        stop_on_nan,
-        force,
-        command_line(),
-        quiet,
+        where, recording, every or 1, keep_samples, stop_on_nan, force, command_line(), quiet
     )
     received = execute(request, manner, display)
     return _ENDED.get(signal.Signals(received), 1) if received else 0
 
 
-def _recording(record: Path | None, every: int | None, *, force: bool) -> Path | None:
+def _recording(
+    record: Path | None, every: int | None, *, keep_samples: bool, force: bool
+) -> Path | None:
     """The file to record to.
 
     Raises:
-        UsageError: ``--every`` alone, or below 1.
+        UsageError: ``--every`` or ``--keep-samples`` without a recording, or a number below 1.
         OutputError: It cannot be written.
     """
     from ganscope.errors import UsageError
 
     if every is not None and record is None:
         raise UsageError("--every says which steps are recorded; give --record FILE too")
+    if keep_samples and record is None:
+        raise UsageError("--keep-samples is of a recording's pictures; give --record FILE too")
     if every is not None and every < 1:
         raise UsageError(f"--every {every}: give a number of steps, at least 1")
     if record is None:

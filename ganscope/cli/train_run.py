@@ -42,6 +42,7 @@ class Manner:
         device: What it computes on.
         recording: The file that records it, if any.
         every: Which steps are recorded.
+        keep_samples: Whether the recording keeps real values for the pictures.
         stop_on_nan: Whether it ends at the first loss that is no number.
         force: Whether a recording that is there is replaced.
         command: The command line.
@@ -51,6 +52,7 @@ class Manner:
     device: torch.device
     recording: Path | None
     every: int
+    keep_samples: bool
     stop_on_nan: bool
     force: bool
     command: str
@@ -160,6 +162,7 @@ def _train(session: Session, manner: Manner, display: Display, interrupts: Inter
         recording = Recording(
             manner.recording,
             Selection(every=manner.every),
+            samples=manner.keep_samples,
             force=manner.force,
             command=manner.command,
             seed=session.settings.seed,

@@ -212,7 +212,9 @@ def test_a_recording_without_values_says_how_to_keep_them(ganscope: Run, tmp_pat
     bare = record(tmp_path / "bare.gscope", samples=False)
     done = ganscope("diagram", bare, "-o", "a.png")
     assert done.code == 2
-    assert "no values were kept to draw; record them with ganscope run --keep-samples" in done.line
+    assert (
+        "no values were kept to draw; record them with --keep-samples of ganscope run" in done.line
+    )
     for kind in ("step", "stats", "training"):
         assert ganscope("diagram", bare, "--kind", kind, "-o", f"{kind}.svg").code == 0
     shown = "".join(Xml.parse("step.svg").getroot().itertext())

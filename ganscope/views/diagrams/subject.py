@@ -20,7 +20,8 @@ _CALLED = {
     DISCRIMINATOR: {"discriminator", "disc", "critic", "netd", "d"},
 }
 HOW_TO_KEEP = (
-    "record them with ganscope run --keep-samples, or ganscope.record(…, samples=True); "
+    "record them with --keep-samples of ganscope run or train, or "
+    "ganscope.record(…, samples=True); "
     "trace and step keep them always"
 )
 
