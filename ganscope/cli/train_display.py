@@ -123,6 +123,8 @@ class Bar(Display):
         """Leave it as it stands."""
         if hasattr(self, "_live"):
             self._live.stop()
+            if not self._live.console.is_terminal:  # there it ends the line by itself
+                self._live.console.line()
 
     def _speed(self, left: int) -> str:
         if len(self._times) < 2:
