@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
+from ganscope.cli import diagram_flags as flags
 from ganscope.cli import options
 from ganscope.cli.diagram_files import Files, check_files, write_all
 from ganscope.cli.subject import Request
-from ganscope.errors import UsageError
+from ganscope.cli.trace import failure_line
+from ganscope.errors import GanscopeError, UsageError
 
 if TYPE_CHECKING:
     from ganscope.traces import Trace
@@ -19,72 +19,22 @@ if TYPE_CHECKING:
 _FILES = (".gscope", ".json")
 _BUILT_IN = ("generator", "discriminator")
 
-What = Annotated[
-    str,
-    typer.Argument(
-        metavar="TARGET",
-        help="A recording or a saved trace (FILE.gscope, FILE.json), or what ganscope trace takes: "
-        "generator, discriminator, FILE.py:Name, package.module:Name.",
-    ),
-]
-
 
 def diagram(
-    what: What,
+    what: flags.What,
     *,
-    kind: Annotated[
-        str, typer.Option("--kind", metavar="NAME", help="flow, step, stats or training.")
-    ] = "flow",
-    output_files: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-o", "--output", metavar="FILE", help="A .png, .svg or .pdf file; repeatable."
-        ),
-    ] = None,
-    frames: Annotated[
-        Path | None,
-        typer.Option(
-            "--frames",
-            metavar="DIR or FILE.pdf",
-            help="As it grows, one page more for each part: pictures in a folder, or one PDF.",
-        ),
-    ] = None,
-    animate: Annotated[
-        Path | None,
-        typer.Option(
-            "--animate",
-            metavar="FILE.gif",
-            help="The same as an animation; of a recording, its samples over the steps.",
-        ),
-    ] = None,
-    sample: Annotated[
-        int, typer.Option("--sample", metavar="N", help="Whose values, among those kept.")
-    ] = 0,
-    network: Annotated[
-        str | None,
-        typer.Option(
-            "--network",
-            metavar="NAME",
-            help="Of a recording, which network.  \\[default: its generator]",
-        ),
-    ] = None,
-    step: Annotated[
-        int | None,
-        typer.Option("--step", metavar="N", help="Of a recording, which step.  \\[default: -1]"),
-    ] = None,
-    theme: Annotated[
-        str, typer.Option("--theme", metavar="NAME", help="light, dark or print.")
-    ] = "light",
-    lang: Annotated[str, typer.Option("--lang", metavar="NAME", help="en or zh.")] = "en",
-    size: Annotated[
-        str, typer.Option("--size", metavar="NAME", help="slide, page or square.")
-    ] = "slide",
-    transparent: Annotated[
-        bool, typer.Option("--transparent", help="Leave the background out.")
-    ] = False,
-    title: Annotated[
-        str | None, typer.Option("--title", metavar="TEXT", help="Stands above instead of its own.")
-    ] = None,
+    kind: flags.Kind = "flow",
+    output_files: flags.Pictures = None,
+    frames: flags.Frames = None,
+    animate: flags.Animation = None,
+    sample: flags.Sample = 0,
+    network: flags.Network = None,
+    step: flags.Step = None,
+    theme: flags.Theme = "light",
+    lang: flags.Language = "en",
+    size: flags.Size = "slide",
+    transparent: flags.Transparent = False,
+    title: flags.Title = None,
     model: options.Model = None,
     arg: options.Arguments = None,
     inputs: options.Inputs = None,
@@ -117,14 +67,17 @@ def diagram(
         what, model, arg, inputs, batch, seed, device, weights, data, on, evaluation,
         threads=threads, quiet=quiet,
     )  # fmt: skip
-    if is_file(what):
-        _refuse_flags_of_a_target(request)
-        from ganscope.records import load
-
-        trace = load(Path(what))
-    else:
-        trace = _observed(request, kind, look)
+    trace = _loaded(request) if is_file(what) else _observed(request, kind, look)
     write_all(trace, kind, look, files)
+    if trace.failure is not None and not is_file(what):
+        raise GanscopeError(failure_line(trace))
+
+
+def _loaded(request: Request) -> Trace:
+    _refuse_flags_of_a_target(request)
+    from ganscope.records import load
+
+    return load(Path(request.target))
 
 
 def is_file(what: str) -> bool:

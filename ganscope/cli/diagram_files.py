@@ -14,7 +14,7 @@ from ganscope.errors import OutputError, UsageError, nearest
 if TYPE_CHECKING:
     from ganscope.traces import Trace
     from ganscope.views.diagrams import DiagramOptions
-    from ganscope.views.diagrams.canvas import Picture
+    from ganscope.views.diagrams.picture import Picture
 
 _MOST_FRAMES = 60
 _ENDINGS = (".png", ".svg", ".pdf")

@@ -135,8 +135,14 @@ class Words:
             pass
         elif seen.networks:
             names = ", ".join(seen.networks)
-            skipped = f", or not beyond the {after} steps of --after" if after else ""
-            yield f"networks ran ({names}), but no optimizer of torch stepped{skipped}"
+            if seen.ended and after:
+                steps = "step" if seen.ended == 1 else "steps"
+                yield (
+                    f"networks ran ({names}) and were trained for {seen.ended} {steps}, of which "
+                    f"--after {after} leaves none; --after {seen.ended - 1} would record the last"
+                )
+            else:
+                yield f"networks ran ({names}), but no optimizer of torch stepped"
         elif seen.elsewhere:
             yield f"{seen.elsewhere} calls ran on other threads, where they are not seen"
         elif seen.error is not None:

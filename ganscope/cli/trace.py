@@ -69,7 +69,7 @@ def trace(
     if result.failure is not None:
         if seen and sys.stdout.isatty() and sys.stderr.isatty():
             raise typer.Exit(1)  # the table on the same screen ends in the same words
-        raise GanscopeError(_failure(result))
+        raise GanscopeError(failure_line(result))
 
 
 def observed(request: Request, *, grad: bool = False) -> Trace:
@@ -107,7 +107,7 @@ def observed(request: Request, *, grad: bool = False) -> Trace:
     return result
 
 
-def _failure(trace: Trace) -> str:
+def failure_line(trace: Trace) -> str:
     """The failing layer, what it got, what it expects and the original message, in one line."""
     failure = trace.failure
     assert failure is not None

@@ -47,6 +47,26 @@ class Run:
     reached: dict[str, list[Tensor]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A gradient that came to a tensor to which an earlier run had brought one already.
+
+    Attributes:
+        draft: The tensor.
+        earlier: What the earlier run ran on, in the user's code.
+        kind: ``backward`` or ``grad``, of the earlier run.
+        site: Where the user's code started it.
+    """
+
+    draft: TensorDraft
+    earlier: str | None
+    kind: str
+    site: sites.Place | None
+
+
+_Told = tuple[str | None, str, sites.Place | None]
+_REMEMBERED = 64
+
 _Mark = tuple[int, int] | None
 """Identity and version of a parameter's gradient, by which a change of it is noticed."""
 
@@ -62,6 +82,10 @@ class GradientLog:
     def __init__(self, networks: Networks, note: Callable[[Exception], None]) -> None:
         self.tensors: TensorObserver | None = None
         self.runs: list[Run] = []
+        self.again: Again | None = None
+        """The last of its kind in the run that ran last: where that stopped, if it failed."""
+        self._told: dict[int, _Told] = {}
+        """What the last runs ran on, also those of steps that have ended."""
         self._networks = networks
         self._note = note
         self._running: list[tuple[Run, list[tuple[Tensor, str, _Mark]]]] = []
@@ -87,6 +111,9 @@ class GradientLog:
             with self._lock, _Quiet():
                 if self.tensors is not None:
                     run = self._running[-1][0]
+                    told = self._told.get(draft.gradients[-1][0]) if draft.gradients else None
+                    if told is not None and draft.gradients[-1][0] != run.ident:
+                        self.again = Again(draft, *told)
                     draft.gradients.append((run.ident, self.tensors.figures_of(gradient)))
         except Exception as fault:
             self._note(fault)
@@ -100,6 +127,9 @@ class GradientLog:
         drafts = tuple([record(root) for root in roots if isinstance(root, Tensor)])
         name, site = names.loss_name(frame), sites.find(frame)
         run = Run(self._begun, kind, name, drafts, round, site)
+        self.again = None
+        self._told[self._begun] = (name, kind, site)
+        self._told.pop(self._begun - _REMEMBERED, None)
         self._begun += 1
         if kind == "grad":
             for tensor in inputs:

@@ -273,10 +273,10 @@ class Observer:
         if self._passes_over(args, kwargs):
             return function(*args, **kwargs)
         entered = perf_counter()
-        log, draft = self.log, None
-        operation = Operation(function, args, kwargs)
+        log, draft, operation = self.log, None, None
         try:
             with _Quiet():
+                operation = Operation(function, args, kwargs)
                 draft = log.begin_operation(operation)
         except Exception as fault:
             self.note(fault)
@@ -285,11 +285,11 @@ class Observer:
         try:
             result = function(*args, **kwargs)
         except Exception as error:
-            if draft is not None:
+            if draft is not None and operation is not None:
                 self._failed(draft, operation, error, sys._getframe(3))
             raise
         ended = perf_counter()
-        if draft is not None:
+        if draft is not None and operation is not None:
             try:
                 with _Quiet():
                     log.end_operation(draft, operation, result, ended - started, sys._getframe(3))

@@ -67,7 +67,7 @@ class Steppers:
         same = [(name, sides) for name, sides in changed if self._last[name] == stepper]
         words = " or ".join(f"{name} ({_sides(sides)})" for name, sides in same[:_MOST])
         words += f" or one of {len(same) - _MOST} more" if len(same) > _MOST else ""
-        backward = _backward(runs)
+        backward = backward_text(runs)
         optimizer, place = stepper
         where = f" ({Path(place[0]).name}:{place[1]})" if place else ""
         return replace(
@@ -90,9 +90,12 @@ def _sides(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape)) or "a scalar"
 
 
-def _backward(runs: Sequence[Run]) -> str:
-    if not runs:
-        return "the backward"
-    run = runs[-1]
-    name = run.name or "the loss"
-    return f"{name}.backward()" if run.kind == "backward" else f"autograd.grad of {name}"
+def backward_text(runs: Sequence[Run]) -> str:
+    """The call of the engine's last run, as a user would write it."""
+    return called_on(runs[-1].name, runs[-1].kind) if runs else "the backward"
+
+
+def called_on(name: str | None, kind: str) -> str:
+    """A call of the backward engine, as a user would write it."""
+    name = name or "the loss"
+    return f"{name}.backward()" if kind == "backward" else f"autograd.grad of {name}"

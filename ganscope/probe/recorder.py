@@ -23,7 +23,7 @@ from torch.optim.optimizer import (
 )
 from torch.utils.hooks import RemovableHandle
 
-from ganscope.probe import failures, patches, sites, training_patches
+from ganscope.probe import failures, freed, patches, sites, training_patches
 from ganscope.probe.calls import CallLog
 from ganscope.probe.gradients import GradientLog, Run
 from ganscope.probe.ledger import Ledger
@@ -37,8 +37,9 @@ from ganscope.probe.selection import EVERY_STEP, Selection
 from ganscope.probe.steps import StepDraft
 from ganscope.probe.store import Sink, StepStore
 from ganscope.probe.tensors import TensorObserver
+from ganscope.probe.unseen import UnseenMoves
 from ganscope.probe.updates import Stepped, UpdateLog
-from ganscope.traces import Failure, Network
+from ganscope.traces import Failure, Network, Step
 
 
 class Recorder:
@@ -80,6 +81,7 @@ class Recorder:
         self._stepping: list[tuple[Optimizer, Stepped | None]] = []
         self._steppers = Steppers()
         self._relations = Relations()
+        self._moves = UnseenMoves()
         self._manual = manual
         self._reopened = False
         self._scale: Any = 1.0
@@ -109,13 +111,14 @@ class Recorder:
             f"weights of {name} changed between two steps of their optimizer (clipping?)"
             for name in sorted(self._updates.moved_unseen)
         ]
+        notes += self._moves.notes
         notes += [lost for lost in (self._store.lost, self.lost) if lost is not None]
         return tuple(notes)
 
     @property
     def is_complete(self) -> bool:
         """Whether everything that was to be recorded was seen and kept."""
-        lost = self.lost or self._store.lost or self._unseen
+        lost = self.lost or self._store.lost or self._unseen or self._moves.by_hand
         return not (lost or self._observer.faults or self._observer.elsewhere)
 
     @property
@@ -342,6 +345,7 @@ class Recorder:
         draft = self._updates.begin(optimizer, frame)
         draft.scale = self._scale
         self._steppers.stepped(draft, sites.find(frame))
+        self._moves.stepped(_parameters(optimizer))
         if uses:
             self._ledger.used(_parameters(optimizer), round)
         return draft
@@ -406,9 +410,16 @@ class Recorder:
         stepped = {round: self._stepped.pop(round) for round in keys}
         draft = StepDraft(drafts, runs, stepped, math.inf if before is None else before - 1)
         self._relations.flowed(*draft.flow.edges(draft.fed))
+        self._guard(self._look_for_moves)
         step = draft.finish(self._store.index, self._ledger)
         reopened, self._reopened = self._reopened, False
         self._store.add(step, self.networks, reopened=reopened)
+
+    def _look_for_moves(self) -> None:
+        """Notice networks that move without an optimizer, which may have roles all the same."""
+        self._moves.look(self._networks.parameters())
+        for network in self._moves.by_hand:
+            self._relations.moved((network,))
 
     def _close_last(self, error: BaseException | None) -> None:
         """The loop has ended, perhaps in the middle of a step."""
@@ -424,9 +435,7 @@ class Recorder:
                 update=len(self._stepped) + (0 if before is None else len(before.updates)),
                 calls_before=0 if before is None else len(before.calls),
             )
-            self.failure = self._steppers.explain(
-                self.failure, self._networks.parameters(), self._gradients.runs
-            )
+            self.failure = self._explained(self.failure, before)
         began = bool(self._log.drafts or self._gradients.runs)
         if self._stepped or (began and error is not None) or self._gradients.runs:
             self._end_step()  # left in the middle, by sys.exit perhaps
@@ -434,6 +443,21 @@ class Recorder:
             self._reopened = True  # what came after the last update belongs to its step
             self._end_step()
         self._store.settle(self.networks)  # as well as it is known
+
+    def _explained(self, failure: Failure, before: Step | None) -> Failure:
+        """`failure`, with what is known of it if it is one of a GAN's classic ones.
+
+        `before` is the part of the step that has been finished already.
+        """
+        log = self._gradients
+        failure = self._steppers.explain(failure, self._networks.parameters(), log.runs)
+        last = before or (self._store.last if self._store.has_last else None)
+        updates = () if before is None else before.updates
+        moved = {name for update in updates for name in update.networks}
+        for group in self._stepped.values():
+            moved.update(name for stepped in group for name in stepped.networks)
+        network = freed.network_of(log.again, self._log.drafts, last.calls if last else ())
+        return freed.explain(failure, log.again, log.runs, network, moved)
 
     def _goes_on(self) -> bool:
         """Whether what ran last goes on with the step before, though no round is known yet.
@@ -478,6 +502,7 @@ class Recorder:
         self._gradients.take()
         self._tensors.settle()
         self._updates.forget()
+        self._moves.forget()
         self._ledger.forget()
 
     @property

@@ -4,6 +4,10 @@ A step is a round of optimizers: it ends before the first update whose optimizer
 stepped in it, with another optimizer's step since. An optimizer that runs alone ends a step each
 time; what was cut so before a first round was known is put together again. Names and kinds of
 optimizers play no part.
+
+No step grows without end: an optimizer that has stepped many times in a row (an epoch of its own,
+a phase after the adversarial one) ends a step each time from then on, until another one steps; and
+where optimizers never come round (a new one each turn), every update is a step.
 """
 
 from __future__ import annotations
@@ -43,39 +47,78 @@ class Rounds:
         """Steps cut because only one optimizer was known."""
         self._tail: tuple[Key, int] | None = None
         """Which optimizer ends a round, and how often it steps there."""
+        self._row: tuple[Key, int] = (-1, 0)
+        """Which optimizer stepped last, and how often in a row."""
+        self._longest = 0
+        """How often one has stepped in a row before another did."""
+        self._never = False
+        """Whether optimizers do not come round."""
 
     @property
     def is_settled(self) -> bool:
         """Whether a whole round has been seen, or one optimizer alone for long."""
-        return (self._tail is not None and self._alone == 0) or self._alone > _LONG_ALONE
+        whole = self._tail is not None and self._alone == 0
+        return whole or self._alone > _LONG_ALONE or self._never
 
     def update(self, key: Key) -> Decision:
         """An optimizer has stepped."""
+        self._count(key)
         self._known.add(key)
         if len(self._known) == 1:
             self._alone += 1
             self._last = [key]
             return Decision(ends=True)
+        if self._never:
+            return Decision(ends=True)
         if self._tail is None:
             if self._last[-1] == key or key not in self._last:
                 # The first round: each update may be its end, so it is kept as if it were.
-                self._last = [*self._last, key]
-                return Decision(reopens=True, ends=True)
+                return self._lengthen(key)
             self._tail = _tail(self._last)  # it was whole
         elif not self._open and self._last[-1] == key:
             # The round was longer than expected.
-            self._last = [*self._last, key]
+            decision = self._lengthen(key)
             self._tail = _tail(self._last)
-            return Decision(reopens=True, ends=True)
-        closes = key in self._open and self._open[-1] != key
-        joins = 0
-        if closes:
-            joins = self._close()
+            return decision
+        return self._go_round(key)
+
+    def _go_round(self, key: Key) -> Decision:
+        """What an update means where rounds are known."""
+        lonely = self._row[1] > self._most_in_a_row()
+        closes = bool(self._open) if lonely else key in self._open and self._open[-1] != key
+        joins = self._close() if closes else 0
+        if lonely:
+            self._last = [key]
+            return Decision(closes=closes, joins=joins, ends=True)
         self._open.append(key)
         if self._at_end():
             more = self._close()
             return Decision(closes=closes, joins=joins or more, ends=True)
         return Decision(closes=closes, joins=joins)
+
+    def _count(self, key: Key) -> None:
+        last, count = self._row
+        if key == last:
+            self._row = key, count + 1
+        else:
+            self._longest = max(self._longest, count)
+            self._row = key, 1
+
+    def _most_in_a_row(self) -> int:
+        """So often may an optimizer step before it counts as one that goes on alone.
+
+        The Wasserstein GAN's critic steps a hundred times at first: what was seen sets the bound.
+        """
+        return min(max(_SHORT_ROW, 2 * self._longest), _LONGEST_ROW)
+
+    def _lengthen(self, key: Key) -> Decision:
+        """The step that ended last goes on with this update, if it is not too long for that."""
+        if len(self._last) >= _LONGEST_FIRST or self._row[1] > _SHORT_ROW:
+            self._never = len(self._known) >= _LONGEST_FIRST
+            self._last = [key]
+            return Decision(ends=True)
+        self._last = [*self._last, key]
+        return Decision(reopens=True, ends=True)
 
     def end(self) -> None:
         """The step has ended, as the user says."""
@@ -99,6 +142,13 @@ class Rounds:
 
 
 _LONG_ALONE = 12
+"""After so many steps the only optimizer is taken for the only one there is."""
+
+_SHORT_ROW, _LONGEST_ROW = 32, 256
+"""Between these lies how many updates of one optimizer a step holds in a row."""
+
+_LONGEST_FIRST = 64
+"""Most updates of a round that has not come round yet."""
 
 
 def _tail(keys: list[Key]) -> tuple[Key, int]:

@@ -36,6 +36,8 @@ class StepStore:
         self._sink, self._selection = sink, selection
         self._recent: list[Step] = []
         """The last steps of the sink, as many as may have to be joined."""
+        self._rest: list[Step] = []
+        """What belongs to the last of them, and is not in the sink yet."""
         self._lost_last = False
         """Whether the step before this one is missing."""
         self._settled = False
@@ -55,7 +57,7 @@ class StepStore:
     @property
     def last(self) -> Step:
         """The step before this one, where it can be added to."""
-        return self._recent[-1]
+        return joined([self._recent[-1], *self._rest]) if self._rest else self._recent[-1]
 
     @property
     def is_full(self) -> bool:
@@ -70,10 +72,12 @@ class StepStore:
     def add(self, step: Step, networks: Sequence[Network], *, reopened: bool) -> None:
         """A step has ended; `reopened`: it is the rest of the one before."""
         if reopened and self._recent:
-            whole = joined([self._recent[-1], step])
-            self._recent[-1] = whole
-            self._replace(1, [whole], networks)
+            self._rest.append(step)
+            # Not each time: rewriting a long step for every update would take its square.
+            if len(self._rest) >= len(self._recent[-1].updates) // 2:
+                self._write_rest(networks)
             return
+        self._write_rest(networks)
         if reopened and self._lost_last:
             return  # the rest of what is missing
         self.index += 1
@@ -92,10 +96,12 @@ class StepStore:
         """A step has ended that was not recorded."""
         self.index += 1
         self._recent.clear()
+        self._rest.clear()
         self._lost_last = False
 
     def join(self, count: int, networks: Sequence[Network]) -> None:
         """The last `count` steps are one."""
+        self._write_rest(networks)
         if count > len(self._recent):
             return
         whole = joined(self._recent[-count:])
@@ -110,6 +116,7 @@ class StepStore:
 
     def settle(self, networks: Sequence[Network]) -> None:
         """It is known where steps end: keep of the first ones what was asked for."""
+        self._write_rest(networks)
         if self._settled:
             return
         self._settled = True
@@ -119,6 +126,14 @@ class StepStore:
         last = self._recent[-1:]
         self._recent = last if last and kept and last[0] is kept[-1] else []
 
+    def _write_rest(self, networks: Sequence[Network]) -> None:
+        """Bring the sink up to what is known of the last step."""
+        if not self._rest:
+            return
+        whole = self._recent[-1] = self.last
+        self._rest.clear()
+        self._replace(1, [whole], networks)
+
     def _replace(self, count: int, steps: Sequence[Step], networks: Sequence[Network]) -> None:
         try:
             self._sink.replace_last(count, steps, networks)
@@ -126,7 +141,8 @@ class StepStore:
             self._lose(steps[-1] if steps else None, error)
 
     def _lose(self, step: Step | None, error: Exception) -> None:
-        self._recent.clear()  # the sink holds something else than was to stand there
+        self._recent.clear()
+        self._rest.clear()  # the sink holds something else than was to stand there
         self._losses += 1
         if self._first_loss is None:
             which = "a step" if step is None else f"step {step.index}"

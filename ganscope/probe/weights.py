@@ -83,11 +83,22 @@ def sketch(parameter: Tensor) -> bytes | None:
 
     None on a device, where looking would stall it.
     """
+    values = _some(parameter)
+    return None if values is None else values.tobytes()
+
+
+def sketch_of(parameter: Tensor) -> _Array | None:
+    """The values that `sketch` looks at, as a copy; None for others than float32 and float64."""
+    values = _some(parameter) if parameter.dtype in _FLOATS else None
+    return None if values is None else values.copy()
+
+
+def _some(parameter: Tensor) -> _Array | None:
     values = as_array(parameter) if parameter.is_cpu else None
     if values is None or not values.flags.c_contiguous:
         return None
     flat = values.reshape(-1)
-    return flat[:: max(1, flat.size // _SKETCH)].tobytes()
+    return flat[:: max(1, flat.size // _SKETCH)]
 
 
 def _flat_pair(parameter: Tensor, memory: Tensor) -> tuple[_Array, _Array] | None:

@@ -124,8 +124,14 @@ def main() -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     print(f"torch {torch.__version__}, 1 thread, median of {pairs} paired ratios\n")
-    for name, (model, inputs) in subjects().items():
-        for tool, (sees, observe) in TOOLS.items():
+    for layers in (10, 100, 1000):
+        added = per_call(layers, pairs if layers < 1000 else max(5, pairs // 4))
+        print(f"MLP of {layers:5} layers, width 64        adds {added:6.1f} µs per call")
+    print()
+    # One tool after the other, torchlens last: it wraps torch's functions for good, which slows
+    # down every call of the process after it, the bare ones too.
+    for tool, (sees, observe) in TOOLS.items():
+        for name, (model, inputs) in subjects().items():
             if importlib.util.find_spec(tool.partition(",")[0]) is None:
                 print(f"{name:34}{tool:26}not installed")
                 continue
@@ -133,9 +139,6 @@ def main() -> None:
             times, bare = ratio(model, inputs, observe, fewer)
             print(f"{name:34}{tool:26}{times:6.2f} × of {bare:6.2f} ms   ({sees})")
         print()
-    for layers in (10, 100, 1000):
-        added = per_call(layers, pairs if layers < 1000 else max(5, pairs // 4))
-        print(f"MLP of {layers:5} layers, width 64        adds {added:6.1f} µs per call")
 
 
 if __name__ == "__main__":

@@ -117,6 +117,16 @@ def test_a_step_is_made_of_a_built_in_gan(ganscope: Run, tmp_path: Path) -> None
     assert "D(G(z))" in shown
 
 
+def test_a_forward_that_fails_is_drawn_and_told(ganscope: Run, tmp_path: Path) -> None:
+    done = ganscope("diagram", "generator", "--batch", 1, "-o", "f.svg")
+    assert done.code == 1
+    wrote, said = done.err.splitlines()
+    assert wrote == "Wrote f.svg"
+    assert said.startswith("ganscope: generator.model.3 (BatchNorm1d) fails: got 1×256, expects")
+    shown = "".join(Xml.parse(tmp_path / "f.svg").getroot().itertext())
+    assert "the forward fails in model.3" in shown
+
+
 @pytest.mark.parametrize("kind", ["flow", "step", "stats", "training"])
 def test_every_kind_of_a_recording(ganscope: Run, recording: Path, kind: str) -> None:
     assert ganscope("diagram", recording, "--kind", kind, "--step", 1, "-o", "k.png").code == 0
@@ -212,9 +222,8 @@ def test_a_recording_without_values_says_how_to_keep_them(ganscope: Run, tmp_pat
     bare = record(tmp_path / "bare.gscope", samples=False)
     done = ganscope("diagram", bare, "-o", "a.png")
     assert done.code == 2
-    assert (
-        "no values were kept to draw; record them with --keep-samples of ganscope run" in done.line
-    )
+    assert "flow draws values, and none were kept: try --kind step, stats or training" in done.line
+    assert "record values with --keep-samples of ganscope run" in done.line
     for kind in ("step", "stats", "training"):
         assert ganscope("diagram", bare, "--kind", kind, "-o", f"{kind}.svg").code == 0
     shown = "".join(Xml.parse("step.svg").getroot().itertext())

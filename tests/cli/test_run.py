@@ -250,6 +250,17 @@ def test_a_script_without_training(watched: Run) -> None:
     assert not Path("no_gan.gscope").exists()
 
 
+def test_a_script_that_ends_before_the_steps_that_were_wanted(watched: Run) -> None:
+    done = watched("--after", "1000", "walkthrough.py")
+    assert done.code == 0
+    assert done.err.splitlines() == [
+        "── ganscope: no training step of walkthrough.py was seen",
+        "networks ran (generator, discriminator) and were trained for 6 steps, of which "
+        "--after 1000 leaves none; --after 5 would record the last",
+        "nothing was recorded, and no file was written",
+    ]
+
+
 def test_every_rank_writes_a_file_of_its_own(watched: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "2")

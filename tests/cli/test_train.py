@@ -368,4 +368,4 @@ def test_one_of_each(ganscope: Run) -> None:
     drawn = ganscope("diagram", "run.gscope", "-o", "flow.png")
     assert drawn.line == "Wrote flow.png"
     ganscope("train", *words, "-o", "bare", "--record", "bare.gscope")
-    assert "no values were kept to draw" in ganscope("diagram", "bare.gscope", "-o", "x.png").line
+    assert "none were kept" in ganscope("diagram", "bare.gscope", "-o", "x.png").line

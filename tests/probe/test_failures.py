@@ -271,3 +271,38 @@ def test_a_network_called_with_nothing_is_a_failure_and_no_crash() -> None:
     trace, failure = fail(nn.Linear(4, 4))
     assert label(trace, failure) == "net"
     assert failure.got is None
+
+
+LOSSES: dict[str, tuple[nn.Module, Tensor, Tensor, str]] = {
+    "forgotten dimension": (
+        nn.BCEWithLogitsLoss(),
+        torch.zeros(4, 1),
+        torch.ones(4),
+        "a target of the prediction's shape 4×1",
+    ),
+    "logits": (
+        nn.BCELoss(),
+        torch.full((4, 1), 1.5),
+        torch.ones(4, 1),
+        "predictions and targets between 0 and 1: a sigmoid before it, or BCEWithLogitsLoss",
+    ),
+    "class out of range": (
+        nn.CrossEntropyLoss(),
+        torch.zeros(4, 10),
+        torch.full((4,), 10),
+        "whole numbers from 0 to 9 as targets (int64)",
+    ),
+    "another batch": (
+        nn.CrossEntropyLoss(),
+        torch.zeros(4, 10),
+        torch.zeros(5, dtype=torch.int64),
+        "one class for each prediction: a target of shape 4",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LOSSES)
+def test_a_loss_says_what_it_takes(case: str) -> None:
+    loss, predicted, target, expected = LOSSES[case]
+    _, failure = fail(loss, predicted, target)
+    assert failure.expected == expected

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -132,7 +133,10 @@ def test_another_process_reads_while_this_one_writes(path: Path) -> None:
                 assert reader.stdin is not None
                 reader.stdin.write("\n")
                 reader.stdin.flush()
+        started = time.monotonic()
         writer.close(META, (G,))
+        # SQLite itself would wait 5 s for a reader before it gives up.
+        assert time.monotonic() - started < 4.0, "closing waits for nobody"
         reader.stdout.readline()  # type: ignore[union-attr]
         assert _ask(reader) == "300"
         reader.stdin.close()  # type: ignore[union-attr]

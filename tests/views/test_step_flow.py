@@ -85,6 +85,14 @@ def test_images_made_without_autograd_are_not_called_detached() -> None:
     made = replace(MADE, outputs=(plain,))
     found = forwards(Step(0, (made, judged(1, plain))), CAST)
     assert not found[-1].sources[0].detached
+    # That autograd follows the same network elsewhere in the step tells that it was turned off.
+    step = Step(0, (made, judged(1, plain), replace(MADE, id=2, nth=2), judged(3, FAKES)))
+    ran = forwards(step, CAST)
+    told = [line.whole for line in flow_lines(ran, ran, verdicts(step, ran, CAST), CAST)]
+    assert [line.partition(" — ")[0] for line in told] == [
+        "z 8×6 → G → 8×1×4×4 → no grad → D → 8×1",
+        "z 8×6 → G → 8×1×4×4 → D → 8×1",
+    ]
 
 
 def test_operations_on_the_way_are_named() -> None:

@@ -10,7 +10,7 @@ from ganscope.traces import Trace
 from ganscope.views.diagrams.options import DiagramOptions
 
 if TYPE_CHECKING:
-    from ganscope.views.diagrams.canvas import Picture
+    from ganscope.views.diagrams.picture import Picture
 
 __all__ = ["DiagramOptions", "draw", "frames"]
 

@@ -9,17 +9,21 @@ import numpy as np
 
 from ganscope.views import style
 from ganscope.views.diagrams.canvas import DPI, Box, Canvas
+from ganscope.views.diagrams.nonfinite import draw_nonfinite
 from ganscope.views.diagrams.stages import Stage
-from ganscope.views.diagrams.theme import Colours
+from ganscope.views.diagrams.theme import Colours, rgb
 from ganscope.views.diagrams.values import Values, limit_of, one_sample
 from ganscope.views.diagrams.words import Words
 
 STRIP, MAP, MATRIX, IMAGE, NUMBER, EMPTY = "strip", "map", "matrix", "image", "number", "empty"
+CHANNELS, WAVE = "channels", "wave"
 
 _LEAST_CELL = 2.0 / DPI
 """Inches: a value is at least two pixels high on a slide."""
 _COLUMNS = 4
-_MATRIX = 0.8
+_STRIP, _MATRIX, _NUMBER = 0.52, 0.8, 0.34
+_WAVE = 1.3, 0.9
+"""Inches across, and those up for what has a height of its own."""
 _MOST_CARDS = 7
 _FAINT = 0.25
 """Share of [-1, 1] below which an image's contrast is stretched."""
@@ -30,7 +34,7 @@ class Body:
     """How a stage is drawn.
 
     Attributes:
-        kind: `STRIP`, `MAP`, `MATRIX`, `IMAGE`, `NUMBER` or `EMPTY`.
+        kind: `STRIP`, `MAP`, `MATRIX`, `IMAGE`, `NUMBER`, `CHANNELS`, `WAVE` or `EMPTY`.
         values: Those of one sample; None where none were kept.
         width: Inches.
         height: Inches.
@@ -51,6 +55,8 @@ def kind_of(stage: Stage) -> str:
         return EMPTY
     if len(shape) == 3 and shape[0] in (1, 3) and min(shape[1:]) > 1 and stage.role:
         return IMAGE
+    if stage.is_signal and len(shape) == 2 and shape[1] > 1:
+        return WAVE if shape[0] == 1 else CHANNELS
     if len(shape) == 2 and min(shape) > 1:
         return MATRIX
     if len(shape) >= 2 and sum(side > 1 for side in shape) > 1:
@@ -67,8 +73,7 @@ def body_of(stage: Stage, sample: int, height: float, widest: float) -> Body:
         height: What its width in features gives it.
         widest: Inches that it may take across.
     """
-    kind = kind_of(stage)
-    values = one_sample(stage.record, sample)
+    kind, values = kind_of(stage), one_sample(stage.record, sample)
     if kind == IMAGE:
         side = min(widest, 1.75)
         rows, columns = stage.shape[1:]
@@ -76,12 +81,12 @@ def body_of(stage: Stage, sample: int, height: float, widest: float) -> Body:
         return Body(kind, values, side * columns / longest, side * rows / longest)
     if kind == MAP:
         side = min(widest * 0.78, _side_of(stage))
+        if values is not None and len(maps_of(values)) == 1:
+            return Body(kind, values, side, side * _ratio(maps_of(values)), side)
         return Body(kind, values, side * 1.28, max(height, side), side)
-    if kind == MATRIX:
-        return Body(kind, values, min(widest, _MATRIX), height)
-    if kind == NUMBER:
-        return Body(kind, values, 0.34, 0.34)
-    return Body(kind, values, min(widest, 0.52), height)
+    wide = {MATRIX: _MATRIX, CHANNELS: _MATRIX, WAVE: _WAVE[0], NUMBER: _NUMBER}.get(kind, _STRIP)
+    high = {WAVE: _WAVE[1], NUMBER: _NUMBER}.get(kind, height)
+    return Body(kind, values, min(widest, wide), high)
 
 
 def _side_of(stage: Stage) -> float:
@@ -102,17 +107,29 @@ def draw_body(
     if body.values is None or body.kind == EMPTY:
         canvas.box(box, edge=canvas.theme.line, hatch="///", line=0.8)
     elif body.kind == IMAGE:
-        canvas.pixels(image_colours(body.values)[0], box, name=name)
+        canvas.pixels(image_colours(body.values, canvas.theme.bad)[0], box, name=name)
+        draw_nonfinite(canvas, body.values.sum(axis=0), box)
         canvas.frame(box, colour)
-    elif body.kind == MATRIX:  # a column for each token, its features from top to bottom
-        canvas.pixels(canvas.theme.paint(body.values.T, limit_of(body.values)), box, name=name)
-        canvas.frame(box, colour)
+    elif body.kind == WAVE:
+        _draw_wave(canvas, body.values[0], box, colour)
     elif body.kind == MAP:
         _draw_deck(canvas, body, box, colour, name)
     else:
-        cells = as_cells(body.values, body.height)
+        cells = _cells(body)
         canvas.pixels(canvas.theme.paint(cells, limit_of(body.values)), box, name=name)
+        draw_nonfinite(canvas, cells, box)
         canvas.frame(box, colour)
+
+
+def _cells(body: Body) -> Values:
+    """(rows, columns): channels over time, features of tokens, or a vector in lines."""
+    assert body.values is not None
+    if body.kind == CHANNELS:
+        return body.values
+    if body.kind == MATRIX:  # a column for each token, its features from top to bottom
+        tokens: Values = body.values.T
+        return tokens
+    return as_cells(body.values, body.height)
 
 
 def as_cells(values: Values, height: float) -> Values:
@@ -135,8 +152,13 @@ def as_cells(values: Values, height: float) -> Values:
     return cells
 
 
-def image_colours(values: Values) -> tuple[Colours, bool]:
-    """An image (1 or 3, H, W) as colours, and whether its contrast had to be stretched."""
+def image_colours(values: Values, bad: str = "#000000") -> tuple[Colours, bool]:
+    """An image (1 or 3, H, W) as colours, and whether its contrast had to be stretched.
+
+    Args:
+        values: Those of its pixels.
+        bad: The colour of those that are NaN or infinite.
+    """
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (-1.0, 1.0)
     stretched = high - low < 2 * _FAINT or low < -1.0005 or high > 1.0005
@@ -147,6 +169,7 @@ def image_colours(values: Values) -> tuple[Colours, bool]:
     channels = np.repeat(share, 3, axis=0) if len(share) == 1 else share
     colours = np.full((*values.shape[1:], 4), 255, np.uint8)
     colours[..., :3] = np.rint(channels.transpose(1, 2, 0) * 255)
+    colours[~np.isfinite(values).all(axis=0), :3] = rgb(bad)
     return colours, stretched
 
 
@@ -185,7 +208,20 @@ def _draw_deck(canvas: Canvas, body: Body, box: Box, colour: str, name: str) -> 
         canvas.pixels(
             canvas.theme.paint(maps[place], limit), card, order=order, name=f"{name}:{place}"
         )
+        draw_nonfinite(canvas, maps[place], card, order=order)
         canvas.frame(card, colour, line=0.8, order=order + 0.01)
+
+
+def _draw_wave(canvas: Canvas, values: Values, box: Box, colour: str) -> None:
+    """A signal as a curve over time, interrupted where it is no number."""
+    left, bottom, width, height = box
+    canvas.frame(box, canvas.theme.line, line=0.8)
+    middle, limit = bottom + height / 2, limit_of(values) or 1.0
+    canvas.line([(left, middle), (left + width, middle)], canvas.theme.line, line=0.7, order=2.5)
+    step = width / max(1, len(values) - 1)
+    high = np.where(np.isfinite(values), values, np.nan) / limit * height * 0.46
+    points = [(left + place * step, middle + float(y)) for place, y in enumerate(high)]
+    canvas.line(points, colour, line=1.3)
 
 
 def _ratio(maps: Values) -> float:
@@ -205,7 +241,7 @@ def caption(body: Body, words: Words) -> str:
         name = "stretched" if image_colours(body.values)[1] else "range"
         return words(name, low=low, high=high)
     if body.kind == NUMBER:
-        return ""
+        return _short(float(body.values.reshape(-1)[0]))
     return f"± {_short(limit_of(body.values))}"
 
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import matplotlib
-from matplotlib.figure import Figure
-
 from ganscope.views.diagrams import fonts
+from ganscope.views.diagrams.picture import Picture, advance_of
 from ganscope.views.diagrams.theme import Colours, Theme
 
 if TYPE_CHECKING:
@@ -19,7 +14,6 @@ if TYPE_CHECKING:
 
 DPI = 144
 """Of a slide: 1920 × 1080 pixels."""
-_NOTEBOOK_DPI = 96
 SMALLEST = 8.0
 """Points below which no text is set."""
 POINTS = 72.0
@@ -30,32 +24,6 @@ Box = tuple[float, float, float, float]
 """Left, bottom, width and height, in inches."""
 Dashes = str | tuple[float, tuple[float, ...]]
 """How a line is broken, as matplotlib takes it."""
-
-
-class Picture(Figure):
-    """A figure that a notebook shows by itself, and that looks the same whatever the settings."""
-
-    def savefig(self, fname: Any, **how: Any) -> None:
-        """Write it; see matplotlib's ``Figure.savefig``."""
-        with plain_matplotlib():
-            super().savefig(fname, **how)
-
-    def _repr_png_(self) -> bytes:
-        drawn = io.BytesIO()
-        self.savefig(drawn, format="png", dpi=_NOTEBOOK_DPI)
-        return drawn.getvalue()
-
-
-@contextmanager
-def plain_matplotlib() -> Iterator[None]:
-    """Matplotlib's own defaults, whatever a user's settings are; those are there again after."""
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        # Text stays text, and the same picture is the same file.
-        matplotlib.rcParams.update(
-            {"svg.fonttype": "none", "svg.hashsalt": "ganscope", "pdf.fonttype": 42}
-        )
-        yield
 
 
 class Canvas:
@@ -105,7 +73,7 @@ class Canvas:
 
     def text(
         self, at: Point, text: str, size: float, *, colour: str = "", bold: bool = False,
-        across: str = "center", along: str = "baseline", italic: bool = False,
+        across: str = "center",
     ) -> None:  # fmt: skip
         """Write one line.
 
@@ -115,15 +83,14 @@ class Canvas:
             size: In points.
             colour: The theme's ink where empty.
             bold: Whether it is bold.
-            across: ``left``, ``center`` or ``right``: which part of it is at `at`.
-            along: ``baseline``, ``center``, ``top`` or ``bottom``.
-            italic: Whether it is slanted.
+            across: ``left``, ``center`` or ``right``: which part of its baseline is at `at`;
+                or ``middle``, the middle of its height as of its width.
         """
         families = fonts.fitting(text, self.families)
         self._axes.text(
             *at, fonts.shown(text, families), size=size, color=colour or self.theme.ink,
-            weight="bold" if bold else "normal", style="italic" if italic else "normal",
-            ha=across, va="center_baseline" if along == "center" else along,
+            weight="bold" if bold else "normal", ha="center" if across == "middle" else across,
+            va="center_baseline" if across == "middle" else "baseline",
             family=list(families), parse_math=False, zorder=5,
         )  # fmt: skip
 
@@ -146,7 +113,7 @@ class Canvas:
     def width_of(self, text: str, size: float, *, bold: bool = False) -> float:
         """Inches that a text takes."""
         families = fonts.fitting(text, self.families)
-        return _advance(fonts.shown(text, families), families, bold) * size / POINTS
+        return advance_of(fonts.shown(text, families), families, bold) * size / POINTS
 
     # -- shapes ----------------------------------------------------------------------------------
 
@@ -242,16 +209,3 @@ class Canvas:
         image.set_gid(name or None)
         self._axes.add_image(image)
         image.set_clip_path(self._axes.patch)
-
-
-@lru_cache(maxsize=4096)
-def _advance(text: str, families: tuple[str, ...], bold: bool) -> float:
-    """Width of a text in points, at one point's size: fonts scale evenly but for hinting."""
-    from matplotlib.backends.backend_agg import RendererAgg
-    from matplotlib.font_manager import FontProperties
-
-    large = 24.0
-    font = FontProperties(family=list(families), size=large, weight="bold" if bold else "normal")
-    renderer: Any = RendererAgg(1, 1, 72)  # type: ignore[no-untyped-call]
-    width, _, _ = renderer.get_text_width_height_descent(text, font, False)
-    return float(width) / large

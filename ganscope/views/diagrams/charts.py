@@ -1,27 +1,24 @@
-"""Curves and a heat map over steps, on a canvas."""
+"""Curves over steps, on a canvas."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ganscope.views import style
-from ganscope.views.diagrams import fonts
 from ganscope.views.diagrams.canvas import Box, Canvas
-from ganscope.views.metrics.curves import Curve, binned, means, suits_powers_of_ten
+from ganscope.views.diagrams.step_axis import CROSS, is_finite, ticks_among
+from ganscope.views.metrics.curves import Curve, means, suits_powers_of_ten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _HEAD, _NAME, _SMALL = 13.0, 10.5, 9.5
+_TICKS = 6
+_MOST_CROSSES = 40
 _MANY = 400
 """Points from which on means are drawn over them."""
 _DASHES: tuple[Any, ...] = ("-", "--", "-.", ":")
-_BINS = 160
-_LABELS = 2.0
 
 
 def draw_curves(
@@ -65,7 +62,8 @@ def draw_curves(
     elif every:
         rim = 0.06 * ((max(every) - min(every)) or 1.0)
         axes.set_ylim(min(every) - rim, max(every) + rim)
-    _steps(axes, [x for curve in curves for x, _ in curve.points])
+    _steps(axes, sorted({x for curve in curves for x, _ in curve.points}))
+    _crosses(canvas, axes, curves, last)
 
 
 def _legend(canvas: Canvas, curves: Sequence[Curve], left: float, at: float, width: float) -> None:
@@ -98,86 +96,16 @@ def _plain(canvas: Canvas, axes: Axes) -> None:
 
 
 def _steps(axes: Axes, steps: Sequence[int]) -> None:
-    from matplotlib.ticker import MaxNLocator
-
     if steps:
-        axes.set_xlim(min(steps), max(steps) if max(steps) > min(steps) else min(steps) + 1)
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.set_xlim(steps[0], steps[-1] if steps[-1] > steps[0] else steps[0] + 1)
+        axes.set_xticks(ticks_among(steps, _TICKS))
 
 
-def draw_heat(
-    canvas: Canvas, box: Box, heading: str, curves: Sequence[Curve], *, last: int
-) -> tuple[float, float] | None:
-    """A row of colours for each curve, by powers of ten.
-
-    Args:
-        canvas: Where to.
-        box: What it may take, heading included.
-        heading: Stands above.
-        curves: What to draw.
-        last: The last step that is shown.
-
-    Returns:
-        The figures of the faintest and of the strongest colour; None where there are none.
-    """
-    left, bottom, width, height = box
-    canvas.text((left, bottom + height - 0.2), heading, _HEAD, bold=True, across="left")
-    every = [y for curve in curves for _, y in curve.known if y > 0]
-    if not every:
-        return None
-    low, high = math.log10(min(every)), math.log10(max(every))
-    steps = [x for curve in curves for x, _ in curve.points]
-    first, final = min(steps), max(steps)
-    bins = min(_BINS, len(curves[0].points))
-    area = (left + _LABELS, bottom + 0.3, width - _LABELS, height - 0.68)
-    shares = np.ma.masked_all((len(curves), bins))  # type: ignore[no-untyped-call]
-    for row, curve in enumerate(curves):
-        points = [(x, y) for x, y in curve.known if y > 0 and x <= last]
-        for column, mean in enumerate(binned(points, first, final, bins)):
-            if mean is not None:
-                shares[row, column] = share_of(mean, low, high)
-    canvas.pixels(canvas.theme.shade(shares), area, name="heat")
-    canvas.frame(area, canvas.theme.line, line=0.8)
-    _heat_labels(canvas, area, curves)
-    _heat_steps(canvas, area, first, final)
-    return min(every), max(every)
-
-
-def share_of(value: float, low: float, high: float) -> float:
-    """Where a figure stands between two powers of ten, 0 to 1."""
-    return (math.log10(value) - low) / (high - low) if high > low else 1.0
-
-
-def _heat_labels(canvas: Canvas, area: Box, curves: Sequence[Curve]) -> None:
-    left, bottom, _, height = area
-    pitch = height / len(curves)
-    every = max(1, math.ceil(0.165 / pitch))
-    size = min(_NAME, max(8.0, pitch * 72 * 0.7))
-    for place, curve in enumerate(curves):
-        if place % every:
-            continue
-        name = style.printable(curve.metric.name.partition(" ")[2])
-        at = bottom + height - (place + 0.5) * pitch - size / 72 * 0.36
-        shown = _cut_left(canvas, name.removesuffix(".weight"), _LABELS - 0.12, size)
-        canvas.text((left - 0.08, at), shown, size, across="right")
-
-
-def _cut_left(canvas: Canvas, name: str, room: float, size: float) -> str:
-    """A name without its beginning, where it is too long: its end tells layers apart."""
-    if canvas.width_of(name, size) <= room:
-        return name
-    while name and canvas.width_of("…" + name, size) > room:
-        name = name[1:]
-    return "…" + name
-
-
-def _heat_steps(canvas: Canvas, area: Box, first: int, final: int) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    left, bottom, width, _ = area
-    for value in MaxNLocator(8, integer=True).tick_values(first, final):
-        if first <= value <= final:
-            at = left + width * (value - first) / max(1, final - first)
-            text = fonts.shown(f"{value:,.0f}", canvas.families)
-            canvas.line([(at, bottom - 0.05), (at, bottom)], canvas.theme.line)
-            canvas.text((at, bottom - 0.21), text, _SMALL, colour=canvas.theme.quiet)
+def _crosses(canvas: Canvas, axes: Axes, curves: Sequence[Curve], last: int) -> None:
+    """A cross at the top for each step in which a curve has no finite figure."""
+    lost = {x for curve in curves for x, y in curve.points if not is_finite(y) and x <= last}
+    for x in sorted(lost)[:_MOST_CROSSES]:
+        axes.text(
+            x, 0.98, CROSS, transform=axes.get_xaxis_transform(), color=canvas.theme.bad,
+            size=_SMALL + 1, weight="bold", ha="center", va="top", family=list(canvas.families),
+        )  # fmt: skip

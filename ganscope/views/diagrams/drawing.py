@@ -9,10 +9,11 @@ from typing import Protocol
 
 from ganscope.errors import UsageError
 from ganscope.traces import Trace
-from ganscope.views.diagrams.canvas import DPI, Canvas, Picture, plain_matplotlib
+from ganscope.views.diagrams.canvas import DPI, Canvas
 from ganscope.views.diagrams.fonts import families
 from ganscope.views.diagrams.kinds import KINDS, require_kind
 from ganscope.views.diagrams.options import SIZES, DiagramOptions, check
+from ganscope.views.diagrams.picture import Picture, plain_matplotlib
 from ganscope.views.diagrams.theme import theme
 
 

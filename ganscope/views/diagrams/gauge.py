@@ -46,7 +46,7 @@ def draw_score(canvas: Canvas, centre: Point, score: float, words: Words) -> Non
     left, bottom = centre[0] - WIDTH / 2, centre[1] - 0.3
     canvas.box((left, bottom, WIDTH, 0.6), edge=theme.discriminator, line=1.4, rounded=0.1)
     shown = f"{score:.3g}".replace("-", "−")
-    canvas.text(centre, shown, 20, colour=theme.discriminator, bold=True, along="center")
+    canvas.text(centre, shown, 20, colour=theme.discriminator, bold=True, across="middle")
     canvas.text((centre[0], bottom - 0.22), words("score"), 11, colour=theme.quiet)
     canvas.text((centre[0], bottom - 0.42), words("higher"), 11, colour=theme.quiet)
 

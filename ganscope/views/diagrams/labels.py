@@ -11,8 +11,9 @@ from ganscope.views.diagrams.canvas import SMALLEST, Canvas
 from ganscope.views.diagrams.stages import Stage
 from ganscope.views.diagrams.words import Words
 
-SHAPE, LAYER, PLACE, CAPTION = 18.0, 11.0, 10.0, 10.0
+SHAPE, SYMBOL, LAYER, PLACE, CAPTION = 18.0, 13.0, 11.0, 10.0, 10.0
 """Points."""
+_SMALL = 9.0
 _MOST_LINES = 4
 _MOST_PIECES = 3
 _PIECE = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[^A-Z_]+_*|_+|.")
@@ -20,19 +21,24 @@ _PIECE = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[^A-Z_]+_*|_+|.")
 
 
 def shape_text(stage: Stage) -> str:
-    """The shape of one row of the batch."""
+    """The shape of one row of the batch; a cross where nothing came out."""
+    if stage.failed:
+        return "✗"
     return style.format_shape(stage.shape) if stage.shape else "1"
 
 
 def arrow_texts(stage: Stage, words: Words) -> tuple[str, ...]:
     """What stands on the arrow to a stage: its parameters, those of its norm apart."""
     if stage.hidden:
-        more = words("more", count=stage.hidden)
+        more = words("more_one" if stage.hidden == 1 else "more", count=stage.hidden)
         count = stage.hidden_parameters + stage.parameters
-        return (more, style.format_count(count)) if count else (more,)
+        return (more, words("sum", count=style.format_count(count))) if count else (more,)
+    if stage.failed:
+        return ()
     if stage.is_reshape:
         return (words("same", count=style.format_count(math.prod(stage.shape))),)
-    counts = [layer.parameters for layer in stage.layers if layer.parameters]
+    own = [layer for layer in stage.layers if not layer.is_beside]
+    counts = [layer.parameters for layer in own if layer.parameters]
     if len(counts) > 2:
         counts = [sum(counts)]
     signs = ("", "+ ")
@@ -66,8 +72,8 @@ def _told_once(names: Sequence[str]) -> list[str]:
 
 def _broken(canvas: Canvas, name: str, width: float) -> list[str]:
     """A name in lines, broken before capitals and behind underscores."""
-    if canvas.width_of(name, LAYER) <= width:
-        return [name]
+    if canvas.width_of(name, _SMALL) <= width:
+        return [name]  # in one line, if a little smaller
     lines = [""]
     for part in _PIECE.findall(name):
         if lines[-1] and canvas.width_of(lines[-1] + part, LAYER) > width:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
 from ganscope.errors import UsageError
@@ -17,6 +17,8 @@ from ganscope.views.steps.verdicts import Verdict
 from ganscope.views.steps.weights import together
 
 _PENALTY = (BETWEEN, PROBED)
+DETACH, NO_GRAD = "detach", "no_grad"
+"""What cuts autograd off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +29,13 @@ class Tensor:
         name: ``z``, ``x``, ``G(z)``.
         record: Its record.
         gradient: L2 norm of the gradient that came back to it in this update, where one did.
-        cut: Whether autograd was cut off behind it: ``detach``.
+        cut: What cut autograd off behind it: ``detach``, ``no_grad``, or nothing.
     """
 
     name: str
     record: TensorRecord
     gradient: float | None = None
-    cut: bool = False
+    cut: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +121,17 @@ def panels_of(trace: Trace, step: Step) -> tuple[Panel, ...]:
             "no optimizer steps in this trace, so there is no training step to draw; record one "
             "with ganscope step --record one.gscope, or ganscope run -o run.gscope SCRIPT"
         )
-    return tuple(_panel(story, same) for same in alike.values())
+    trained = frozenset(name for update in step.updates for name in update.networks)
+    return tuple(_panel(story, same, trained) for same in alike.values())
 
 
-def _panel(story: Story, same: Sequence[Update]) -> Panel:
+def _panel(story: Story, same: Sequence[Update], trained: Set[str]) -> Panel:
     update = same[-1]
     # Real and generated images first: the points of a penalty are what can be left out.
     ran = sorted(story.ran(update), key=lambda forward: forward.shown in _PENALTY)
-    lanes = [_lane(story, update, chain) for chain in chains(ran)]
+    lanes = [
+        _lane(story, update, _with_maker(story, update, chain), trained) for chain in chains(ran)
+    ]
     return Panel(update, tuple(_distinct(lanes)), update.losses, len(same))
 
 
@@ -139,29 +144,53 @@ def _distinct(lanes: Sequence[Lane]) -> list[Lane]:
     return list(seen.values())
 
 
-def _lane(story: Story, update: Update, chain: Sequence[Forward]) -> Lane:
-    start = _start(story, chain[0])
+def _lane(story: Story, update: Update, chain: Sequence[Forward], trained: Set[str]) -> Lane:
+    start = _start(story, chain[0], trained)
     boxes, tensors = [], []
     for place, forward in enumerate(chain):
         boxes.append(_box(story, update, forward))
         output = main_output(forward.call)
         name = story.judged[forward.call.id].symbol if forward.call.id in story.judged else ""
+        after = chain[place + 1] if place + 1 < len(chain) else None
+        if after is not None and forward.call.update != update.index:
+            name = _start(story, after, trained).name  # made earlier: ``G(z) of ①``
         if not name:
             name = f"{story.cast.symbol(forward.call.network)}({start.name})"
         record = output or start.record
-        after = chain[place + 1] if place + 1 < len(chain) else None
-        cut = after is not None and _is_cut(after, forward)
+        cut = _cut_between(forward, after, trained) if after is not None else ""
         tensors.append(Tensor(name, record, _gradient(update, forward), cut))
     verdict = story.judged.get(chain[-1].call.id)
     return Lane(start, tuple(boxes), tuple(tensors), verdict)
 
 
-def _is_cut(after: Forward, before: Forward) -> bool:
-    """Whether autograd was cut off between two networks."""
-    return any(one.detached for one in after.sources if before.call.id in one.makers)
+def _with_maker(story: Story, update: Update, chain: Sequence[Forward]) -> Sequence[Forward]:
+    """A chain with the network before it that the update moves, though it ran in an earlier one."""
+    makers = {
+        maker for source in chain[0].sources if not source.detached for maker in source.makers
+    }
+    for one in story.forwards:
+        name = one.call.network
+        is_reached = any(run.reached.get(name) for run in update.backwards)
+        if one.call.id in makers and name in update.networks and is_reached:
+            return (one, *chain)
+    return chain
 
 
-def _start(story: Story, forward: Forward) -> Tensor:
+def _cut_between(before: Forward, after: Forward, trained: Set[str]) -> str:
+    """What cut autograd off between two networks."""
+    if _unfollowed(before, trained):
+        return NO_GRAD
+    cut = any(one.detached for one in after.sources if before.call.id in one.makers)
+    return DETACH if cut else ""
+
+
+def _unfollowed(forward: Forward, trained: Set[str]) -> bool:
+    """Whether autograd did not follow a call of a network that is trained in this step."""
+    output = forward.output
+    return output is not None and not output.requires_grad and forward.call.network in trained
+
+
+def _start(story: Story, forward: Forward, trained: Set[str]) -> Tensor:
     if not forward.sources:
         raise UsageError(f"{forward.call.network} was given no tensor, so no chain can be drawn")
     made = [at for at, source in enumerate(forward.sources) if source.makers]
@@ -172,7 +201,11 @@ def _start(story: Story, forward: Forward) -> Tensor:
         if forward.shown == BETWEEN
         else input_name(forward, place, story.forwards, story.cast)
     )
-    return Tensor(name, _kept(story, source), None, cut=source.detached)
+    makers = [one for one in story.forwards if one.call.id in source.makers]
+    cut = DETACH if source.detached else ""
+    if any(_unfollowed(maker, trained) for maker in makers):
+        cut = NO_GRAD
+    return Tensor(name, _kept(story, source), None, cut)
 
 
 def _kept(story: Story, source: Source) -> TensorRecord:

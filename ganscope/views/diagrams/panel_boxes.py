@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ganscope.traces import Loss
 from ganscope.views import style
+from ganscope.views.diagrams.canvas import SMALLEST, Canvas
 from ganscope.views.diagrams.canvas import Box as Place
-from ganscope.views.diagrams.canvas import Canvas
 from ganscope.views.diagrams.lanes import Box
 from ganscope.views.diagrams.words import Words, number
 from ganscope.views.steps.losses import made_of, short_name
@@ -16,6 +17,10 @@ HEIGHT = 0.78
 """Inches of a box in a single lane."""
 _SYMBOL, _VALUE, _NAME, _SMALL = 22.0, 18.0, 11.0, 9.5
 _LINE = 0.17
+_COMMA = re.compile(r", (?![^(]*\))")
+"""One between parts, and none inside a call: ``netD(randn(2, 4))``."""
+_MOST_BELOW = 2
+"""Lines below a box that holds none inside."""
 
 
 def draw_network(canvas: Canvas, words: Words, box: Box, place: Place, *, backward: bool) -> None:
@@ -37,11 +42,14 @@ def draw_network(canvas: Canvas, words: Words, box: Box, place: Place, *, backwa
     name = style.printable(words.network(box.network))
     is_letter = len(box.symbol) <= 2
     if is_letter:
-        canvas.text((centre, middle), box.symbol, _SYMBOL, colour=ink, bold=True)
+        lone = box.symbol == name
+        at = (centre, middle - (0.1 if lone else 0.0))
+        canvas.text(at, box.symbol, _SYMBOL, colour=ink, bold=True)
     size = canvas.fitted(name, room, _SMALL if is_letter else 13.0, bold=not is_letter)
     shown = canvas.cut(name, room, size, bold=not is_letter)
     at = (centre, middle - (0.24 if is_letter else 0.05))
-    canvas.text(at, shown, size, colour=ink, bold=not is_letter)
+    if not is_letter or box.symbol != name:
+        canvas.text(at, shown, size, colour=ink, bold=not is_letter)
     quiet = colour if box.moved else theme.quiet
     for line, text in enumerate(_fate(box, words) if backward else ()):
         canvas.text((centre, bottom - 0.18 - _LINE * line), text, _SMALL, colour=quiet)
@@ -72,25 +80,37 @@ def draw_loss(canvas: Canvas, words: Words, losses: Sequence[Loss], place: Place
     canvas.box(place, edge=theme.ink, fill=theme.paper, line=1.2, rounded=0.1, order=3.6)
     centre, middle = left + width / 2, bottom + height / 2
     if not losses:
-        canvas.text((centre, middle), words("loss"), _NAME, along="center")
+        canvas.text((centre, middle), words("loss"), _NAME, across="middle")
         return
     loss, room = losses[-1], width - 0.12
-    parts = _parts(made_of(loss))
+    parts = _parts(canvas, made_of(loss), room)
     inside = height > HEIGHT + 0.18 * len(parts)
     middle += 0.09 * len(parts) if inside else 0.0
     name = canvas.cut(short_name(loss.name), room, _NAME)
     canvas.text((centre, middle + 0.14), name, _NAME, colour=theme.quiet)
     canvas.text((centre, middle - 0.2), number(loss.value), _VALUE, bold=True)
     below = middle - 0.45 if inside else bottom - 0.19
-    for line, text in enumerate(parts if inside else parts[:2]):
+    if not inside and len(parts) > _MOST_BELOW:
+        parts = [*parts[: _MOST_BELOW - 1], f"{parts[_MOST_BELOW - 1]} …"]
+    for line, text in enumerate(parts):
         size = canvas.fitted(text, room, _SMALL)
         shown = canvas.cut(text, room, size)
         canvas.text((centre, below - _LINE * line), shown, size, colour=theme.quiet)
 
 
-def _parts(made: str) -> list[str]:
-    """What a loss is made of, in lines: ``= (real_loss 0.5``, ``+ fake_loss 0.7) / 2``."""
-    words = made.strip()
-    for sign in (" + ", " − ", ", "):
-        words = words.replace(sign, f"\n{sign.strip()} " if sign != ", " else ",\n")
-    return words.split("\n")[:4] if words else []
+def _parts(canvas: Canvas, made: str, room: float) -> list[str]:
+    """What a loss is made of, in lines: ``= (real_loss 0.5``, ``+ fake_loss 0.7) / 2``.
+
+    Where the divisor finds no room it gets a line of its own.
+    """
+    words = _COMMA.sub(",\n", made.strip())
+    for sign in (" + ", " − "):
+        words = words.replace(sign, f"\n{sign.strip()} ")
+    lines: list[str] = []
+    for part in words.split("\n")[:4] if words else []:
+        before, slash, divisor = part.rpartition(" / ")
+        if slash and canvas.width_of(part, SMALLEST) > room:
+            lines += [before, f"/ {divisor}"]
+        else:
+            lines.append(part)
+    return lines

@@ -9,6 +9,7 @@ from ganscope.views import style
 from ganscope.views.diagrams.blocks import Body, body_of, draw_body
 from ganscope.views.diagrams.canvas import Canvas
 from ganscope.views.diagrams.lanes import Box, Lane, Panel, Tensor
+from ganscope.views.diagrams.nonfinite import holds_nonfinite
 from ganscope.views.diagrams.panel_boxes import HEIGHT, draw_loss, draw_network
 from ganscope.views.diagrams.stages import Stage
 from ganscope.views.diagrams.words import Words, number
@@ -25,6 +26,7 @@ _BACK = 0.24
 """Inches that gradients run below the data."""
 _HEADING, _ANSWER, _NAME, _SMALL = 14.0, 12.5, 11.0, 9.5
 _DASHES = (0.0, (3.0, 2.0))
+_BAD = "NaN/∞"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,12 +165,14 @@ class PanelPainter:
         canvas.text((centre, above), self.words.origin(tensor.name), _NAME, bold=True)
         shape = style.format_shape((tensor.record.shape or ())[1:])
         below = row - body.height / 2 - 0.19
-        canvas.text((centre, below), shape, _SMALL, colour=canvas.theme.quiet)
+        broken = holds_nonfinite(body.values)
+        colour = canvas.theme.bad if broken else canvas.theme.quiet
+        canvas.text((centre, below), f"{shape} {_BAD}" if broken else shape, _SMALL, colour=colour)
         return centre + body.width / 2
 
     def _arrow(
         self, left: float, right: float, row: float, gradient: float | None, *,
-        cut: bool = False, labelled: bool = True,
+        cut: str = "", labelled: bool = True,
     ) -> None:  # fmt: skip
         """Data to the right and, where a gradient came back, to the left below it."""
         canvas, theme = self.canvas, self.canvas.theme
@@ -179,15 +183,15 @@ class PanelPainter:
                 ends = (middle + shift - 0.05, row - 0.2), (middle + shift + 0.05, row + 0.2)
                 canvas.line(ends, theme.paper, line=5, order=3.4)
                 canvas.line(ends, theme.bad, line=2.2, order=3.5)
-            canvas.text(
-                (middle, row + 0.28), self.words("detach"), _NAME, colour=theme.bad, bold=True
-            )
+            canvas.text((middle, row + 0.28), cut, _NAME, colour=theme.bad, bold=True)
         if gradient is None:
             return
         back = row - _BACK
         canvas.arrow((right - 0.06, back), (left + 0.06, back), theme.bad, dashes=_DASHES)
         if labelled:
-            canvas.text((middle + 0.04, back - 0.2), _norm(gradient), _SMALL, colour=theme.bad)
+            text = _norm(gradient)
+            size = canvas.fitted(text, right - left - 0.06, _SMALL)
+            canvas.text((middle, back - 0.2), text, size, colour=theme.bad)
 
     def _answer(self, lane: Lane, left: float, row: float, *, backward: bool) -> None:
         """From the last network to the loss, with what it said."""

@@ -7,81 +7,75 @@ same figures. Where branches meet, the way is the longer one; the others are ski
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence, Set
 
 from ganscope.traces import Call, TensorRecord
+from ganscope.views.diagrams.way import INPUT, Head, Link, Side, Way
 from ganscope.views.rows import main_output
 
 _Key = tuple[object, object]
-INPUT = -1
-"""Stands for the network's input where a call's id would stand."""
+_MOST_HEADS = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A call on the way.
-
-    Attributes:
-        call: The call.
-        joins: Ids of earlier calls on the way, or `INPUT`, from which something comes in that
-            took a shorter way.
-        sides: Classes of the calls that bring in what does not come from the way at all.
-    """
-
-    call: Call
-    joins: tuple[int, ...] = ()
-    sides: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """The way through a network.
-
-    Attributes:
-        network: The network's own call.
-        start: What goes in, as it is followed.
-        links: The calls, in their order.
-        beside: How many innermost calls do not lie on it.
-        broken: Whether it could not be followed from the output back to the input.
-    """
-
-    network: Call
-    start: TensorRecord | None
-    links: tuple[Link, ...]
-    beside: int
-    broken: bool = False
-
-
-def way_through(network: Call, calls: Sequence[Call]) -> Way:
+def way_through(network: Call, calls: Sequence[Call], failed: Call | None = None) -> Way:
     """Follow a network's output back to its input.
 
     Args:
         network: An outermost call.
         calls: Those of its step.
+        failed: The call in it that failed, if one did: it is followed from there.
     """
     inner = _innermost(network, calls)
     start = _main_input(network)
+    unseen = len(network.outputs) - 1
+    if failed is not None and (not inner or inner == [network]):
+        return Way(network, start, (), 0, failed=failed)
     if not inner:  # nothing was seen inside: the network is one layer
-        return Way(network, start, (Link(network),), 0)
-    search = _Search(start, inner)
-    found = search.back_from(main_output(network))
+        return Way(network, start, (Link(network),), 0, unseen=max(0, unseen))
+    search = _Search(network, start, inner)
+    found = search.back_from_failure(failed) if failed else search.back_from(main_output(network))
     on_way = {INPUT, *(call.id for call in found)}
-    links = tuple(Link(call, *search.joins(call, on_way)) for call in found)
-    whole = bool(links) and search.reaches_start(links[0].call)
-    return Way(network, start, links, len(inner) - len(links), broken=not whole)
+    links = search.links(found, on_way)
+    heads = () if failed else tuple(search.heads(network, on_way))
+    shown = {call.id for link in links for side in link.sides for call in side.calls} | on_way
+    for head in heads:
+        shown |= {link.call.id for link in head.links}
+        shown |= {call.id for link in head.links for side in link.sides for call in side.calls}
+    if failed is not None:
+        shown.add(failed.id)
+    return Way(
+        network,
+        start,
+        links,
+        sum(call.id not in shown for call in inner),
+        heads,
+        0 if failed else search.unseen(network, shown),
+        broken=not search.reaches_start(links[0].call) if links else failed is None,
+        failed=failed,
+    )
 
 
 def _innermost(network: Call, calls: Sequence[Call]) -> list[Call]:
-    """The calls inside a network that have none inside them."""
+    """The calls inside a network that have none inside them.
+
+    A layer that works with parameters of its own by operations alone counts as one call; so does
+    a network that is but one operation.
+    """
     inside = {network.id}
     within = []
     for call in calls:
         if call.parent in inside:
             inside.add(call.id)
             within.append(call)
-    around = {call.parent for call in within}
-    return [call for call in within if call.id not in around]
+    if len(within) == 1 and within[0].kind == "op" and network.parameters:
+        return []
+    holds = {call.parent for call in within if call.kind != "op"}
+    layers = {
+        call.id for call in within if call.kind != "op" and call.parameters and call.id not in holds
+    }
+    own = [call for call in within if call.parent not in layers]
+    around = {call.parent for call in own}
+    return [call for call in own if call.id not in around]
 
 
 def _main_input(network: Call) -> TensorRecord | None:
@@ -102,12 +96,17 @@ def _key(record: TensorRecord) -> _Key:
 class _Search:
     """Who made what, and how far from the network's input."""
 
-    def __init__(self, start: TensorRecord | None, calls: Sequence[Call]) -> None:
+    def __init__(self, network: Call, start: TensorRecord | None, calls: Sequence[Call]) -> None:
         self._calls = {call.id: call for call in calls}
         self._makers: dict[_Key, list[int]] = {}
         self._depth: dict[int, int] = {INPUT: 0}
         self._before: dict[int, int | None] = {}
         self._sources: dict[int, tuple[int, ...]] = {}
+        self._beside: dict[int, TensorRecord] = {}
+        for place, record in enumerate(network.inputs, 1):
+            if record is not start and record.shape is not None:
+                self._beside[INPUT - place] = record
+                self._makers[_key(record)] = [INPUT - place]
         if start is not None:
             self._makers[_key(start)] = [INPUT]
         last: Call | None = None
@@ -138,30 +137,76 @@ class _Search:
     def back_from(self, output: TensorRecord | None) -> list[Call]:
         """The calls up to the network's output."""
         at = self._maker(output) if output is not None else None
-        if at is None or at == INPUT:
+        if at is None or at <= INPUT:
             at = max(self._calls, key=lambda identity: (self._depth.get(identity, -1), identity))
+        return self._back(at)
+
+    def back_from_failure(self, failed: Call) -> list[Call]:
+        """The calls up to one that failed, without it; up to the last one where it has parts."""
+        at = self._before.get(failed.id)
+        if failed.id not in self._calls:
+            at = max((each.id for each in self._calls.values() if each.outputs), default=None)
+        return self._back(at)
+
+    def _back(self, at: int | None) -> list[Call]:
         found: list[Call] = []
-        while at is not None and at != INPUT:
+        while at is not None and at > INPUT:
             found.append(self._calls[at])
             at = self._before[at]
         return found[::-1]
 
-    def joins(self, call: Call, on_way: Set[int]) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    def links(self, found: Sequence[Call], on_way: Set[int]) -> tuple[Link, ...]:
+        """Calls with what comes in beside the way."""
+        return tuple(Link(call, *self._joins(call, on_way)) for call in found)
+
+    def _joins(self, call: Call, on_way: Set[int]) -> tuple[tuple[int, ...], tuple[Side, ...]]:
         """What a call takes in beside the way: where it left the way, and what never was on it."""
         main = self._before[call.id]
         left: list[int] = []
-        never: list[str] = []
+        never: list[Side] = []
         for source in self._sources[call.id]:
             if source == main:
                 continue
             at: int | None = source
             while at is not None and at not in on_way:
-                at = self._before[at]
+                at = self._before.get(at)
             if at is None:
-                never.append(self._calls[source].type)
+                never.append(self._side(source))
             else:
                 left.append(at)
         return tuple(left), tuple(never)
+
+    def _side(self, source: int) -> Side:
+        calls: list[Call] = []
+        at: int | None = source
+        while at is not None and at > INPUT:
+            calls.append(self._calls[at])
+            at = next(iter(self._sources[at]), None)
+        return Side(tuple(calls[::-1]), None if at is None else self._beside.get(at))
+
+    def heads(self, network: Call, on_way: Set[int]) -> Iterator[Head]:
+        """The ways to the outputs that are not the main one, as far as they leave the way."""
+        main, known = main_output(network), set(on_way)
+        further = [record for record in network.outputs if record is not main]
+        count = 0
+        for record in further:
+            at = self._maker(record)
+            if at is None or at <= INPUT or at in known or count == _MOST_HEADS:
+                continue
+            whole = self._back(at)
+            own = [call for call in whole if call.id not in known]
+            after = self._before[own[0].id]
+            if after is None or after not in known:
+                continue
+            known |= {call.id for call in own}
+            count += 1
+            yield Head(record, after, self.links(own, known))
+
+    def unseen(self, network: Call, shown: Set[int]) -> int:
+        """How many outputs come from calls that are not shown."""
+        main = main_output(network)
+        further = [one for one in network.outputs if one is not main and one.shape is not None]
+        return sum(self._maker(record) not in shown for record in further)
 
     def reaches_start(self, call: Call) -> bool:
         """Whether the way ends at the network's input."""

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from ganscope.views.diagrams.canvas import Picture, plain_matplotlib
+from ganscope.views.diagrams.picture import Picture, plain_matplotlib
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from ganscope.traces import Call, TensorRecord
 from ganscope.views import style
 from ganscope.views.describe import base_type
-from ganscope.views.diagrams.path import INPUT, Link, Way
+from ganscope.views.diagrams.values import reread
+from ganscope.views.diagrams.way import INPUT, Link, Side, Way
 from ganscope.views.rows import main_output
 
 _FOLLOWS = ("Norm", "PReLU", "Dropout")
@@ -22,10 +23,17 @@ _FOLLOWS = ("Norm", "PReLU", "Dropout")
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A layer of a stage: its class, and how many parameters it has."""
+    """A layer of a stage.
+
+    Attributes:
+        name: Its class; ``+ Embedding`` for one that brings in something from beside the way.
+        parameters: How many it has.
+        is_beside: Whether it brings in something from beside the way.
+    """
 
     name: str
     parameters: int
+    is_beside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +48,15 @@ class Stage:
         joins: Ids of the calls, or `INPUT`, from which a shorter way leads to it.
         hidden: How many stages are left out before it.
         hidden_parameters: How many parameters those have.
-        role: ``input``, ``output`` or empty.
+        hidden_calls: Ids of their calls.
+        hidden_joins: Ids of the calls, or `INPUT`, from which a shorter way leads to them.
+        role: ``input``, ``output``, ``head`` for a further output, or empty.
         is_reshape: Whether it only reads the same numbers in another shape.
+        sides: What comes in that does not come from the way.
+        after: Id of the call, or `INPUT`, that it follows where that is not the stage before it.
+        failed: Whether the forward failed in it: nothing came out of it.
+        symbol: Stands above it: ``noise z``, ``D(x)``, ``output 2``.
+        is_signal: Whether two dimensions are channels over time; else tokens with features.
     """
 
     record: TensorRecord
@@ -51,8 +66,15 @@ class Stage:
     joins: tuple[int, ...] = ()
     hidden: int = 0
     hidden_parameters: int = 0
+    hidden_calls: tuple[int, ...] = ()
+    hidden_joins: tuple[int, ...] = ()
     role: str = ""
     is_reshape: bool = False
+    sides: tuple[Side, ...] = ()
+    after: int | None = None
+    failed: bool = False
+    symbol: str = ""
+    is_signal: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -65,7 +87,7 @@ class Stage:
         shape = self.shape
         if not shape:
             return 1
-        return shape[-1] if len(shape) == 2 else shape[0]
+        return shape[-1] if len(shape) == 2 and not self.is_signal else shape[0]
 
     @property
     def parameters(self) -> int:
@@ -74,14 +96,34 @@ class Stage:
 
 
 def stages_of(way: Way) -> tuple[Stage, ...]:
-    """The stages along a way, the input first."""
-    stages = [] if way.start is None else [Stage(way.start, calls=(INPUT,))]
-    for link in way.links:
+    """The stages along a way, the input first; those of further outputs behind its last one."""
+    start = [] if way.start is None else [Stage(way.start, calls=(INPUT,))]
+    stages = _with_ends(_with_places(_joined(start, way.links), way), way)
+    if way.failed is not None:
+        stages.append(_failed(way, way.failed))
+    for head in way.heads:
+        own = _with_places(_joined([], head.links), way)
+        if own:
+            own[0] = replace(own[0], after=head.after)
+            own[-1] = replace(own[-1], role="head")
+            stages += own
+    return tuple(replace(stage, is_signal=_is_of_signals(way)) for stage in stages)
+
+
+def _is_of_signals(way: Way) -> bool:
+    """Whether a network convolves along one dimension, so that channels come first."""
+    kinds = (base_type(link.call) for link in way.links)
+    return any(kind.startswith("Conv") and kind.endswith("1d") for kind in kinds)
+
+
+def _joined(stages: list[Stage], links: Sequence[Link]) -> list[Stage]:
+    """The stages, and those of the calls behind them."""
+    for link in links:
         record = main_output(link.call)
         if record is None or record.shape is None:
             continue
         layers = (
-            *(Layer(f"+ {style.printable(side)}", 0) for side in link.sides),
+            *(_beside(side, side.main) for side in link.sides if side.main),
             Layer(style.printable(base_type(link.call)), link.call.parameters),
         )
         if stages and _belongs(link, stages[-1], record):
@@ -93,11 +135,33 @@ def stages_of(way: Way) -> tuple[Stage, ...]:
                 layers=(*last.layers, *layers),
                 calls=(*last.calls, link.call.id),
                 joins=(*last.joins, *link.joins),
+                sides=(*last.sides, *link.sides),
             )
         else:
             alike = _is_reshape(link, stages[-1] if stages else None, record)
-            stages.append(Stage(record, layers, "", (link.call.id,), link.joins, is_reshape=alike))
-    return _with_ends(_with_places(stages, way))
+            if alike and record.samples is None and stages[-1].record.samples is not None:
+                samples = reread(stages[-1].record.samples, record.shape)
+                record = replace(record, samples=samples)
+            stages.append(
+                Stage(
+                    record, layers, calls=(link.call.id,), joins=link.joins, is_reshape=alike,
+                    sides=link.sides,
+                )
+            )  # fmt: skip
+    return stages
+
+
+def _beside(side: Side, main: Call) -> Layer:
+    name = style.printable(base_type(main))
+    return Layer(f"+ {name}", sum(call.parameters for call in side.calls), is_beside=True)
+
+
+def _failed(way: Way, call: Call) -> Stage:
+    """Where the forward failed: what went in is known, and nothing came out."""
+    nothing = TensorRecord(None, None, None, requires_grad=False, stats=None)
+    layers = (Layer(style.printable(base_type(call)), call.parameters),)
+    place = _relative(call, way.network) if call.kind != "op" else ""
+    return Stage(nothing, layers, place, (call.id,), role="failed", failed=True)
 
 
 def _is_reshape(link: Link, before: Stage | None, record: TensorRecord) -> bool:
@@ -106,6 +170,7 @@ def _is_reshape(link: Link, before: Stage | None, record: TensorRecord) -> bool:
         before is not None
         and link.call.parameters == 0
         and not link.joins
+        and not link.sides
         and record.stats is not None
         and record.stats == before.record.stats
     )
@@ -137,7 +202,7 @@ def _with_places(stages: Sequence[Stage], way: Way) -> list[Stage]:
     """The stages with the names of their layers in the network."""
     paths = {
         link.call.id: _relative(link.call, way.network)
-        for link in way.links
+        for link in (*way.links, *(link for head in way.heads for link in head.links))
         if link.call.kind != "op"  # an operation's path is but its name
     }
     return [
@@ -165,42 +230,13 @@ def _span(paths: Sequence[str]) -> str:
     return first
 
 
-def _with_ends(stages: list[Stage]) -> tuple[Stage, ...]:
-    if len(stages) > 1:
-        stages[0] = replace(stages[0], role="input")
+def _with_ends(stages: list[Stage], way: Way) -> list[Stage]:
+    """The stages with their ends marked; one that failed brings out nothing."""
+    if len(stages) > 1 or way.failed is not None:
+        stages[:1] = [replace(stage, role="input") for stage in stages[:1]]
+    if len(stages) > 1 and way.failed is None:
         stages[-1] = replace(stages[-1], role="output")
-    return tuple(stages)
-
-
-def thin(stages: Sequence[Stage], most: int) -> tuple[Stage, ...]:
-    """At most so many stages; the rest are counted where they were.
-
-    Those that change nothing about the shape go first, from the middle outward.
-    """
-    excess = len(stages) - most
-    if excess <= 0:
-        return tuple(stages)
-    middle = (len(stages) - 1) / 2
-    inner = range(1, len(stages) - 1)
-    order = sorted(inner, key=lambda at: (_changes(stages, at), abs(at - middle)))
-    dropped = set(order[:excess])
-    kept: list[Stage] = []
-    hidden: list[Stage] = []
-    for at, stage in enumerate(stages):
-        if at in dropped:
-            hidden.append(stage)
-            continue
-        count = sum(each.parameters for each in hidden)
-        kept.append(replace(stage, hidden=len(hidden), hidden_parameters=count))
-        hidden = []
-    return tuple(kept)
-
-
-def _changes(stages: Sequence[Stage], at: int) -> int:
-    """How much a stage would be missed: 2 where the shape changes, 1 where there are weights."""
-    if stages[at].shape != stages[at - 1].shape:
-        return 2
-    return int(stages[at].parameters > 0)
+    return stages
 
 
 def count_of(shape: Sequence[int]) -> int:

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ganscope.errors import UsageError
-from ganscope.traces import ParameterUpdate, Trace
+from ganscope.traces import Call, ParameterUpdate, Trace
 from ganscope.views import style
 from ganscope.views.diagrams.canvas import Canvas
+from ganscope.views.diagrams.failing import (
+    LINE,
+    draw_failing,
+    failing_in,
+    failing_title,
+    failing_words,
+)
 from ganscope.views.diagrams.frame import draw_footer, draw_title
 from ganscope.views.diagrams.headline import subtitle_of
 from ganscope.views.diagrams.options import DiagramOptions
@@ -21,6 +28,8 @@ from ganscope.views.steps.weights import weights_of
 _LEAST_ROW = 0.26
 _TOP, _BOTTOM = 1.75, 1.05
 """Inches above and below the rows."""
+_AFTER = 0.15
+"""Inches behind what is said about a failure."""
 
 
 def draw_stats(
@@ -42,31 +51,42 @@ def draw_stats(
     """
     words = Words(options.language)
     subject = subject_of(trace, options)
-    every = rows_of(subject)
+    failing = failing_in(trace, subject)
+    said = failing_words(failing, words) if failing else []
+    every = rows_of(subject, failing.call if failing else None)
     if not every:
         raise UsageError(f"no statistics of {subject.network.name} were recorded to draw")
-    room = canvas.height - _TOP - _BOTTOM
+    top = canvas.height - _TOP - LINE * len(said) - (_AFTER if said else 0.0)
+    room = top - _BOTTOM
     rows, hidden = thinned(every, int(room / _LEAST_ROW))
     painter = StatsPainter(canvas, words, rows, canvas.theme.role(subject.network.role))
-    painter.draw(canvas.height - _TOP, _BOTTOM, upto)
+    painter.draw(top, _BOTTOM, upto)
     name = style.printable(words.network(subject.network.name))
-    title = options.title or words("stats_title", network=name)
+    title = words("stats_title", network=name)
+    if failing is not None:
+        title = failing_title(name, failing, words)
+    title = options.title or title
     sub = subtitle_of(trace, subject, options, words, sampled=False)
     draw_title(canvas, title, sub, canvas.theme.role(subject.network.role))
-    notes = [
-        words("ridges"),
-        words("logs"),
-        *([words("backward_stats")] if painter.has_gradients else []),
-    ]
-    if hidden:
-        notes.append(words("rows_hidden", count=hidden))
+    draw_failing(canvas, said)
+    notes = _notes(words, hidden, has_gradients=painter.has_gradients)
     draw_footer(canvas, notes, words, ramp=False)
     return len(rows)
 
 
-def rows_of(subject: Subject) -> list[Row]:
-    """The layers on the way through a network, its input first."""
-    way = way_through(subject.call, subject.step.calls)
+def _notes(words: Words, hidden: int, *, has_gradients: bool) -> list[str]:
+    """How to read the picture, and how many layers are left out."""
+    notes = [words("ridges"), words("logs")]
+    if has_gradients:
+        notes.append(words("backward_stats"))
+    if hidden:
+        notes.append(words("rows_hidden", count=hidden))
+    return notes
+
+
+def rows_of(subject: Subject, failed: Call | None = None) -> list[Row]:
+    """The layers on the way through a network, its input first; up to the one that failed."""
+    way = way_through(subject.call, subject.step.calls, failed)
     updates = [update for update in subject.step.updates if subject.network.name in update.networks]
     parameters = [one for update in updates[-1:] for one in update.parameters]
     rows = []

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ganscope.traces import Meta, Step, Trace
+from ganscope.traces import Step, Trace
 from ganscope.views import style
 from ganscope.views.diagrams.canvas import Canvas
 from ganscope.views.diagrams.frame import MARGIN, draw_footer, draw_title
+from ganscope.views.diagrams.headline import seed_of
 from ganscope.views.diagrams.lanes import Panel, panels_of
 from ganscope.views.diagrams.options import DiagramOptions
 from ganscope.views.diagrams.panels import FOOT, HEADER, PanelPainter
@@ -40,7 +41,7 @@ def draw_step(
         UsageError: There is no such step, or no optimizer steps in it.
     """
     words = Words(options.language)
-    step = step_of(trace, options)
+    step = step_of(trace, options, _is_trained)
     room = canvas.height - _TOP - _BOTTOM
     panels = panels_of(trace, step)
     for call in step.calls:
@@ -63,6 +64,10 @@ def draw_step(
     notes = _notes(step, panels, shown, words)
     draw_footer(canvas, notes, words, ramp=False)
     return 2 * len(shown)
+
+
+def _is_trained(step: Step) -> bool:
+    return any(update.optimizers for update in step.updates)
 
 
 def _fitting(panels: Sequence[Panel], room: float) -> list[Panel]:
@@ -95,17 +100,17 @@ def _subtitle(trace: Trace, panels: Sequence[Panel], words: Words) -> str:
     ]
     record = panels[0].lanes[0].start.record if panels[0].lanes else None
     batch = [words("batch", batch=record.shape[0])] if record is not None and record.shape else []
-    return words.separator.join([*networks, *batch, *_circumstances(trace.meta, words)])
-
-
-def _circumstances(meta: Meta, words: Words) -> list[str]:
-    return [words("seed", seed=meta.seed)] if meta.seed is not None else []
+    return words.separator.join([*networks, *batch, *seed_of(trace.meta, words)])
 
 
 def _notes(step: Step, panels: Sequence[Panel], shown: Sequence[Panel], words: Words) -> list[str]:
     notes = [words("forward"), words("backward"), words("filled")]
-    if any(lane.start.cut for panel in shown for lane in panel.lanes):
-        notes.append(words("cut"))
+    tensors = [
+        one for panel in shown for lane in panel.lanes for one in (lane.start, *lane.tensors)
+    ]
+    cuts = dict.fromkeys(tensor.cut for tensor in tensors if tensor.cut)
+    if cuts:
+        notes.append(words("cut", how=", ".join(cuts)))
     if any(lane.start.record.samples is None for panel in shown for lane in panel.lanes):
         notes.append(words("hatched"))
     hidden = sum(panel.hidden for panel in shown)

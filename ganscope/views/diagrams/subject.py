@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ganscope.errors import UsageError, nearest
@@ -19,10 +19,11 @@ _CALLED = {
     GENERATOR: {"generator", "gen", "netg", "g"},
     DISCRIMINATOR: {"discriminator", "disc", "critic", "netd", "d"},
 }
+_LOOKED_BACK = 20
+"""Steps from the end among which one is looked for that has something to show."""
 HOW_TO_KEEP = (
-    "record them with --keep-samples of ganscope run or train, or "
-    "ganscope.record(…, samples=True); "
-    "trace and step keep them always"
+    "record values with --keep-samples of ganscope run or train, or "
+    "ganscope.record(…, samples=True)"
 )
 
 
@@ -52,8 +53,13 @@ class Subject:
         return found
 
 
-def step_of(trace: Trace, options: DiagramOptions) -> Step:
-    """The step that is asked for; of several the last one.
+def step_of(trace: Trace, options: DiagramOptions, suits: Callable[[Step], bool] = bool) -> Step:
+    """The step that is asked for; of several the last one that has something to show.
+
+    Args:
+        trace: Whose steps.
+        options: Which one.
+        suits: Whether a step has; a training that failed ends in one that may not.
 
     Raises:
         UsageError: There is no such step.
@@ -61,7 +67,9 @@ def step_of(trace: Trace, options: DiagramOptions) -> Step:
     if not len(trace.steps):
         raise UsageError("nothing was recorded: there is no step to draw")
     if options.step is None:
-        return trace.steps[-1]
+        least = max(0, len(trace.steps) - _LOOKED_BACK)
+        last = (trace.steps[at] for at in range(len(trace.steps) - 1, least - 1, -1))
+        return next(filter(suits, last), trace.steps[-1])
     if options.step < 0 and -options.step <= len(trace.steps):
         return trace.steps[options.step]
     return step_by_index(trace.steps, options.step)
@@ -70,18 +78,24 @@ def step_of(trace: Trace, options: DiagramOptions) -> Step:
 def subject_of(trace: Trace, options: DiagramOptions) -> Subject:
     """The network that is asked for; without a name the generator, else the first one.
 
-    Of a discriminator's calls the one on real images is taken.
+    Of a discriminator's calls the one on real images is taken, of another's the first that
+    autograd followed.
 
     Raises:
         UsageError: There is no such network or step, or it was not called in it.
     """
-    step = step_of(trace, options)
     network = _network(trace.networks, options.network)
+    step = step_of(trace, options, lambda step: _calls(step, network.name))
     ran = [one for one in forwards(step, Cast(trace.networks)) if one.call.network == network.name]
     if not ran:
         raise UsageError(f"{network.name} was not called in step {step.index}; try another step")
-    chosen = next((one for one in ran if one.shown == REAL), ran[0])
+    followed = next((one for one in ran if one.output and one.output.requires_grad), ran[0])
+    chosen = next((one for one in ran if one.shown == REAL), followed)
     return Subject(replace(network, role=role_of(network)), step, chosen.call)
+
+
+def _calls(step: Step, network: str) -> bool:
+    return any(call.network == network and call.parent is None for call in step.calls)
 
 
 def role_of(network: Network) -> str:
@@ -110,15 +124,34 @@ def _network(networks: Sequence[Network], name: str | None) -> Network:
     return found
 
 
-def require_sample(call: Call, sample: int) -> None:
+def require_sample(trace: Trace, subject: Subject, sample: int) -> None:
     """Refuse a call of which no values were kept, or not those of this sample.
 
+    Args:
+        trace: Whose call it is.
+        subject: The call.
+        sample: Which row of its batch.
+
     Raises:
-        UsageError: It says which were, or how to keep some.
+        UsageError: It says which were, or how to keep some and which kinds do without.
     """
-    if not any(record.samples for record in (*call.inputs, *call.outputs)):
-        raise UsageError(f"no values were kept to draw; {HOW_TO_KEEP}")
-    require_kept(call, sample)
+    records = [*subject.call.inputs, *subject.call.outputs]
+    if not any(record.samples for record in records):
+        kinds = _kinds_without_values(trace, subject)
+        others = f"try --kind {kinds}, or " if kinds else ""
+        raise UsageError(f"the kind flow draws values, and none were kept: {others}{HOW_TO_KEEP}")
+    require_kept(subject.call, sample)
+
+
+def _kinds_without_values(trace: Trace, subject: Subject) -> str:
+    """The kinds that can be drawn of a trace without values: ``step, stats or training``."""
+    step = subject.step
+    trained = any(update.optimizers for update in step.updates)
+    seen = any(record.stats for call in subject.calls for record in call.outputs)
+    several = trained and len(trace.steps) > 1
+    can = {"step": trained, "stats": seen, "training": several}
+    *first, last = [kind for kind, there in can.items() if there] or [""]
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def require_kept(call: Call, sample: int) -> None:

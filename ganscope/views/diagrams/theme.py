@@ -113,49 +113,36 @@ def _luminance(colour: Sequence[int]) -> float:
     return sum(weight * s for weight, s in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
-_THEMES = {
-    "light": Theme(
-        paper="#ffffff",
-        ink="#18212f",
-        quiet="#566273",
-        line="#b9c2cd",
-        generator="#00695c",
-        discriminator="#a8400f",
-        panel="#f3f5f8",
-        bad="#c2185b",
-        scale=("#0b3c7d", "#5f9fd8", "#f6f5f1", "#f2a65a", "#9c3606"),
-        shades=("#fbf3e6", "#f2a65a", "#9c3606"),
-        series=("#0072b2", "#b35900", "#007a5a", "#a3397c", "#2b7fb0", "#c14a00"),
+_NAMES = ("light", "dark", "print")
+_COLOURS: dict[str, tuple[Any, Any, Any]] = {
+    "paper": ("#ffffff", "#11151c", "#ffffff"),
+    "ink": ("#18212f", "#f1f4f8", "#000000"),
+    "quiet": ("#566273", "#a9b4c3", "#404040"),
+    "line": ("#b9c2cd", "#465163", "#8c8c8c"),
+    "generator": ("#00695c", "#5fd3bc", "#000000"),
+    "discriminator": ("#a8400f", "#ffab73", "#000000"),
+    "panel": ("#f3f5f8", "#1a202b", "#f4f4f4"),
+    "bad": ("#c2185b", "#ff5c9d", "#000000"),
+    "scale": (
+        ("#0b3c7d", "#5f9fd8", "#f6f5f1", "#f2a65a", "#9c3606"),
+        ("#a8d4ff", "#2f7fd0", "#1d2430", "#c9661b", "#ffd09b"),
+        ("#ffffff", "#050505"),
     ),
-    "dark": Theme(
-        paper="#11151c",
-        ink="#f1f4f8",
-        quiet="#a9b4c3",
-        line="#465163",
-        generator="#5fd3bc",
-        discriminator="#ffab73",
-        panel="#1a202b",
-        bad="#ff5c9d",
-        scale=("#a8d4ff", "#2f7fd0", "#1d2430", "#c9661b", "#ffd09b"),
-        shades=("#262b35", "#c9661b", "#ffd09b"),
-        series=("#56b4e9", "#e69f00", "#2fc795", "#e08fc0", "#9ad1f5", "#ff9a5c"),
+    "shades": (
+        ("#fbf3e6", "#f2a65a", "#9c3606"),
+        ("#262b35", "#c9661b", "#ffd09b"),
+        ("#f2f2f2", "#050505"),
     ),
-    "print": Theme(
-        paper="#ffffff",
-        ink="#000000",
-        quiet="#404040",
-        line="#8c8c8c",
-        generator="#000000",
-        discriminator="#000000",
-        panel="#f4f4f4",
-        bad="#000000",
-        scale=("#ffffff", "#050505"),
-        shades=("#f2f2f2", "#050505"),
-        series=("#000000", "#5a5a5a", "#000000", "#5a5a5a", "#000000", "#5a5a5a"),
+    "series": (
+        ("#0072b2", "#b35900", "#007a5a", "#a3397c", "#2b7fb0", "#c14a00"),
+        ("#56b4e9", "#e69f00", "#2fc795", "#e08fc0", "#9ad1f5", "#ff9a5c"),
+        ("#000000", "#5a5a5a"),
     ),
 }
+"""For each part its colours in the themes of `_NAMES`."""
 
 
 def theme(name: str) -> Theme:
     """The theme of this name."""
-    return _THEMES[name]
+    place = _NAMES.index(name)
+    return Theme(**{part: colours[place] for part, colours in _COLOURS.items()})

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ganscope.traces import Samples, TensorRecord
 
 Values = NDArray[Any]
+_MAPS = 16
 
 
 def all_rows(samples: Samples) -> Values:
@@ -32,6 +33,22 @@ def one_sample(record: TensorRecord, sample: int) -> Values | None:
     while values.ndim > 3:
         values = values[..., 0]
     return values
+
+
+def reread(samples: Samples, shape: tuple[int, ...]) -> Samples | None:
+    """The same values as those of a tensor of another shape; None where some are missing.
+
+    Args:
+        samples: Of the tensor before.
+        shape: The other shape, the batch first; of many maps the first 16 are taken.
+    """
+    rows = len(samples.indices)
+    if math.prod(shape[1:]) != math.prod(samples.shape[1:]) or len(shape) < 2:
+        return None
+    values = np.frombuffer(samples.data, "<f2").reshape(rows, *shape[1:])
+    if len(shape) > 2:
+        values = values[:, :_MAPS]
+    return Samples(samples.indices, values.shape, values.tobytes())
 
 
 def is_thinned(record: TensorRecord) -> bool:

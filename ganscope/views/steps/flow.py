@@ -212,6 +212,21 @@ def _shown(sources: Sequence[Source], roles: dict[int, str]) -> str:
     return FAKE
 
 
+def is_unfollowed(forward: Forward, every: Sequence[Forward]) -> bool:
+    """Whether autograd did not follow a call, as it follows others of its network in the step.
+
+    That is how ``torch.no_grad()`` around it shows.
+    """
+    output = forward.output
+    if output is None or output.requires_grad:
+        return False
+    return any(
+        one.output is not None and one.output.requires_grad
+        for one in every
+        if one.call.network == forward.call.network
+    )
+
+
 def is_noise(shape: Sequence[int] | None) -> bool:
     """Whether a tensor has the shape of noise: a vector, or one per 1 × 1 map, for each image."""
     return shape is not None and (len(shape) == 2 or (len(shape) == 4 and shape[2:] == (1, 1)))

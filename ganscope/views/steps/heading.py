@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from ganscope.traces import Optimizer, Step, Update
 from ganscope.views import style
 from ganscope.views.steps.cast import GENERATOR, Cast, joined, numeral
-from ganscope.views.steps.flow import BETWEEN, PROBED, Forward, Source, is_noise, made
+from ganscope.views.steps.flow import (
+    BETWEEN,
+    PROBED,
+    Forward,
+    Source,
+    is_noise,
+    is_unfollowed,
+    made,
+)
 from ganscope.views.steps.verdicts import Verdict, together
 
 _MOST_BETWEEN = 3
@@ -110,7 +118,7 @@ def _parts(chain: Sequence[Forward], every: Sequence[Forward], cast: Cast) -> It
         if last is None:
             yield from _beginning(forward, every, cast)
         else:
-            yield from _between(_main_source(forward, last.call.id), forward.shown)
+            yield from _between(_main_source(forward, last.call.id), forward.shown, every)
         yield style.printable(forward.call.network)
         yield _shape(forward)
         last = forward
@@ -124,7 +132,7 @@ def _beginning(forward: Forward, every: Sequence[Forward], cast: Cast) -> list[s
         name = input_name(forward, place, every, cast)
         names.append(f"{name} {shape}".strip())
     start = [" + ".join(names) or style.NOTHING]
-    return start + (_between(taken, forward.shown) if taken else [])
+    return start + (_between(taken, forward.shown, every) if taken else [])
 
 
 def input_name(forward: Forward, place: int, every: Sequence[Forward], cast: Cast) -> str:
@@ -164,8 +172,13 @@ def _origin(forward: Forward, source: Source, every: Sequence[Forward], cast: Ca
     return f"{name} of {numeral(update)}" if elsewhere and update is not None else name
 
 
-def _between(source: Source, shown: str) -> list[str]:
+def _between(source: Source, shown: str, every: Sequence[Forward]) -> list[str]:
     """What was done to images on their way from one network to the next."""
+    makers = [one for one in every if one.call.id in source.makers]
+    if makers and all(is_unfollowed(one, every) for one in makers):
+        cut = ["no grad"]
+    else:
+        cut = ["detach"] if source.detached else []
     names = [style.printable(name) for name in source.through]
     if source.blended and (shown == BETWEEN or source.is_leaf):
         names = ["blended with x"]
@@ -173,7 +186,7 @@ def _between(source: Source, shown: str) -> list[str]:
         names = ["in one batch with x"]
     elif len(names) > _MOST_BETWEEN:
         names = [*names[:1], "…", *names[-1:]]
-    return [*(["detach"] if source.detached else []), *names]
+    return [*cut, *names]
 
 
 def _main_source(forward: Forward, maker: int) -> Source:

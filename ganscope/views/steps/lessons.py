@@ -9,7 +9,7 @@ from ganscope.traces import Update
 from ganscope.views import style
 from ganscope.views.steps import bars, depth, ledger, on_verdicts
 from ganscope.views.steps.cast import DISCRIMINATOR, GENERATOR, joined, possessive
-from ganscope.views.steps.flow import BETWEEN, FAKE, Forward
+from ganscope.views.steps.flow import BETWEEN, FAKE, Forward, is_unfollowed
 from ganscope.views.steps.losses import short_name
 from ganscope.views.steps.rows import update_rows
 from ganscope.views.steps.story import Story
@@ -116,12 +116,25 @@ def _cut(story: Story, update: Update) -> Iterator[str]:
             f"({style.count_of(max(reached[name] for name in into), 'parameter tensor')}): work "
             "that this update has no use for, and gradients that must be cleared"
         )
+    elif _made_without_history(story, fakes):
+        only = joined([story.cast.named(name) for name in reached]) or "nobody"
+        yield (
+            f"{maker} made these fake images under torch.no_grad(), so they have no history: the "
+            f"backward ended there and reached only {only}"
+        )
     elif any(source.detached for one in fakes for source in one.sources):
         only = joined([story.cast.named(name) for name in reached]) or "nobody"
         yield (
             f"detaching gave the discriminator the same fake images without their history: the "
             f"backward ended there, reached only {only}, and {maker} took no gradient"
         )
+
+
+def _made_without_history(story: Story, fakes: Sequence[Forward]) -> bool:
+    calls = {one.call.id: one for one in story.forwards}
+    makers = {maker for fake in fakes for source in fake.sources for maker in source.makers}
+    made = [calls[maker] for maker in makers if maker in calls]
+    return bool(made) and all(is_unfollowed(one, story.forwards) for one in made)
 
 
 def _makers(story: Story, fakes: Sequence[Forward]) -> Iterator[str]:

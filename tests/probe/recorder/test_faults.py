@@ -19,11 +19,15 @@ from ganscope.probe import (
     gradients,
     ledger,
     networks,
+    operations,
+    overwritten,
     recorder,
+    roles,
     rounds,
     steps,
     store,
     training_patches,
+    unseen,
     updates,
 )
 from ganscope.traces import Trace
@@ -43,6 +47,10 @@ OWNERS: tuple[Any, ...] = (
     rounds.Rounds,
     flow.Flow,
     training_patches.TrainingPatches,
+    unseen.UnseenMoves,
+    overwritten.Steppers,
+    roles.Relations,
+    operations.Operation,
     TraceWriter,
 )
 
@@ -63,7 +71,7 @@ def _places() -> list[tuple[Any, str]]:
         (owner, name)
         for owner in OWNERS
         for name, value in vars(owner).items()
-        if not name.startswith("__")
+        if (not name.startswith("__") or (owner is operations.Operation and name == "__init__"))
         and (inspect.isfunction(value) or isinstance(value, property))
         and name not in LAST.get(owner.__name__, ())
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 import pytest
 from hypothesis import given, settings
@@ -117,3 +118,43 @@ def test_examples(sequence: str, steps: str) -> None:
     found = cut([keys[letter] for letter in sequence])
     letters = "".join(sorted(keys))
     assert " ".join("".join(letters[key] for key in step) for step in found) == steps
+
+
+def test_an_optimizer_that_goes_on_alone_ends_a_step_each_time() -> None:
+    steps = cut([0, 1] * 5 + [2] * 100)
+    assert steps == [[0, 1]] * 5 + [[2] * 32] + [[2]] * 68
+    frozen = cut([0, 1] * 5 + [0] * 100 + [0, 1] * 3)
+    assert frozen[:5] == [[0, 1]] * 5
+    assert frozen[6:-6] == [[0]] * (len(frozen) - 12)
+    assert all(len(step) <= 32 for step in frozen)
+
+
+def test_epochs_of_each_optimizer_are_no_endless_steps() -> None:
+    steps = cut(([0] * 500 + [1] * 500) * 3)
+    assert max(map(len, steps)) <= 2 * 256
+    assert sum(len(step) == 1 for step in steps) > 2000
+
+
+def test_many_updates_of_the_critic_first_are_its_round() -> None:
+    """As Arjovsky's own loop has it: a hundred at first, then five."""
+    steps = cut(([1] * 100 + [0]) * 5 + ([1] * 5 + [0]) * 5)
+    assert steps[-9:-5] == [[1] * 100 + [0]] * 4
+    assert steps[-5:] == [[1] * 5 + [0]] * 5
+
+
+def test_optimizers_that_never_come_round() -> None:
+    rounds = Rounds()
+    for key in range(200):
+        rounds.update(key)
+    assert rounds.is_settled
+    steps = cut(range(200))
+    assert max(map(len, steps)) <= 64
+    assert steps[-100:] == [[key] for key in range(100, 200)]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 400)), min_size=1, max_size=6))
+def test_no_step_holds_more_than_a_bounded_row(rows: list[tuple[int, int]]) -> None:
+    for step in cut([key for key, count in rows for _ in range(count)]):
+        rows_in_step = [len(list(group)) for _, group in groupby(step)]
+        assert max(rows_in_step) <= 256

@@ -17,6 +17,7 @@ from matplotlib.image import AxesImage
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
+from ganscope.views.diagrams.picture import plain_matplotlib
 from ganscope.views.diagrams.theme import contrast
 
 Box = tuple[float, float, float, float]
@@ -54,10 +55,13 @@ class Rendered:
     @cached_property
     def texts(self) -> list[Written]:
         renderer = self._canvas.get_renderer()
-        return [
-            Written(one.get_text(), _box(one, renderer), one.get_size(), to_hex(one.get_color()))
-            for one in self._artists()
-        ]
+        with plain_matplotlib():
+            return [
+                Written(
+                    one.get_text(), _box(one, renderer), one.get_size(), to_hex(one.get_color())
+                )
+                for one in self._artists()
+            ]
 
     @property
     def words(self) -> list[str]:
@@ -66,7 +70,8 @@ class Rendered:
     @cached_property
     def pixels(self) -> NDArray[Any]:
         """(height, width, 3), the first row on top."""
-        self._canvas.draw()
+        with plain_matplotlib():
+            self._canvas.draw()
         return np.asarray(self._canvas.buffer_rgba())[..., :3].copy()
 
     @cached_property
@@ -75,7 +80,8 @@ class Rendered:
         artists = self._artists()
         for artist in artists:
             artist.set_visible(False)
-        self._canvas.draw()
+        with plain_matplotlib():
+            self._canvas.draw()
         drawn = np.asarray(self._canvas.buffer_rgba())[..., :3].copy()
         for artist in artists:
             artist.set_visible(True)

@@ -15,8 +15,8 @@ from ganscope.traces import Trace
 from ganscope.views.diagrams import DiagramOptions, draw, frames, save
 from ganscope.views.diagrams.kinds import KINDS
 from ganscope.views.diagrams.options import LANGUAGES, SIZES, THEMES
+from ganscope.views.diagrams.phrases import PHRASES
 from ganscope.views.diagrams.theme import contrast, theme
-from ganscope.views.diagrams.words import _WORDS
 
 from .models import chain, stepped, train
 from .rendering import Rendered
@@ -79,10 +79,10 @@ def test_a_training_grows(tmp_path: Path) -> None:
 
 
 def test_every_phrase_is_in_both_languages() -> None:
-    assert set(LANGUAGES) == set(_WORDS)
-    assert set(_WORDS["en"]) == set(_WORDS["zh"])
-    for name, phrase in _WORDS["en"].items():
-        assert _blanks(phrase) == _blanks(_WORDS["zh"][name]), name
+    assert set(LANGUAGES) == set(PHRASES)
+    assert set(PHRASES["en"]) == set(PHRASES["zh"])
+    for name, phrase in PHRASES["en"].items():
+        assert _blanks(phrase) == _blanks(PHRASES["zh"][name]), name
 
 
 def _blanks(phrase: str) -> set[str]:

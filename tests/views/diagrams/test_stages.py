@@ -11,7 +11,8 @@ from ganscope.traces import Histogram
 from ganscope.views.diagrams.path import way_through
 from ganscope.views.diagrams.ridges import outline
 from ganscope.views.diagrams.scene import heights_of
-from ganscope.views.diagrams.stages import Stage, stages_of, thin
+from ganscope.views.diagrams.stages import Stage, stages_of
+from ganscope.views.diagrams.thinning import thin
 
 from .models import branching, chain, traced
 
@@ -113,3 +114,43 @@ def test_a_ridge_is_the_histogram() -> None:
     inside = outline(Histogram(-1.0, 3.0, counts), 0.9)
     assert all(abs(x) <= 0.9 for x, _ in inside)
     assert len(outline(Histogram(2.0, 2.0, (9,) + (0,) * 31), 2.0)) == 4
+
+
+class Several(nn.Module):
+    """Gives out what lies on its way, and more heads than are drawn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(4, 6)
+        self.heads = nn.ModuleList(nn.Linear(6, width) for width in (2, 3, 5, 7))
+
+    def forward(self, values: Tensor) -> dict[str, Tensor]:
+        inner = torch.relu(self.first(values))
+        said = {f"head{place}": head(inner) for place, head in enumerate(self.heads)}
+        return {**said, "features": inner}
+
+
+def test_outputs_that_are_not_drawn_are_counted() -> None:
+    calls = ganscope.trace(Several(), torch.randn(2, 4)).steps[0].calls
+    way = way_through(calls[0], calls)
+    assert [head.record.shape for head in way.heads] == [(2, 3), (2, 5)]
+    assert way.unseen == 1
+
+
+class OneHot(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = nn.Linear(14, 3)
+
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        coded = nn.functional.one_hot(labels, 10).float()
+        return self.model(torch.cat([z, coded], 1))
+
+
+def test_a_label_is_followed_to_where_it_joins() -> None:
+    trace = ganscope.trace(OneHot(), torch.randn(4, 4), torch.arange(4))
+    (side,) = stages(trace)[1].sides
+    assert side.source is not None
+    assert side.source.dtype == "int64"
+    assert side.main is not None
+    assert side.main.type == "one_hot"

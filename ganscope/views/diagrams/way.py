@@ -1,0 +1,84 @@
+"""What is followed of a network: the way through it, what joins it, and where it forks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ganscope.traces import Call, TensorRecord
+
+INPUT = -1
+"""Stands for the network's input where a call's id would stand; its other inputs stand below."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What is brought in that does not come from the way: a label and its embedding.
+
+    Attributes:
+        calls: The calls that made it, in their order; none where an input is taken as it is.
+        source: The input of the network that it was made of, where it was made of one.
+    """
+
+    calls: tuple[Call, ...]
+    source: TensorRecord | None
+
+    @property
+    def main(self) -> Call | None:
+        """The call that it is named after: one with parameters, else the first one."""
+        return next((call for call in self.calls if call.parameters), next(iter(self.calls), None))
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A call on the way.
+
+    Attributes:
+        call: The call.
+        joins: Ids of earlier calls on the way, or `INPUT`, from which something comes in that
+            took a shorter way.
+        sides: What comes in that does not come from the way at all.
+    """
+
+    call: Call
+    joins: tuple[int, ...] = ()
+    sides: tuple[Side, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The way to a further output of a network.
+
+    Attributes:
+        record: The output.
+        after: Id of the call, or `INPUT`, from which it branches off.
+        links: The calls that it does not share with the way.
+    """
+
+    record: TensorRecord
+    after: int
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The way through a network.
+
+    Attributes:
+        network: The network's own call.
+        start: What goes in, as it is followed.
+        links: The calls, in their order.
+        beside: How many innermost calls do not lie on it.
+        heads: The ways to its further outputs.
+        unseen: How many further outputs have no way of their own.
+        broken: Whether it could not be followed from the output back to the input.
+        failed: The call in which the forward failed, which is where it ends.
+    """
+
+    network: Call
+    start: TensorRecord | None
+    links: tuple[Link, ...]
+    beside: int
+    heads: tuple[Head, ...] = ()
+    unseen: int = 0
+    broken: bool = False
+    failed: Call | None = None
