@@ -127,6 +127,9 @@ ShowUpdates = Annotated[
     bool, typer.Option("--show-updates", help="Show the parameters one by one.")
 ]
 ShowCalls = Annotated[bool, typer.Option("--show-calls", help="Show every call.")]
+KeepSamples = Annotated[
+    bool, typer.Option("--keep-samples", help="Keep real values for the pictures.")
+]
 Width = Annotated[int | None, typer.Option("--width", metavar="N", help="Columns of text to fill.")]
 Format = Annotated[
     str | None,

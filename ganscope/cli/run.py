@@ -53,9 +53,6 @@ File = Annotated[
         help="The recording.  \\[default: the script's name and .gscope, here]",
     ),
 ]
-KeepSamples = Annotated[
-    bool, typer.Option("--keep-samples", help="Keep real values for the pictures.")
-]
 ReportFile = Annotated[
     Path | None,
     typer.Option("--report", metavar="FILE", help="Write the report to FILE, not to stderr."),
@@ -72,7 +69,7 @@ def run(
     every: Every = 1,
     stop: Stop = False,
     recording: File = None,
-    keep_samples: KeepSamples = False,
+    keep_samples: options.KeepSamples = False,
     report: ReportFile = None,
     show_grads: options.ShowGradients = False,
     show_updates: options.ShowUpdates = False,

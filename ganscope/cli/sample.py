@@ -53,8 +53,8 @@ def sample(
         raise OutputError(f"-o {output_file}: the grid is a PNG; end the name in {_ENDING}")
     output.check_output(output_file, force=force)
     options.read_seed(seed)
-    from ganscope.training.loop import grid_bytes
-    from ganscope.training.runs import draw, open_run
+    from ganscope.training.grids import grid_bytes
+    from ganscope.training.runs import draw, open_run, require_finite
 
     where = options.read_device(device)
     options.set_threads(threads, built_in=True)
@@ -63,5 +63,6 @@ def sample(
     if generator is None:
         raise RunError(f"'{run}' keeps no average of its generator; train with --ema for one")
     images = draw(generator.to(where), trained.gan.latent_shape, count, seed=seed)
+    require_finite(images, f"'{run}'", run)
     grid = grid_bytes(images, columns or math.ceil(math.sqrt(count)))
     output.write_bytes(output_file, grid)

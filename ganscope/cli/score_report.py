@@ -11,8 +11,7 @@ import torch
 from torch import nn
 
 from ganscope import zoo
-from ganscope.errors import InputError
-from ganscope.training.runs import Run, draw, open_run, untrained
+from ganscope.training.runs import Run, draw, open_run, require_finite, untrained
 from ganscope.training.scores import Reference, Scores, evaluate, evaluate_real, to_scored
 from ganscope.training.scores.classifier import TEST_ACCURACY
 from ganscope.training.scores.confidence import THERE_FROM
@@ -98,17 +97,13 @@ def measure(
     """Draw from every generator, score what it draws, and real images beside it.
 
     Raises:
-        InputError: A generator makes NaN or infinite numbers.
+        RunError: A generator makes NaN or infinite numbers.
         DataError: Its images cannot be brought to the shape that is scored.
     """
     subjects = []
     for role, label, generator in candidate.generators:
         drawn = draw(generator.to(device), candidate.gan.latent_shape, samples, seed=seed)
-        if not bool(drawn.isfinite().all()):
-            raise InputError(
-                f"the generator of {label} makes NaN or infinite numbers, which cannot be "
-                "scored; its metrics.csv tells when the losses went wrong"
-            )
+        require_finite(drawn, label, candidate.folder)
         subjects.append(_subject(role, label, samples, evaluate(to_scored(drawn), reference)))
     kind = "digits" if reference.are_digits else "images"
     real = evaluate_real(reference, samples)

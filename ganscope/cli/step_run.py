@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ganscope.cli import options
 from ganscope.cli.command import command_line
 from ganscope.cli.of_run import Look, look
-from ganscope.errors import InputError, UsageError, WeightsError
+from ganscope.errors import UsageError, WeightsError
 
 if TYPE_CHECKING:
     import torch
@@ -90,6 +90,7 @@ def observe(request: StepRequest) -> tuple[Trace, Misjudged]:
     seen = look(weights, request.model, arguments)
     plan = _plan(seen, request)
     from ganscope.training import build_for, find_objective
+    from ganscope.training.requirements import require_batch_norm
 
     where = options.read_device(request.device)
     options.set_threads(request.threads, built_in=True)
@@ -97,7 +98,7 @@ def observe(request: StepRequest) -> tuple[Trace, Misjudged]:
     kind = find_objective(plan.objective)
     gan = build_for(kind, seen.model or options.DEFAULT_MODEL, seen.arguments)
     notes = [] if weights is None else _load(gan, weights)
-    _require_enough(gan, size)
+    require_batch_norm(gan, size)
     training = _training(gan, plan, where)
     if weights is not None and seen.settings is not None:
         notes += _load_optimizers(training, seen.settings, weights)
@@ -202,15 +203,3 @@ def _observe(
 
     _seed(seed)
     return observe_step(training, images, z, seed=seed, command=command_line(), notes=notes)
-
-
-def _require_enough(gan: GAN, batch: int) -> None:
-    """Refuse a batch over which nothing can be normalised."""
-    from torch.nn.modules.batchnorm import _BatchNorm
-
-    parts = [*gan.generator.modules(), *gan.discriminator.modules()]
-    if batch == 1 and any(isinstance(part, _BatchNorm) for part in parts):
-        raise InputError(
-            "--batch 1: BatchNorm in train mode needs a batch of at least 2; give a larger batch, "
-            "or --arg batch_norm=false where the model takes it"
-        )

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.text import Text
 
-    from ganscope.training.loop import Session
     from ganscope.training.metrics import Row
+    from ganscope.training.session import Session
 
 WAYS = ("bar", "lines")
 _REFRESH = 0.1
@@ -75,7 +75,7 @@ class Bar(Display):
         from rich.progress import BarColumn, Progress, TextColumn
 
         settings = session.settings
-        self._images = settings.batch * settings.processes * settings.d_steps
+        self._images = settings.images_in_a_step
         self._epochs, self._total = settings.epochs, session.total
         self._unit = "" if session.training.objective.gives_probabilities else " (scores)"
         self._times: deque[float] = deque(maxlen=_RECENT)
@@ -123,6 +123,8 @@ class Bar(Display):
         """Leave it as it stands."""
         if hasattr(self, "_live"):
             self._live.stop()
+            if not self._live.console.is_terminal:  # there it ends the line by itself
+                self._live.console.line()
 
     def _speed(self, left: int) -> str:
         if len(self._times) < 2:

@@ -190,7 +190,7 @@ def new_folder(request: Request) -> Path:
 
 def _clear(folder: Path, *, force: bool) -> None:
     from ganscope.training import checkpoint, metrics, settings
-    from ganscope.training.loop import SAMPLES
+    from ganscope.training.grids import SAMPLES
 
     if not settings.is_run(folder):
         raise OutputError(f"-o {folder} is a folder with other things in it; name another")

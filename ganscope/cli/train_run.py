@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ganscope.cli import options, output
+from ganscope.cli import options
 from ganscope.cli.train_display import Display
-from ganscope.cli.train_request import LOSSES, Request, new_folder
-from ganscope.errors import GanscopeError, OutputError
-from ganscope.files import write_whole
-from ganscope.training import metrics
+from ganscope.cli.train_report import raise_if_not_done, report
+from ganscope.cli.train_request import Request, new_folder
+from ganscope.cli.train_resume import is_at_its_end, keep_end, resumed
+from ganscope.errors import OutputError
 from ganscope.training.data import load_images
 from ganscope.training.interrupts import Interrupts
-from ganscope.training.loop import SAMPLES, Outcome, Session, Watcher, run
+from ganscope.training.loop import Outcome, Watcher, run
+from ganscope.training.opening import open_session
 from ganscope.training.processes import joined, own_device, processes_here
-from ganscope.training.runs import untrained
-from ganscope.training.session import Place, open_session, require_same, require_steps
-from ganscope.training.settings import Settings, read_settings, write_settings
+from ganscope.training.requirements import require_steps
+from ganscope.training.session import Place, Session
+from ganscope.training.settings import Settings, write_settings
 from ganscope.version import VERSION
 
 if TYPE_CHECKING:
@@ -41,17 +42,21 @@ class Manner:
         device: What it computes on.
         recording: The file that records it, if any.
         every: Which steps are recorded.
+        keep_samples: Whether the recording keeps real values for the pictures.
         stop_on_nan: Whether it ends at the first loss that is no number.
         force: Whether a recording that is there is replaced.
         command: The command line.
+        quiet: Whether only what went wrong is said.
     """
 
     device: torch.device
     recording: Path | None
     every: int
+    keep_samples: bool
     stop_on_nan: bool
     force: bool
     command: str
+    quiet: bool
 
 
 def execute(request: Request, manner: Manner, display: Display) -> int | None:
@@ -66,17 +71,24 @@ def execute(request: Request, manner: Manner, display: Display) -> int | None:
         display = Display(quiet=True)
     with joined(processes, device), Interrupts(patient=processes.count > 1) as interrupts:
         session = _open(request, manner, processes, device)
+        if session is None:
+            return None
         outcome = _train(session, manner, display, interrupts)
     if processes.is_first:
-        _report(session, display, manner)
-    _raise(session, outcome, interrupts)
+        report(session, manner.recording, quiet=display.quiet)
+    raise_if_not_done(session, outcome, interrupts.received)
     return interrupts.received if outcome.why == "stopped" else None
 
 
-def _open(request: Request, manner: Manner, processes: Processes, device: torch.device) -> Session:
-    if request.resume is not None:
-        settings, images = _resumed(request, request.resume, processes)
-        folder = request.resume
+def _open(
+    request: Request, manner: Manner, processes: Processes, device: torch.device
+) -> Session | None:
+    """The run in memory, its folder ready; None where it is at its end already."""
+    folder = request.resume
+    if folder is not None:
+        settings, images = resumed(request, folder, processes)
+        if is_at_its_end(request, folder, settings, processes, quiet=manner.quiet):
+            return None
     else:
         settings, images = _new(request, processes)
         folder = new_folder(request) if processes.is_first else Path()
@@ -84,6 +96,8 @@ def _open(request: Request, manner: Manner, processes: Processes, device: torch.
             _begin(folder, settings, manner.command)
     place = Place(folder, device, processes, manner.stop_on_nan)
     session = open_session(settings, images, place, resume=request.resume is not None)
+    if request.resume is not None and processes.is_first:
+        keep_end(folder, settings)
     processes.wait()
     return session
 
@@ -92,7 +106,7 @@ def _new(request: Request, processes: Processes) -> tuple[Settings, Images]:
     """Settings and images of a new run; a wrong argument is refused before a folder is made."""
     from ganscope import zoo
     from ganscope.training.objectives import DEFAULT, find_objective
-    from ganscope.training.session import require_batch_norm
+    from ganscope.training.requirements import require_batch_norm
 
     find_objective(request.objective or DEFAULT)
     name, arguments = request.model or options.DEFAULT_MODEL, options.read_arguments(request.arg)
@@ -103,15 +117,6 @@ def _new(request: Request, processes: Processes) -> tuple[Settings, Images]:
     settings = request.settings(images, processes=processes.count, threads=torch.get_num_threads())
     require_steps(settings, images)
     return settings, images
-
-
-def _resumed(request: Request, folder: Path, processes: Processes) -> tuple[Settings, Images]:
-    settings = read_settings(folder)
-    options.set_threads(settings.threads, built_in=True)
-    images = load_images(settings.data, untrained(settings, folder).image_shape)
-    require_same(settings, images, processes, folder)
-    whole = settings.batch * settings.processes * settings.d_steps
-    return request.lengthened(settings, len(images) // whole), images
 
 
 def _begin(folder: Path, settings: Settings, command: str) -> None:
@@ -135,13 +140,16 @@ class _Shown(Watcher):
         self._display, self._recording = display, recording
 
     def row(self, row: Row) -> None:
+        """Show the figures of a step."""
         self._display.row(row)
 
     def step_ended(self) -> None:
+        """End the step in the recording too."""
         if self._recording is not None:
             self._recording.next_step()
 
     def said(self, text: str) -> None:
+        """Show a sentence beside the figures."""
         self._display.say(text)
 
 
@@ -154,6 +162,7 @@ def _train(session: Session, manner: Manner, display: Display, interrupts: Inter
         recording = Recording(
             manner.recording,
             Selection(every=manner.every),
+            samples=manner.keep_samples,
             force=manner.force,
             command=manner.command,
             seed=session.settings.seed,
@@ -165,86 +174,3 @@ def _train(session: Session, manner: Manner, display: Display, interrupts: Inter
             return run(session, _Shown(display, recording), lambda: interrupts.received is not None)
     finally:
         display.end()
-
-
-def _report(session: Session, display: Display, manner: Manner) -> None:
-    """What the run came to, its curve, and where all of it is."""
-    rows = metrics.read_rows(session.folder / metrics.FILE)
-    wrote = _draw(session, rows)
-    if not display.quiet:
-        for line in _summary(session, rows):
-            output.remark(line)
-    grids = len(list((session.folder / SAMPLES).glob("*.png")))
-    parts = [metrics.FILE, *wrote, *([f"{grids} grids in {SAMPLES}"] if grids else [])]
-    output.remark(f"Wrote {session.folder}: {', '.join(parts)}", quiet=display.quiet)
-    if manner.recording is not None:
-        output.remark(f"Wrote {manner.recording}", quiet=display.quiet)
-
-
-def _draw(session: Session, rows: list[Row]) -> list[str]:
-    """Draw the losses; returns the files."""
-    import io
-
-    from ganscope.views.losses import figure
-
-    if not any(not row.bad for row in rows):
-        return []
-    settings = session.settings
-    title = f"{settings.model}, {settings.objective}"
-    points = [(row.step, row.d_loss, row.g_loss) for row in rows]
-    drawn = io.BytesIO()
-    figure(points, title).savefig(drawn, format="png")
-    try:
-        write_whole(session.folder / LOSSES, (drawn.getvalue(),))
-    except OSError:
-        return []  # a full disk, of which the loop has told
-    return [LOSSES]
-
-
-def _summary(session: Session, rows: list[Row]) -> list[str]:
-    settings, progress = session.settings, session.progress
-    images = progress.step * settings.batch * settings.processes * settings.d_steps
-    speed = f" · {images / progress.seconds:,.0f} images/s" if progress.seconds > 0 else ""
-    lines = [
-        f"{settings.model} · {settings.objective} · {progress.step:,} of {session.total:,} steps · "
-        f"{images:,} images in {progress.seconds:,.1f} s{speed}"
-    ]
-    last = rows[-session.feed.steps_per_epoch :]
-    if last:
-        unit = "" if session.training.objective.gives_probabilities else " (scores)"
-
-        def mean(name: str) -> str:
-            return f"{sum(getattr(row, name) for row in last) / len(last):.3f}"
-
-        lines.append(
-            f"mean of the last {len(last):,} steps: D loss {mean('d_loss')} · "
-            f"G loss {mean('g_loss')} · D(x) {mean('d_real')} · D(G(z)) {mean('d_fake')}{unit}"
-        )
-    return lines
-
-
-def _raise(session: Session, outcome: Outcome, interrupts: Interrupts) -> None:
-    """What did not go as asked, in one line."""
-    if not session.processes.is_first:
-        return
-    step, folder = session.progress.step, session.folder
-    if outcome.why == "nan":
-        from ganscope.training.checkpoint import read_checkpoint
-
-        kept = read_checkpoint(folder)
-        which = f"of step {kept.progress.step}" if kept else "none was written yet"
-        raise GanscopeError(
-            f"stopped: a figure of step {outcome.bad_step} is no number; the checkpoint in "
-            f"'{folder}' is from before ({which})"
-        )
-    if outcome.why == "unsaved":
-        raise OutputError(
-            f"the checkpoint of step {step} could not be written into '{folder}'; the last good "
-            "one stays there; make room and train --resume it"
-        )
-    if outcome.why == "stopped":
-        name = "interrupted" if interrupts.received == 2 else "terminated"
-        output.remark(
-            f"ganscope: {name} after step {step:,} of {session.total:,}; go on with "
-            f"ganscope train --resume {folder}"
-        )

@@ -86,6 +86,16 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     write_whole(folder / FILE, (content,), durable=True)
 
 
+def read_progress(folder: Path) -> Progress:
+    """How far the run in a folder has come; its beginning where there is no checkpoint yet.
+
+    Raises:
+        RunError: As for `read_checkpoint`.
+    """
+    kept = read_checkpoint(folder)
+    return Progress() if kept is None else kept.progress
+
+
 def read_checkpoint(folder: Path) -> Checkpoint | None:
     """The checkpoint in a run's folder; None where none was written yet.
 

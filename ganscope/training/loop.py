@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from time import perf_counter
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ganscope.files import write_whole
 from ganscope.training import checkpoint as checkpoints
 from ganscope.training import metrics
-from ganscope.training.averaging import Average
 from ganscope.training.checkpoint import Progress
-from ganscope.training.feed import Feed
+from ganscope.training.faults import fault
+from ganscope.training.grids import GRID, SAMPLES, evaluating, write_grid
 from ganscope.training.metrics import MetricsFile, Row
-from ganscope.training.processes import Processes
-from ganscope.training.settings import Settings
+from ganscope.training.session import Session
 from ganscope.training.state import take
-from ganscope.training.step import Training, train_step
-from ganscope.zoo import GAN
+from ganscope.training.step import Figures, train_step
 
-SAMPLES = "samples"
-GRID = 25
-"""Images of a sample grid."""
-GRID_COLUMNS = 5
 _BUNDLE = 10
 """Steps whose figures are fetched from a GPU, or agreed on between processes, at once."""
 
@@ -47,39 +37,6 @@ class Watcher:
         """Something is worth a sentence."""
 
 
-@dataclass(slots=True)
-class Session:
-    """A run in memory.
-
-    Attributes:
-        settings: What it was asked for.
-        folder: Where it is kept.
-        gan: The networks themselves, without wrappers.
-        training: The networks as they are run, and what trains them.
-        average: Of the generator, if one is kept.
-        feed: Images and noise.
-        processes: This process among others.
-        progress: How far it has come.
-        stop_on_nan: Whether it ends at the first figure that is no number.
-    """
-
-    settings: Settings
-    folder: Path
-    gan: GAN
-    training: Training
-    average: Average | None
-    feed: Feed
-    processes: Processes
-    progress: Progress
-    stop_on_nan: bool = False
-
-    @property
-    def total(self) -> int:
-        """Steps of the whole run."""
-        whole = self.settings.epochs * self.feed.steps_per_epoch
-        return whole if self.settings.steps is None else min(whole, self.settings.steps)
-
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a run ended.
@@ -88,10 +45,12 @@ class Outcome:
         why: ``done``, ``stopped`` by a signal, ``nan`` or ``unsaved``: its last checkpoint could
             not be written.
         bad_step: The first step with a figure that is no number; None without one.
+        fault: What of it is none, and which network was the first; empty without one.
     """
 
     why: str
     bad_step: int | None
+    fault: str = ""
 
 
 def run(session: Session, watcher: Watcher, wants_to_stop: Callable[[], bool]) -> Outcome:
@@ -113,10 +72,14 @@ class _Loop:
     def __init__(self, session: Session, watcher: Watcher) -> None:
         self._session, self._watcher = session, watcher
         self._writes = session.processes.is_first
-        self._figures: list[Tensor] = []
+        self._figures: list[Figures] = []
+        self._values: list[Tensor] = []
         self._places: list[tuple[int, int, int, float]] = []
+        self._began = session.progress.step
         self._bad: int | None = None
+        self._fault = ""
         self._unwritten: set[str] = set()
+        self._undrawn = False
         self._fixed = session.feed.samples(GRID)
         path = session.folder / metrics.FILE
         self._metrics = MetricsFile(path, session.progress.metrics_bytes) if self._writes else None
@@ -138,18 +101,19 @@ class _Loop:
             figures = train_step(session.training, *given)
             if session.average is not None:
                 session.average.update(session.gan.generator, at.step + 1)
-            self._figures.append(figures.all)
+            self._figures.append(figures)
+            self._values.append(figures.all)
             self._places.append((at.step, at.epoch, at.batch, perf_counter() - start))
             self._watcher.step_ended()
             stop = self._move_on(at, wants_to_stop, perf_counter() - start)
         stop = self._fetch(stop) or stop
         if self._is_over(stop):
-            return Outcome("nan", self._bad)
+            return Outcome("nan", self._bad, self._fault)
         if session.progress.step >= session.total:
             self._sample()
         saved = self._save()
         why = "done" if session.progress.step >= session.total else "stopped"
-        return Outcome(why if saved else "unsaved", self._bad)
+        return Outcome(why if saved else "unsaved", self._bad, self._fault)
 
     def _move_on(self, at: Progress, wants_to_stop: Callable[[], bool], seconds: float) -> bool:
         """Count the step, and do what is due behind it; returns whether to stop."""
@@ -178,7 +142,7 @@ class _Loop:
         session = self._session
         if not self._figures:
             return stop
-        values = torch.stack(self._figures)  # (n, 4)
+        values = torch.stack(self._values)  # (n, 4)
         wish = torch.full((1, 4), float(stop), device=values.device)
         means = session.processes.mean(torch.cat([values, wish])).tolist()
         rows = [
@@ -187,17 +151,25 @@ class _Loop:
                 self._places, means[:-1], strict=True
             )
         ]
-        self._figures.clear()
-        self._places.clear()
-        for row in rows:
+        for row, figures in zip(rows, self._figures, strict=True):
             self._watcher.row(row)
             if self._bad is None and row.bad:
-                self._bad = row.step
-                self._watcher.said(_bad_words(row, session))
+                self._note(row, figures)
+        self._figures.clear()
+        self._values.clear()
+        self._places.clear()
         if self._metrics is not None:
             table = self._metrics
             self._try(metrics.FILE, lambda: table.add(rows))
         return means[-1][0] > 0 or (self._bad is not None and session.stop_on_nan)
+
+    def _note(self, row: Row, figures: Figures) -> None:
+        """Keep what the first figure that is no number is of; said here where the run goes on."""
+        self._bad, self._fault = row.step, fault(row, figures, self._began)
+        if not self._session.stop_on_nan:
+            self._watcher.said(
+                f"{self._fault}; the run goes on and says no more of it; --stop-on-nan would end it"
+            )
 
     def _sample(self) -> None:
         """Write the grid of the fixed noise, of the average beside it where there is one."""
@@ -216,6 +188,15 @@ class _Loop:
             self._write_grid(f"{name}-averaged", images)
 
     def _write_grid(self, name: str, images: Tensor) -> None:
+        if not bool(images.isfinite().all()):  # they would be drawn black, as if they were images
+            if not self._undrawn:
+                step = self._session.progress.step
+                self._watcher.said(
+                    f"no grid of samples is drawn at step {step}: the generator's images are no "
+                    "numbers"
+                )
+            self._undrawn = True
+            return
         path = self._session.folder / SAMPLES / f"{name}.png"
         self._try(SAMPLES, partial(write_grid, path, images.float().cpu()))
 
@@ -246,46 +227,3 @@ class _Loop:
             return False
         self._unwritten.discard(what)
         return True
-
-
-@contextlib.contextmanager
-def evaluating(network: nn.Module) -> Iterator[None]:
-    """Evaluation mode and no gradients inside the block; the mode is put back after it."""
-    was = network.training
-    network.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        network.train(was)
-
-
-def write_grid(path: Path, images: Tensor, columns: int = GRID_COLUMNS) -> None:
-    """Write images as one picture, their lowest value black and their highest white.
-
-    Args:
-        path: A PNG file; its folder is made if there is none.
-        images: (n, C, H, W).
-        columns: Images in a row.
-
-    Raises:
-        OSError: It cannot be written.
-    """
-    path.parent.mkdir(exist_ok=True)
-    write_whole(path, (grid_bytes(images, columns),))
-
-
-def grid_bytes(images: Tensor, columns: int = GRID_COLUMNS) -> bytes:
-    """As `write_grid`, as the content of a PNG file."""
-    from torchvision.utils import save_image
-
-    drawn = io.BytesIO()
-    save_image(images, drawn, nrow=columns, normalize=True, format="png")
-    return drawn.getvalue()
-
-
-def _bad_words(row: Row, session: Session) -> str:
-    words = f"step {row.step} (epoch {row.epoch}, batch {row.batch}): {row.bad}"
-    if session.stop_on_nan:
-        return words
-    return f"{words}; the run goes on and says no more of it; --stop-on-nan would end it"

@@ -37,14 +37,10 @@ class Row:
     seconds: float
 
     @property
-    def bad(self) -> str:
-        """The first figure that is NaN or infinite, in words; empty where none is."""
-        names = {"d_loss": "D loss", "g_loss": "G loss", "d_real": "D(x)", "d_fake": "D(G(z))"}
-        for name, words in names.items():
-            value = getattr(self, name)
-            if not math.isfinite(value):
-                return f"{words} is {value}"
-        return ""
+    def bad(self) -> bool:
+        """Whether a figure is NaN or infinite."""
+        figures = (self.d_loss, self.g_loss, self.d_real, self.d_fake)
+        return not all(math.isfinite(figure) for figure in figures)
 
 
 COLUMNS = tuple(each.name for each in fields(Row))

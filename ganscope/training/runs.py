@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ganscope.errors import RunError, TargetError
+from ganscope.training import metrics
 from ganscope.training.checkpoint import FILE, Checkpoint, Progress, read_checkpoint
 from ganscope.training.settings import Settings, read_settings
 from ganscope.training.setup import seeded
@@ -41,8 +42,7 @@ class Run:
     @property
     def images_seen(self) -> int:
         """Real images that the discriminator was shown, in all processes."""
-        settings = self.settings
-        return self.progress.step * settings.d_steps * settings.batch * settings.processes
+        return self.progress.step * self.settings.images_in_a_step
 
 
 def open_run(folder: Path) -> Run:
@@ -145,6 +145,30 @@ def draw(
             z = torch.stack([torch.randn(latent_shape, generator=numbers) for _ in range(rows)])
             drawn.append(generator(z.to(device)).float().cpu())
     return torch.cat(drawn)
+
+
+def require_finite(images: Tensor, whose: str, folder: Path | None) -> None:
+    """Refuse images that cannot be shown or scored.
+
+    Args:
+        images: (n, C, H, W), as drawn.
+        whose: Whose generator made them.
+        folder: The run's, whose table tells more; None without one.
+
+    Raises:
+        RunError: Some of them hold NaN or infinite numbers.
+    """
+    bad = int((~images.flatten(1).isfinite().all(dim=1)).sum())
+    if not bad:
+        return
+    table = None if folder is None else folder / metrics.FILE
+    rows = metrics.read_rows(table) if table is not None and table.is_file() else []
+    first = next((row.step for row in rows if row.bad), None)
+    since = "" if first is None else f"; its losses are no numbers from step {first:,} on ({table})"
+    raise RunError(
+        f"the generator of {whose} makes NaN or infinite numbers in {bad:,} of {len(images):,} "
+        f"images{since}; train anew, as with a smaller --learning-rate"
+    )
 
 
 def _shape(state: dict[str, Tensor], key: str) -> str:

@@ -18,7 +18,8 @@ FILE = "run.json"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All that decides what a run comes to; none of it changes when it is resumed, but its length.
+    """All that decides what a run comes to; none of it changes when it is gone on with, but
+    its length.
 
     Attributes:
         model: A built-in GAN.
@@ -64,6 +65,16 @@ class Settings:
     compile: bool = False
     ema: bool = False
 
+    @property
+    def images_in_a_step(self) -> int:
+        """Real images that a step takes, in all processes."""
+        return self.batch * self.processes * self.d_steps
+
+    def total(self, steps_per_epoch: int) -> int:
+        """Steps of the whole run."""
+        whole = self.epochs * steps_per_epoch
+        return whole if self.steps is None else min(whole, self.steps)
+
 
 def write_settings(folder: Path, settings: Settings, about: Mapping[str, object]) -> None:
     """Write ``run.json`` into a run's folder.
@@ -81,6 +92,17 @@ def write_settings(folder: Path, settings: Settings, about: Mapping[str, object]
     write_whole(folder / FILE, (text.encode("utf-8"),), durable=True)
 
 
+def change_settings(folder: Path, settings: Settings) -> None:
+    """Replace the settings in a run's ``run.json``; what else stands in it stays.
+
+    Raises:
+        RunError: As for `read_settings`.
+        OSError: It cannot be written; what was there stays.
+    """
+    about = {key: value for key, value in _content(folder).items() if key != "settings"}
+    write_settings(folder, settings, about)
+
+
 def is_run(folder: Path) -> bool:
     """Whether a folder holds a run's settings."""
     return (folder / FILE).is_file()
@@ -92,6 +114,10 @@ def read_settings(folder: Path) -> Settings:
     Raises:
         RunError: It holds no run, or one that is damaged or too new.
     """
+    return _settings(_content(folder).get("settings"), folder / FILE)
+
+
+def _content(folder: Path) -> dict[str, Any]:
     path = folder / FILE
     if not folder.exists():
         raise RunError(f"there is no folder '{folder}'; a run is made by ganscope train -o FOLDER")
@@ -115,7 +141,7 @@ def read_settings(folder: Path) -> Settings:
             f"'{path}' has the schema {given!r}, expected {SCHEMA!r}; it may come from a newer "
             "ganscope: upgrade"
         )
-    return _settings(content.get("settings"), path)
+    return content
 
 
 _TYPES: dict[str, tuple[type, ...]] = {

@@ -62,16 +62,20 @@ class Figures:
         discriminator_loss: Before the discriminator's update.
         on_real: The discriminator's mean answer on real images, as a probability where it is.
         on_fake: Its mean answer on generated images.
+        first_generated: (B, C, H, W), what the generator made as the step found it.
+        first_on_real: (B, 1), what the discriminator answered as the step found it.
     """
 
     generator_loss: Tensor
     discriminator_loss: Tensor
     on_real: Tensor
     on_fake: Tensor
+    first_generated: Tensor
+    first_on_real: Tensor
 
     @property
     def all(self) -> Tensor:
-        """(4,), in the order of the attributes."""
+        """(4,), the scalars in the order of the attributes."""
         values = (self.generator_loss, self.discriminator_loss, self.on_real, self.on_fake)
         return torch.stack([value.float() for value in values])
 
@@ -92,7 +96,7 @@ def train_step(
             has a gradient penalty; drawn where none are given.
     """
     real, noise = as_batches(images), iter(as_batches(z))
-    generated = g_loss = None
+    generated = g_loss = firsts = None
     if training.generator_first:
         g_loss, generated = update_generator(training, next(noise))
     for turn, batch in enumerate(real):
@@ -100,13 +104,14 @@ def train_step(
         if generated is None:
             generated = _generate(training, next(noise))
         d_loss, on_real, on_fake = update_discriminator(training, batch, generated, shares)
+        firsts = firsts or (generated, on_real)
         generated = None
     if g_loss is None:
         g_loss, _ = update_generator(training, next(noise))
     verdicts = training.objective.verdicts
-    return Figures(
-        g_loss, d_loss, verdicts(on_real).float().mean(), verdicts(on_fake).float().mean()
-    )
+    d_real, d_fake = verdicts(on_real).float().mean(), verdicts(on_fake).float().mean()
+    assert firsts is not None  # there is at least one update of the discriminator
+    return Figures(g_loss, d_loss, d_real, d_fake, *firsts)
 
 
 def as_batches(given: Tensor | Sequence[Tensor]) -> Sequence[Tensor]:

@@ -34,8 +34,9 @@ from ganscope.training import begin, digits, train_step
 from ganscope.training.data import load_images
 from ganscope.training.feed import Feed, Share, digest
 from ganscope.training.loop import Watcher, run
+from ganscope.training.opening import open_session
 from ganscope.training.processes import Processes
-from ganscope.training.session import Place, Session, open_session
+from ganscope.training.session import Place, Session
 from ganscope.training.settings import Settings
 
 BATCH = 64

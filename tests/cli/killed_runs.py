@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from ganscope.training.data import real_images
-from ganscope.training.loop import write_grid
+from ganscope.training.grids import write_grid
 
 ROOT = Path(__file__).parents[2]
 _TINY = ("--model", "dcgan", "--arg", "base_channels=2", "--arg", "latent_dimension=4")

@@ -223,7 +223,7 @@ def test_a_recording_without_values_says_how_to_keep_them(ganscope: Run, tmp_pat
     done = ganscope("diagram", bare, "-o", "a.png")
     assert done.code == 2
     assert "flow draws values, and none were kept: try --kind step, stats or training" in done.line
-    assert "record values with ganscope run --keep-samples" in done.line
+    assert "record values with --keep-samples of ganscope run" in done.line
     for kind in ("step", "stats", "training"):
         assert ganscope("diagram", bare, "--kind", kind, "-o", f"{kind}.svg").code == 0
     shown = "".join(Xml.parse("step.svg").getroot().itertext())

@@ -194,6 +194,6 @@ def test_a_generator_of_nan_is_told(ganscope: Run, run: Path) -> None:
     outcome = ganscope("score", run, "-n", 500)
     assert outcome.code == 2
     assert outcome.line == (
-        "ganscope: the generator of this run makes NaN or infinite numbers, which cannot be "
-        "scored; its metrics.csv tells when the losses went wrong"
+        "ganscope: the generator of this run makes NaN or infinite numbers in 500 of 500 images; "
+        "train anew, as with a smaller --learning-rate"
     )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import signal
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 import ganscope as library
 from ganscope import zoo
@@ -18,7 +21,7 @@ from ganscope.training.data import load_images
 from ganscope.training.feed import Feed, Share
 from ganscope.training.metrics import COLUMNS, read_rows
 
-from .conftest import Run
+from .conftest import Outcome, Run
 from .killed_runs import FLAGS, assert_same, make_images, train_killed, words_for
 
 SMALL = ("--arg", "image_size=8", "--arg", "latent_dimension=4", "--batch", 8, "--steps", 12)
@@ -104,6 +107,54 @@ def test_longer_is_the_same_as_long_from_the_start(ganscope: Run, trained: Path)
     assert [row.step for row in read_rows(trained / "metrics.csv")] == list(range(20))
 
 
+def test_an_end_that_was_moved_is_kept(ganscope: Run, trained: Path) -> None:
+    before = json.loads((trained / "run.json").read_text())
+    assert ganscope("train", "--resume", trained, "--steps", 14).code == 0
+    after = json.loads((trained / "run.json").read_text())
+    assert after["settings"].pop("steps") == 14
+    assert before["settings"].pop("steps") == 12
+    assert after == before
+    write = read_rows(trained / "metrics.csv")[13]
+    outcome = ganscope("train", "--resume", trained)
+    assert outcome.code == 0
+    assert "is at step 14 of 14 already, so there is nothing to do" in outcome.line
+    assert read_rows(trained / "metrics.csv")[13] == write
+
+
+def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {
+        str(path): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "line"),
+    [
+        ((), 0, "'run' is at step 12 of 12 already, so there is nothing to do; --steps 24 trains"),
+        (("--steps", 12), 0, "'run' is at step 12 of 12 already, so there is nothing to do"),
+        (("--steps", 11), 2, "--steps 11: 'run' is at step 12 already, beyond the 11 asked for"),
+        (("--epochs", 3, "--steps", 1), 2, "--epochs 3 --steps 1: 'run' is at step 12 already"),
+    ],
+)
+def test_no_further_than_it_has_come(
+    ganscope: Run, trained: Path, words: tuple[object, ...], code: int, line: str
+) -> None:
+    before = contents(trained)
+    outcome = ganscope("train", "--resume", trained, *words)
+    assert outcome.code == code
+    assert line in outcome.line
+    assert outcome.out == ""
+    assert contents(trained) == before
+
+
+def test_killed_before_its_losses_were_drawn(ganscope: Run, trained: Path) -> None:
+    (trained / "losses.png").unlink()
+    assert ganscope("train", "--resume", trained, "-q").err == ""
+    assert (trained / "losses.png").exists()
+
+
 def test_killed_and_interrupted_and_gone_on_with(ganscope: Run, tmp_path: Path) -> None:
     make_images(tmp_path)
     assert ganscope("train", *FLAGS, "--steps", 40, "-o", "whole").code == 0
@@ -154,6 +205,7 @@ def test_a_run_is_looked_into(ganscope: Run, trained: Path) -> None:
         ("--betas 0.5", "--betas 0.5: give two numbers from 0 up to 1"),
         ("--log loud", "--log loud is not known; there are bar and lines"),
         ("--every 2", "give --record FILE too"),
+        ("--keep-samples", "--keep-samples is of a recording's pictures; give --record FILE too"),
         ("--resume nowhere", "there is no folder 'nowhere'"),
         ("--resume empty", "'empty' holds no training run: it is empty"),
         ("--resume other", "'other' holds no training run: it has no run.json"),
@@ -228,17 +280,71 @@ def test_a_checkpoint_of_another_model(ganscope: Run, trained: Path) -> None:
 
 def test_losses_that_are_no_numbers_are_said_once(ganscope: Run) -> None:
     words = (*SMALL, "--learning-rate", "1e30")
-    outcome = ganscope("train", *words, "-o", "run", "-q")
+    outcome = ganscope("train", *words, "-o", "run", "-q", "--sample-interval", 5)
     assert outcome.code == 0
-    (line,) = [each for each in outcome.err.splitlines() if " nan" in each or " inf" in each]
-    said = int(line.partition("step ")[2].partition(" ")[0])
+    said, undrawn = outcome.err.splitlines()
+    assert said == (
+        "ganscope: step 1 (epoch 0, batch 1): D loss and G loss are nan; neither network gives "
+        "numbers, each since its update in step 0; the run goes on and says no more of it; "
+        "--stop-on-nan would end it"
+    )
+    assert "no grid of samples is drawn at step 5: the generator's images are no" in undrawn
+    assert [path.name for path in Path("run/samples").iterdir()] == ["000000.png"]
     rows = read_rows(Path("run/metrics.csv"))
-    assert next(row.step for row in rows if row.bad) == said
-    assert len(rows) == 12
-    stopped = ganscope("train", *words, "-o", "stopped", "--stop-on-nan")
+    assert [row.step for row in rows if row.bad] == list(range(1, 12))
+    sampled = ganscope("sample", "run", "-o", "black.png")
+    assert sampled.code == 2
+    assert sampled.line.startswith(
+        "ganscope: the generator of 'run' makes NaN or infinite numbers in 64 of 64 images; its "
+        "losses are no numbers from step 1 on (run/metrics.csv)"
+    )
+    assert not Path("black.png").exists()
+
+
+def test_stopped_at_a_loss_that_is_no_number(ganscope: Run) -> None:
+    words = ("--learning-rate", "1e30", "--stop-on-nan", "--sample-interval", 5)
+    stopped = ganscope("train", *SMALL, *words, "-o", "stopped")
     assert stopped.code == 1
-    assert f"stopped: a figure of step {said} is no number" in stopped.err
-    assert len(read_rows(Path("stopped/metrics.csv"))) == said + 1
+    assert stopped.err.splitlines() == [
+        Like("gan · nonsaturating · 2 of 12 steps · 16 images in .*"),
+        Like(r"mean of 1 of the last 2 steps: D loss 0\.\d{3} · .*"),
+        "no numbers (NaN or infinite) in 1 of 2 steps, first in step 1",
+        "Wrote stopped: metrics.csv, losses.png, 1 grid in samples",
+        "ganscope: stopped at step 1 (epoch 0, batch 1): D loss and G loss are nan; neither "
+        "network gives numbers, each since its update in step 0; no checkpoint was written "
+        "before; begin anew, as with a smaller --learning-rate",
+    ]
+    assert len(read_rows(Path("stopped/metrics.csv"))) == 2
+    broken = gone_on_with_nan(ganscope)
+    assert "the discriminator was first: its answers on real images are none from the start" in (
+        broken.err
+    )
+    assert "the checkpoint in 'broken' is from before, of step 2" in broken.err
+
+
+def gone_on_with_nan(ganscope: Run) -> Outcome:
+    """Go on with a run whose discriminator has become NaN."""
+    assert ganscope("train", *SMALL[:-1], 2, "-o", "broken", "-q").code == 0
+    path = Path("broken/checkpoint.safetensors")
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    tensors = load_file(path)
+    tensors["discriminator.model.0.weight"].fill_(float("nan"))
+    save_file(tensors, path, metadata)
+    return ganscope("train", "--resume", "broken", "--steps", 4, "--stop-on-nan")
+
+
+class Like:
+    """Equal to every text that matches."""
+
+    def __init__(self, pattern: str) -> None:
+        self.pattern = pattern
+
+    def __eq__(self, other: object) -> bool:
+        return re.fullmatch(self.pattern, str(other)) is not None
+
+    def __hash__(self) -> int:
+        return hash(self.pattern)
 
 
 def test_amp_and_the_bar(ganscope: Run) -> None:
@@ -247,3 +353,19 @@ def test_amp_and_the_bar(ganscope: Run) -> None:
     assert "D loss" in outcome.err
     assert "images/s" in outcome.err
     assert outcome.out == ""
+    assert "\ngan · nonsaturating · 12 of 12 steps" in outcome.err  # below the bar, not behind it
+
+
+def test_one_of_each(ganscope: Run) -> None:
+    words = (*SMALL[:-1], 1, "--sample-interval", 1)
+    outcome = ganscope("train", *words, "-o", "run", "--record", "run.gscope", "--keep-samples")
+    assert "gan · nonsaturating · 1 of 1 step · 8 images in" in outcome.err
+    assert "mean of the last step: D loss" in outcome.err
+    shutil.rmtree("run/samples")
+    assert ganscope("train", "--resume", "run", "--steps", 2).err.splitlines()[-1] == (
+        "Wrote run: metrics.csv, losses.png, 1 grid in samples"
+    )
+    drawn = ganscope("diagram", "run.gscope", "-o", "flow.png")
+    assert drawn.line == "Wrote flow.png"
+    ganscope("train", *words, "-o", "bare", "--record", "bare.gscope")
+    assert "none were kept" in ganscope("diagram", "bare.gscope", "-o", "x.png").line

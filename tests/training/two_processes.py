@@ -15,8 +15,9 @@ from torch import Tensor
 from ganscope.training.feed import Feed, digest
 from ganscope.training.images import Images
 from ganscope.training.loop import Watcher, run
+from ganscope.training.opening import open_session
 from ganscope.training.processes import joined, processes_here
-from ganscope.training.session import Place, open_session
+from ganscope.training.session import Place
 from ganscope.training.settings import Settings
 
 

@@ -21,7 +21,10 @@ _CALLED = {
 }
 _LOOKED_BACK = 20
 """Steps from the end among which one is looked for that has something to show."""
-HOW_TO_KEEP = "record values with ganscope run --keep-samples, or ganscope.record(…, samples=True)"
+HOW_TO_KEEP = (
+    "record values with --keep-samples of ganscope run or train, or "
+    "ganscope.record(…, samples=True)"
+)
 
 
 @dataclass(frozen=True, slots=True)
