@@ -94,11 +94,9 @@ def show(
             )
         _plot(request, plot)
     elif step is not None:
-        _step(request, step)
+        _ranks(request, _step(request, step), step)
     else:
-        _whole(request)
-    if len(files) > 1:
-        _ranks(request)
+        _ranks(request, _whole(request), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,18 +125,30 @@ def _source(request: _Request, trace: Trace) -> Path | None:
     return request.file if isinstance(trace.steps, RecordedSteps) else None
 
 
-def _ranks(request: _Request) -> None:
+def _ranks(request: _Request, first: Trace, step: int | None) -> None:
+    """Below what is shown of the first file: where the others differ from it.
+
+    Raises:
+        UsageError: One of them has no such step.
+    """
+    if len(request.files) < 2:
+        return
     from ganscope.cli import ranks
     from ganscope.records import load
 
-    traces = [load(file) for file in request.files]
+    others = [(file, load(file)) for file in request.files[1:]]
+    traces = [
+        first,
+        *(each if step is None else _one_step(each, step, file) for file, each in others),
+    ]
     sys.stdout.write("\n" + "\n".join(ranks.lines(request.files, traces)) + "\n")
 
 
 # -- one step ------------------------------------------------------------------------------------
 
 
-def _step(request: _Request, number: int) -> None:
+def _step(request: _Request, number: int) -> Trace:
+    """Show one step; returns the trace with that step alone."""
     name = output.choose_format(request.format, request.output)
     output.check_output(request.output, force=request.force)
     trace = _one_step(_load(request), number, request.file)
@@ -148,6 +158,7 @@ def _step(request: _Request, number: int) -> None:
             "step, --format json its values"
         )
     output.show(trace, name, request.view, request.output)
+    return trace
 
 
 def _one_step(trace: Trace, number: int, file: Path) -> Trace:
@@ -174,7 +185,8 @@ def _one_step(trace: Trace, number: int, file: Path) -> Trace:
 # -- the whole file ------------------------------------------------------------------------------
 
 
-def _whole(request: _Request) -> None:
+def _whole(request: _Request) -> Trace:
+    """Show what is asked for of all steps; returns the trace."""
     name = output.choose_format(request.format, request.output)
     output.check_output(request.output, force=request.force)
     trace = _load(request)
@@ -192,6 +204,7 @@ def _whole(request: _Request) -> None:
         _write(_pieces(trace, name, request.view), request.output)
     else:
         output.show(trace, name, request.view, request.output)
+    return trace
 
 
 def _is_training(trace: Trace) -> bool:

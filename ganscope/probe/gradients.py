@@ -35,6 +35,7 @@ class Run:
         roots: Records of what it ran on.
         round: Which update it belongs to.
         site: Where the user's code started it.
+        create_graph: Whether autograd follows the run itself.
         reached: Parameters that received a gradient, by network.
     """
 
@@ -44,6 +45,7 @@ class Run:
     roots: tuple[TensorDraft, ...]
     round: int
     site: sites.Place | None
+    create_graph: bool | None = None
     reached: dict[str, list[Tensor]] = field(default_factory=dict)
 
 

@@ -196,7 +196,13 @@ class Recorder:
     # -- the engine, called by the patches ---------------------------------------------------
 
     def begin_backward(
-        self, roots: Sequence[Any], kind: str, inputs: Sequence[Any], frame: FrameType
+        self,
+        roots: Sequence[Any],
+        kind: str,
+        inputs: Sequence[Any],
+        frame: FrameType,
+        *,
+        create_graph: bool | None = None,
     ) -> Run | None:
         """The backward engine is about to run."""
         if not self._recording or not self._observer.is_here():
@@ -209,7 +215,9 @@ class Recorder:
 
         def begin() -> Run:
             self._ledger.look(self._log.round)
-            return self._gradients.begin(roots, kind, inputs, self._log.round, frame)
+            run = self._gradients.begin(roots, kind, inputs, self._log.round, frame)
+            run.create_graph = create_graph
+            return run
 
         run = self._observer.guarded(begin)
         if run is None:

@@ -91,6 +91,7 @@ class StepDraft:
                     run.name,
                     run.kind,
                     {network: len(tensors) for network, tensors in run.reached.items()},
+                    run.create_graph,
                 )
                 for run in own
             ),

@@ -33,7 +33,9 @@ from torch.utils.data import dataloader
 class Listener(Protocol):
     """Who is told."""
 
-    def begin_backward(self, roots: Any, kind: str, inputs: Any, frame: FrameType) -> Any:
+    def begin_backward(
+        self, roots: Any, kind: str, inputs: Any, frame: FrameType, *, create_graph: bool | None
+    ) -> Any:
         """The engine is about to run; returns what `end_backward` is to be given, or None."""
 
     def end_backward(self, run: Any) -> None:
@@ -121,7 +123,11 @@ class TrainingPatches:
         def _engine_run_backward(t_outputs: Any, *args: Any, **kwargs: Any) -> Any:
             kind = "backward" if kwargs.get("accumulate_grad") else "grad"
             inputs = args[3] if len(args) > 3 else ()
-            run = self._tell(listener.begin_backward, t_outputs, kind, inputs, sys._getframe(1))
+            followed = bool(args[2]) if len(args) > 2 else None
+            run = self._tell(
+                listener.begin_backward,
+                t_outputs, kind, inputs, sys._getframe(1), create_graph=followed,
+            )  # fmt: skip
             if run is None:
                 return original(t_outputs, *args, **kwargs)
             try:

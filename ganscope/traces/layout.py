@@ -69,6 +69,8 @@ class Layout(NamedTuple):
         stats: One row per distinct figures.
         updates: One row per update.
         ledger: One row per entry.
+        followed: Of each backward run, update by update, whether autograd followed it; empty
+            where that is known of none, as in files of the first version.
     """
 
     calls: tuple[CallRow, ...]
@@ -82,6 +84,7 @@ class Layout(NamedTuple):
     stats: tuple[StatsRow, ...]
     updates: tuple[UpdateRow, ...]
     ledger: tuple[LedgerRow, ...]
+    followed: tuple[bool | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,7 @@ def take_apart(step: Step) -> Parts:
         tuple(map(_stats_row, stats)),
         tuple(map(_update_row, step.updates)),
         tuple(map(_ledger_row, step.ledger)),
+        _followed(step.updates),
     )
     return Parts(step, layout, records, stats, parameters)
 
@@ -154,12 +158,13 @@ def read_layout(data: bytes) -> Layout:
     """
     plain = read_json(data)
     hints = get_type_hints(Layout)
-    if not isinstance(plain, list) or len(plain) != len(hints):
+    known = len(hints), len(hints) - len(Layout._field_defaults)
+    if not isinstance(plain, list) or len(plain) not in known:
         raise ValueError("a layout that is none")
     layout = Layout(
         *(
             schema.read(hint, value, name)
-            for (name, hint), value in zip(hints.items(), plain, strict=True)
+            for (name, hint), value in zip(hints.items(), plain, strict=False)
         )
     )
     _require_whole(layout)
@@ -184,6 +189,7 @@ def _require_whole(layout: Layout) -> None:
         and all(bins >= NOTHING for _, bins, _ in layout.stats)
         and all(count >= 0 for row in layout.updates for _, _, count in row[1])
         and all(isinstance(one, str) or one >= 0 for one in layout.previews)
+        and len(layout.followed) in (0, sum(len(row[4]) for row in layout.updates))
     )
     if not whole:
         raise ValueError("a layout that leads nowhere")
@@ -233,6 +239,11 @@ def _samples(records: Sequence[TensorRecord]) -> tuple[SamplesRow, ...]:
             if record.samples is not None
         ]
     )
+
+
+def _followed(updates: Sequence[Update]) -> tuple[bool | None, ...]:
+    found = tuple([run.create_graph for update in updates for run in update.backwards])
+    return found if any(each is not None for each in found) else ()
 
 
 def _update_row(update: Update) -> UpdateRow:

@@ -43,12 +43,15 @@ class Backward:
         loss: Name of the loss it started from.
         kind: ``backward``, or ``grad`` for ``torch.autograd.grad``.
         reached: How many parameter tensors of each network received a gradient.
+        create_graph: Whether autograd followed the run itself, so that its gradients can be
+            differentiated again; None where that is not known.
     """
 
     id: int
     loss: str | None
     kind: str
     reached: Mapping[str, int]
+    create_graph: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

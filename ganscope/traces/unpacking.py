@@ -198,6 +198,7 @@ def _updates(
     follow = _follows(reader)
     ratios = quotients(moves, weights) if follow else reader.floats(number)
     parameters = zip(gradients, weights, moves, ratios, strict=True)
+    followed = iter(layout.followed)
     for index, optimizers, networks, losses, backwards, names in layout.updates:
         scale = next(floats)
         yield Update(
@@ -210,7 +211,7 @@ def _updates(
             ),
             networks,
             tuple([_loss(row, floats) for row in losses]),
-            tuple([Backward(*row[:3], dict(row[3])) for row in backwards]),
+            tuple([Backward(*row[:3], dict(row[3]), next(followed, None)) for row in backwards]),
             scale,
             tuple(
                 [

@@ -245,3 +245,6 @@ def test_ranks_that_have_drifted_apart(watched: Run, ganscope: Run) -> None:
         "b.gscope beside a.gscope: weights or updates differ from step 0 on: "
     )
     assert last[1] == "a.gscope beside a.gscope: the same steps, and every weight moves alike"
+    one = ganscope("show", "a.gscope", "b.gscope", "--step", "2").out.splitlines()[-1]
+    assert "weights or updates differ from step 2 on: " in one
+    assert "steps only" not in one

@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import tracemalloc
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from ganscope.errors import OutputError, TraceFileError, UsageError
 from ganscope.traces import Step, Trace
+from ganscope.traces.compressed import pack_json, read_json
 from ganscope.traces.file import TraceWriter, open_trace
 from ganscope.traces.head import NOT_CLOSED
 from ganscope.traces.recorded import RecordedSteps
@@ -380,3 +382,18 @@ def test_the_memory_of_a_writer_does_not_grow(path: Path) -> None:
     finally:
         tracemalloc.stop()
     writer.close(META, (G,))
+
+
+def test_a_file_of_the_first_version_is_read(path: Path) -> None:
+    """Its layouts end before `followed`, and nothing is known of what autograd followed."""
+    write(path, [STEP])
+    with closing(sqlite3.connect(path)) as connection:
+        (body,) = connection.execute("SELECT body FROM layouts").fetchone()
+        plain = read_json(body)
+        assert plain[-1] == [True]
+        old = pack_json(plain[:-1])
+        connection.execute("UPDATE layouts SET body = ?", (old,))
+        connection.execute("PRAGMA user_version=1")
+        connection.commit()
+    (run,) = open_trace(path).steps[0].updates[0].backwards
+    assert (run.kind, run.create_graph) == ("backward", None)

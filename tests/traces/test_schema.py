@@ -123,7 +123,7 @@ STEP = Step(
             (Optimizer("opt_G", "Adam", (0.0002,)),),
             ("generator",),
             (Loss("g_loss", math.nan, 0, (LossPart("fool", 0.75),)),),
-            (Backward(0, "g_loss", "backward", {"generator": 2}),),
+            (Backward(0, "g_loss", "backward", {"generator": 2}, True),),
             1.0,
             (ParameterUpdate("generator.0.weight", (2, 2), "opt_G", None, 1.0, 0.5, 0.5),),
         ),
@@ -234,6 +234,7 @@ PLAIN = {
                             "loss": "g_loss",
                             "kind": "backward",
                             "reached": {"generator": 2},
+                            "create_graph": True,
                         }
                     ],
                     "gradient_scale": 1.0,
@@ -306,6 +307,13 @@ def test_a_trace_as_json_has_exactly_the_contracts_keys() -> None:
     assert Trace.from_dict(PLAIN).to_dict() == PLAIN
 
 
+def test_a_trace_that_does_not_tell_of_create_graph_is_read() -> None:
+    """As those were that were taken before it was told."""
+    plain = GOLDEN.to_dict()
+    del plain["steps"][0]["updates"][0]["backwards"][0]["create_graph"]
+    assert Trace.from_dict(plain).steps[0].updates[0].backwards[0].create_graph is None
+
+
 def test_the_plain_form_is_plain_to_the_last_leaf() -> None:
     plain = GOLDEN.to_dict()
     for way in _places(plain):
@@ -352,8 +360,8 @@ def _refusal(data: Any) -> str:
 
 OPTIONAL = {"notes", "mode", "wrapper", "gradients", "settings", "note", "preview", "samples",
             "name", "sampled", "parts", "optimizers", "networks", "losses", "backwards",
-            "gradient_scale", "parameters", "updates", "ledger", "failure", "findings",
-            "judgements", "is_probability", "split"}  # fmt: skip
+            "create_graph", "gradient_scale", "parameters", "updates", "ledger", "failure",
+            "findings", "judgements", "is_probability", "split"}  # fmt: skip
 WAYS = [way for way in _places(PLAIN) if way != ("schema",)]
 
 

@@ -141,8 +141,11 @@ def forwards(step: Step, cast: Cast) -> tuple[Forward, ...]:
             made = _Known((call.id,))
         else:
             made = _passed_on(call, sources)
+        # What a network hands on as it came was made where it came from.
+        handed = {_key(record) for record in call.inputs if made.makers == (call.id,)}
         for record in call.outputs if made.makers else ():
-            memory.keep(record, made)
+            if _key(record) not in handed:
+                memory.keep(record, made)
     probing = {
         update.index
         for update in step.updates

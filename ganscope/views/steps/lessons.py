@@ -5,15 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from ganscope.traces import Update
+from ganscope.traces import ParameterUpdate, Update
 from ganscope.views import style
 from ganscope.views.steps import bars, depth, ledger, on_verdicts
 from ganscope.views.steps.cast import DISCRIMINATOR, GENERATOR, joined, possessive
-from ganscope.views.steps.flow import BETWEEN, FAKE, Forward, is_unfollowed
+from ganscope.views.steps.flow import FAKE, Forward, is_unfollowed
+from ganscope.views.steps.labels import label_of, pulls
 from ganscope.views.steps.losses import short_name
+from ganscope.views.steps.penalties import penalties
 from ganscope.views.steps.rows import update_rows
 from ganscope.views.steps.story import Story
-from ganscope.views.steps.verdicts import together
+from ganscope.views.steps.verdicts import Verdict, together
+
+_ABOUT = 0.1
+"""Relative: how far from the learning rate Adam's first move of a value may be."""
 
 
 def lessons(story: Story, update: Update) -> list[str]:
@@ -31,7 +36,7 @@ def lessons(story: Story, update: Update) -> list[str]:
             *_cleared(story, update),
             *on_verdicts.cross_entropy(story, update),
             *on_verdicts.pull(story, update),
-            *_penalty(story, update),
+            *penalties(story, update),
             *_repeated(story, update),
         ]
         found += depth.profile(story, update)
@@ -85,10 +90,18 @@ def _wanted(story: Story, update: Update) -> str:
     if not known:
         return ""
     figures = joined([on_verdicts.figure(one) for one in known])
-    wanted = "to be 1" if all(one.is_probability for one in known) else "higher"
-    return f", {figures}, which " + (
-        f"it wants {wanted}" if len(update.networks) == 1 else f"they want {wanted}"
-    )
+    wish = _wish(story, update, fakes)
+    wants = "it wants" if len(update.networks) == 1 else "they want"
+    return f", {figures}" + (f", which {wants} {wish}" if wish else "")
+
+
+def _wish(story: Story, update: Update, fakes: Sequence[Verdict]) -> str:
+    """What verdicts are to be; empty where neither labels nor gradients tell."""
+    ran = [one.forward for one in fakes]
+    label = label_of(story, update, ran) if all(one.is_probability for one in fakes) else None
+    if label is not None:
+        return f"to be {label:g}"
+    return {1: "higher", -1: "lower"}.get(pulls(update, ran), "")
 
 
 def _named(story: Story, names: Sequence[str]) -> str:
@@ -173,19 +186,6 @@ def _mistakes(story: Story, update: Update) -> Iterator[str]:
         )
 
 
-def _penalty(story: Story, update: Update) -> Iterator[str]:
-    """Why autograd was asked for a gradient inside a loss."""
-    if not any(run.kind == "grad" for run in update.backwards):
-        return
-    blended = any(one.shown == BETWEEN for one in story.ran(update))
-    where = "at blends of real and fake images" if blended else "with respect to an input"
-    yield (
-        f"a call of autograd.grad asked how the discriminator's output changes {where}; the size "
-        f"of that gradient became a part of {_loss_name(update)}, so the backward differentiated "
-        "it again"
-    )
-
-
 def _repeated(story: Story, update: Update) -> Iterator[str]:
     same = [each for each in story.step.updates if each.networks == update.networks]
     if len(same) < 2 or same[0].index != update.index:
@@ -230,10 +230,30 @@ def _ratios(story: Story, update: Update, *, known: bool) -> Iterator[str]:
         f"the column update/weight tells by which share of its size a weight was moved: {span}. "
         f"A rule of thumb is {bars.USUAL_RATIO:g}; much more is unsteady, much less hardly learns"
     )
-    rates = {rate for each in update.optimizers for rate in each.learning_rates}
-    if story.step.index == 0 and rates and all("Adam" in one.type for one in update.optimizers):
+    rate = _first_of_adam(story, update)
+    if rate is not None:
         yield (
             "in Adam's first step every value with a gradient moves by about the learning rate, "
-            f"{joined([f'{rate:g}' for rate in sorted(rates)])}, however large its gradient is: "
-            "where the weights are small, the share is large"
+            f"{rate:g}, however large its gradient is: where the weights are small, the share is "
+            "large"
         )
+
+
+def _first_of_adam(story: Story, update: Update) -> float | None:
+    """The learning rate by which every value was moved, as Adam does in its first step."""
+    rates = {rate for each in update.optimizers for rate in each.learning_rates}
+    adam = all(one.type in ("Adam", "AdamW") for one in update.optimizers)
+    if story.step.index != 0 or len(rates) != 1 or not adam:
+        return None
+    (rate,) = rates
+    moved = [one for one in update.parameters if one.gradient and one.gradient.norm]
+    alike = all(_moved_by(one, rate) for one in moved)
+    return rate if moved and alike else None
+
+
+def _moved_by(one: ParameterUpdate, rate: float) -> bool:
+    gradient = one.gradient
+    if gradient is None or gradient.fraction_zero is None or one.update_norm is None:
+        return False
+    expected = rate * math.sqrt(gradient.count * (1 - gradient.fraction_zero))
+    return abs(one.update_norm - expected) <= _ABOUT * expected

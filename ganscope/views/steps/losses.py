@@ -83,7 +83,8 @@ def backward_texts(step: Step, update: Update) -> Iterator[str]:
     """
     alike: dict[tuple[object, ...], list[Backward]] = {}
     for run in update.backwards:
-        alike.setdefault((run.kind, tuple(run.reached.items())), []).append(run)
+        asked = run.loss if run.kind == "grad" else None  # a line that names it holds no other
+        alike.setdefault((run.kind, asked, tuple(run.reached.items())), []).append(run)
     for runs in alike.values():
         yield _runs(step, update, runs)
 
@@ -101,7 +102,9 @@ def _runs(step: Step, update: Update, runs: Sequence[Backward]) -> str:
     entries = [entry for entry in step.ledger if entry.backward in {run.id for run in runs}]
     groups: dict[str, list[str]] = {"": []}
     for network in first.reached:
-        groups.setdefault(_fate(network, update, entries), []).append(network)
+        # What autograd.grad gives is left in no parameter: nothing is told of its use.
+        fate = "" if first.kind == "grad" else _fate(network, update, entries)
+        groups.setdefault(fate, []).append(network)
     said: list[str] = []
     for fate, networks in groups.items():
         if networks:

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from ganscope.traces import Update
 from ganscope.views import style
 from ganscope.views.steps.cast import joined, possessive
-from ganscope.views.steps.flow import FAKE, REAL
+from ganscope.views.steps.flow import FAKE, REAL, Forward
+from ganscope.views.steps.labels import is_cross_entropy, label_of, pulls
 from ganscope.views.steps.losses import short_name
 from ganscope.views.steps.story import Story
 from ganscope.views.steps.verdicts import Verdict, together
@@ -39,20 +40,52 @@ def _verdict(story: Story, update: Update, real: Verdict, fake: Verdict) -> str:
     if not (real.is_probability and fake.is_probability):
         same = [each for each in story.step.updates if each.networks == update.networks]
         is_first = update.index == same[0].index
-        meaning = "; it is no probability, and training draws the two apart" if is_first else ""
+        apart = ", and training draws the two apart" if _drawn_apart(story, update, real) else ""
+        meaning = f"; it is no probability{apart}" if is_first else ""
         return f"{whose} mean output is {figures}{meaning}"
-    apart = abs(real.mean - 0.5) < _NEAR_A_HALF and abs(fake.mean - 0.5) < _NEAR_A_HALF
+    aims = _labels(story, update, real.forward.call.network)
+    near = abs(real.mean - 0.5) < _NEAR_A_HALF and abs(fake.mean - 0.5) < _NEAR_A_HALF
     state = (
-        "near 0.5 for both, it cannot tell them apart yet"
-        if apart
+        "near 0.5 for both, it hardly tells them apart"
+        if near
         else "it rates real images higher"
         if real.mean > fake.mean
         else "it rates the generator's images higher than real ones"
     )
+    if aims is None:
+        return f"{whose} mean verdict is {figures}: {state}"
+    asked = ""
+    if aims[0] < aims[1] and not near:
+        asked = ", as it is asked to" if real.mean < fake.mean else ", against what it is asked"
     return (
-        f"{whose} mean verdict is {figures}. It is trained toward 1 for real and 0 for fake: "
-        f"{state}"
+        f"{whose} mean verdict is {figures}. It is trained toward {aims[0]:g} for real and "
+        f"{aims[1]:g} for fake: {state}{asked}"
     )
+
+
+def _labels(story: Story, update: Update, network: str) -> tuple[float, float] | None:
+    """The labels of real and of generated images, where the update that moves the discriminator
+    shows them."""
+    if network not in update.networks:
+        return None
+    real = label_of(story, update, _shown(story, update, network, REAL))
+    fake = label_of(story, update, _shown(story, update, network, FAKE))
+    return None if real is None or fake is None else (real, fake)
+
+
+def _drawn_apart(story: Story, update: Update, real: Verdict) -> bool:
+    """Whether the losses move the higher answers up and the lower ones down."""
+    network = real.forward.call.network
+    if network not in update.networks:
+        return False
+    shown = (_shown(story, update, network, kind) for kind in (REAL, FAKE))
+    up, down = (pulls(update, own) for own in shown)
+    return up * down < 0
+
+
+def _shown(story: Story, update: Update, network: str, kind: str) -> list[Forward]:
+    ran = story.ran(update)
+    return [one for one in ran if (one.call.network, one.shown) == (network, kind)]
 
 
 def cross_entropy(story: Story, update: Update) -> Iterator[str]:
@@ -62,7 +95,13 @@ def cross_entropy(story: Story, update: Update) -> Iterator[str]:
         if not _is_cross_entropy(story, loss.call) or not math.isfinite(loss.value):
             continue
         name, value = short_name(loss.name), style.format_number(loss.value)
-        close = [one for one in said if one.mean > 0 and _alike(-math.log(one.mean), loss.value)]
+        close = [
+            one
+            for one in said
+            if one.mean > 0
+            and _alike(-math.log(one.mean), loss.value)
+            and label_of(story, update, [one.forward]) == 1
+        ]
         start = (
             f"at a verdict of 1/2 it is ln 2 = {style.format_number(_LN_2)}, where an untrained "
             "discriminator makes it begin"
@@ -75,7 +114,12 @@ def cross_entropy(story: Story, update: Update) -> Iterator[str]:
             )
             return
     parts = [part for loss in update.losses for part in loss.parts]
-    near = [part for part in parts if abs(part.value - _LN_2) < _NEAR_A_HALF]
+    made = _cross_entropies(story, update)
+    near = [
+        part
+        for part in parts
+        if abs(part.value - _LN_2) < _NEAR_A_HALF and any(_alike(part.value, each) for each in made)
+    ]
     if said and len(parts) > 1 and len(near) == len(parts):
         values = joined(
             [f"{short_name(part.name)} {style.format_number(part.value)}" for part in parts]
@@ -132,9 +176,19 @@ def figure(said: Verdict) -> str:
 
 def _is_cross_entropy(story: Story, call: int | None) -> bool:
     made = next((one for one in story.step.calls if one.id == call), None)
-    return made is not None and made.type.lower().replace("_", "").startswith(
-        ("bce", "binarycrossentropy")
-    )
+    return made is not None and is_cross_entropy(made)
+
+
+def _cross_entropies(story: Story, update: Update) -> list[float]:
+    """The values of an update's cross entropies."""
+    made = [
+        record.stats.mean
+        for call in story.origins.outside
+        if call.update == update.index and is_cross_entropy(call)
+        for record in call.outputs
+        if record.stats is not None
+    ]
+    return [value for value in made if value is not None]
 
 
 def _alike(one: float, other: float) -> bool:

@@ -10,6 +10,7 @@ from ganscope.traces import Failure, Step, Trace, Update
 from ganscope.views.options import ViewOptions
 from ganscope.views.steps.cast import Cast
 from ganscope.views.steps.flow import Forward, forwards
+from ganscope.views.steps.origins import Origins
 from ganscope.views.steps.selection import select
 from ganscope.views.steps.verdicts import Verdict, verdicts
 
@@ -50,6 +51,11 @@ class Story:
             if own is not None:
                 owners[call.id] = own
         return owners
+
+    @cached_property
+    def origins(self) -> Origins:
+        """Who made the inputs of the calls."""
+        return Origins(self.step)
 
     @property
     def failure(self) -> Failure | None:

@@ -9,6 +9,7 @@ from ganscope.traces import Call, Step, TensorRecord
 from ganscope.views import style
 from ganscope.views.steps.cast import Cast
 from ganscope.views.steps.flow import BETWEEN, BOTH, FAKE, PROBED, REAL, Forward, made
+from ganscope.views.steps.origins import Origins
 
 _OF_LOGITS = ("withlogits", "softplus", "logsigmoid")
 """In the names of losses, and of what they are made of, that take logits."""
@@ -55,7 +56,7 @@ def verdicts(step: Step, forwards: Sequence[Forward], cast: Cast) -> dict[int, V
     """Id of each call of a discriminator → what it said."""
     said: dict[int, Verdict] = {}
     inside = _inside(step.calls)
-    unit = "logits" if any(_takes_logits(call) for call in step.calls) else "score"
+    logits = _logits(step)
     for forward in forwards:
         output = forward.output
         if not forward.shown or output is None or output.stats is None:
@@ -65,6 +66,7 @@ def verdicts(step: Step, forwards: Sequence[Forward], cast: Cast) -> dict[int, V
             continue
         probability = is_probability(inside.get(forward.call.id, ()), output)
         symbol = _symbol(forward, forwards, cast)
+        unit = "logits" if forward.call.network in logits else "score"
         said[forward.call.id] = Verdict(forward, symbol, stats.mean, probability, unit)
     return said
 
@@ -82,6 +84,17 @@ def is_probability(calls: Sequence[Call], output: TensorRecord) -> bool:
     maker = _maker(calls, output)
     within = stats.min >= 0 and stats.max <= 1
     return within and (maker is None or maker.type in _PROBABILITIES)
+
+
+def _logits(step: Step) -> set[str]:
+    """The networks whose answers went into losses that take logits."""
+    origins = Origins(step)
+    return {
+        answer.network
+        for call in origins.outside
+        if _takes_logits(call)
+        for answer in origins.answers(origins.outermost(call))
+    }
 
 
 def _takes_logits(call: Call) -> bool:

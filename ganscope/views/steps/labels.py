@@ -1,0 +1,83 @@
+"""What a discriminator's answers are drawn toward: read from labels and from gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from ganscope.traces import Call, TensorRecord, Update
+from ganscope.views.steps.flow import Forward
+from ganscope.views.steps.story import Story
+
+_CROSS_ENTROPIES = ("bce", "binarycrossentropy")
+
+
+def is_cross_entropy(call: Call) -> bool:
+    """Whether a call is one of a binary cross entropy, by the name of what was called."""
+    return call.type.lower().replace("_", "").startswith(_CROSS_ENTROPIES)
+
+
+def label_of(story: Story, update: Update, forwards: Iterable[Forward]) -> float | None:
+    """The label that cross entropies of an update held against answers, where it is but one.
+
+    Args:
+        story: The step.
+        update: Whose cross entropies.
+        forwards: The calls that gave the answers.
+
+    Returns:
+        None where there was no cross entropy, or the labels of an answer are not all alike.
+    """
+    asked = {forward.call.id for forward in forwards}
+    found = {answer: value for answer, value in _labels(story, update) if answer in asked}
+    values = set(found.values())
+    return values.pop() if len(values) == 1 and asked == found.keys() else None
+
+
+def _labels(story: Story, update: Update) -> Iterator[tuple[int, float | None]]:
+    """Id of each call whose answer alone went into a cross entropy, with its label."""
+    origins = story.origins
+    for call in origins.outside:
+        if call.update != update.index or not is_cross_entropy(call) or len(call.inputs) < 2:
+            continue
+        answers = {each.id for each in origins.answers(origins.outermost(call))}
+        if len(answers) == 1:
+            yield answers.pop(), _constant(call.inputs[1])
+
+
+def _constant(record: TensorRecord) -> float | None:
+    """The value of a tensor that holds but one."""
+    figures = record.stats
+    if figures is None or figures.mean is None or figures.min != figures.max:
+        return None
+    return _rounded(figures.mean)
+
+
+def _rounded(value: float) -> float:
+    """Without what single precision adds to 0.9."""
+    return float(f"{value:.6g}")
+
+
+def pulls(update: Update, forwards: Sequence[Forward]) -> int:
+    """Where an update's losses draw answers: 1 up, -1 down, 0 where that is not known.
+
+    A loss falls against its gradient, so answers whose gradients are negative go up.
+
+    Args:
+        update: Whose losses.
+        forwards: The calls that gave the answers.
+    """
+    runs = {run.id for run in update.backwards if run.kind == "backward"}
+    signs = {_sign(forward, runs) for forward in forwards}
+    return signs.pop() if len(signs) == 1 else 0
+
+
+def _sign(forward: Forward, runs: set[int]) -> int:
+    means = [
+        gradient.stats.mean
+        for gradient in forward.call.gradients
+        if gradient.backward in runs and gradient.stats is not None
+    ]
+    known = [mean for mean in means if mean]
+    if len(known) != len(means) or len({mean > 0 for mean in known}) != 1:
+        return 0
+    return -1 if known[0] > 0 else 1

@@ -1,0 +1,269 @@
+"""What lessons claim of labels, directions and gradients, against loops that do otherwise."""
+
+# ruff: noqa: N803  (D, as in the papers)
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+import ganscope
+from ganscope.traces import Trace
+from ganscope.views import ViewOptions
+from ganscope.views.steps.flow import BETWEEN, FAKE, REAL
+from ganscope.views.steps.story import Story, tell
+from ganscope.views.steps.words import about
+
+BATCH = 16
+Loss = Callable[[nn.Module, Tensor, Tensor], Tensor]
+
+
+def networks(*, activation: type[nn.Module] = nn.ReLU, sigmoid: bool = False) -> list[nn.Module]:
+    torch.manual_seed(0)
+    generator = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4))
+    last = [nn.Sigmoid()] if sigmoid else []
+    return [generator, nn.Sequential(nn.Linear(4, 16), activation(), nn.Linear(16, 1), *last)]
+
+
+def story(
+    parts: list[nn.Module],
+    d_loss: Loss,
+    g_loss: Loss,
+    optimizer: type[torch.optim.Optimizer] = torch.optim.Adam,
+) -> Story:
+    """The first step of a loop, told: the discriminator's update, then the generator's."""
+    G, D = parts
+    moved = [optimizer(each.parameters(), lr=0.001) for each in (D, G)]  # type: ignore[call-arg]
+    with ganscope.record() as recorder:
+        for _ in range(2):
+            x, z = torch.randn(BATCH, 4) + 1, torch.randn(BATCH, 8)
+            moved[0].zero_grad()
+            d_loss(D, x, G(z).detach()).backward()
+            moved[0].step()
+            moved[1].zero_grad()
+            g_loss(D, x, G(z)).backward()
+            moved[1].step()
+    return told(recorder.trace)
+
+
+def told(trace: Trace) -> Story:
+    return tell(trace, trace.steps[0], ViewOptions(explain=True))
+
+
+def lessons(read: Story) -> tuple[str, str]:
+    first, second = (about(read, update).lessons for update in read.step.updates)
+    return " ".join(first), " ".join(second)
+
+
+def scores(D: nn.Module, x: Tensor, fake: Tensor) -> Tensor:
+    return D(fake).mean() - D(x).mean()  # type: ignore[no-any-return]
+
+
+def higher(D: nn.Module, _: Tensor, fake: Tensor) -> Tensor:
+    return -D(fake).mean()  # type: ignore[no-any-return]
+
+
+def labelled(real: float, fake: float) -> tuple[Loss, Loss]:
+    """Losses of D and of G with labels."""
+    bce = functional.binary_cross_entropy
+
+    def d_loss(D: nn.Module, x: Tensor, made: Tensor) -> Tensor:
+        return bce(D(x), torch.full((BATCH, 1), real)) + bce(
+            D(made).view(-1), torch.full((BATCH,), fake)
+        )
+
+    def g_loss(D: nn.Module, _: Tensor, made: Tensor) -> Tensor:
+        return bce(D(made), torch.full((BATCH, 1), real))
+
+    return d_loss, g_loss
+
+
+@pytest.mark.parametrize(("real", "fake"), [(1.0, 0.0), (0.9, 0.0), (0.0, 1.0), (0.0, 0.9)])
+def test_labels_are_read(real: float, fake: float) -> None:
+    first, second = lessons(story(networks(sigmoid=True), *labelled(real, fake)))
+    assert f"It is trained toward {real:g} for real and {fake:g} for fake" in first
+    assert f"which it wants to be {real:g}:" in second
+    assert ("the cross entropy of D(G(z)) with 1" in second) == (real == 1)
+
+
+def test_where_there_are_no_labels_none_are_claimed() -> None:
+    def d_loss(D: nn.Module, x: Tensor, fake: Tensor) -> Tensor:
+        return -(D(x).log().mean() + (1 - D(fake)).log().mean())
+
+    def g_loss(D: nn.Module, x: Tensor, fake: Tensor) -> Tensor:
+        return (1 - D(fake)).log().mean()
+
+    first, second = lessons(story(networks(sigmoid=True), d_loss, g_loss))
+    assert "D's mean verdict is D(x) = " in first
+    assert "trained toward" not in first
+    assert "which it wants higher" in second
+
+
+def test_noisy_labels_are_not_called_one() -> None:
+    def d_loss(D: nn.Module, x: Tensor, fake: Tensor) -> Tensor:
+        bce = functional.binary_cross_entropy
+        return bce(D(x), torch.rand(BATCH, 1) * 0.2 + 0.8) + bce(D(fake), torch.zeros(BATCH, 1))
+
+    assert "trained toward" not in lessons(story(networks(sigmoid=True), d_loss, higher))[0]
+
+
+def test_a_direction_is_that_of_the_gradient() -> None:
+    first, second = lessons(story(networks(), scores, higher))
+    assert "training draws the two apart" in first
+    assert "which it wants higher" in second
+    lower = lessons(story(networks(), scores, lambda D, x, fake: D(fake).mean()))[1]
+    assert "which it wants lower" in lower
+    together = lessons(story(networks(), lambda D, x, f: D(x).mean() + D(f).mean(), higher))[0]
+    assert "it is no probability." in together
+
+
+def test_an_activation_makes_no_logits() -> None:
+    read = story(networks(activation=nn.Softplus), scores, higher)
+    assert {one.unit for one in read.judged.values()} == {"score"}
+
+    def d_loss(D: nn.Module, x: Tensor, fake: Tensor) -> Tensor:
+        return functional.softplus(-D(x)).mean() + functional.softplus(D(fake)).mean()
+
+    assert {one.unit for one in story(networks(), d_loss, higher).judged.values()} == {"logits"}
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "said"),
+    [
+        (torch.optim.Adam, True),
+        (torch.optim.AdamW, True),
+        (torch.optim.RAdam, False),
+        (torch.optim.RMSprop, False),
+    ],
+)
+def test_adams_first_step_is_recognised_by_what_it_did(
+    optimizer: type[torch.optim.Optimizer], said: bool
+) -> None:
+    text = lessons(story(networks(), scores, higher, optimizer))[0]
+    assert ("In Adam's first step" in text) == said
+
+
+def test_a_resumed_adam_makes_no_first_step() -> None:
+    class Resumed(torch.optim.Adam):
+        def __init__(self, parameters: Iterator[nn.Parameter], lr: float) -> None:
+            super().__init__(parameters, lr=lr)
+            for parameter in self.param_groups[0]["params"]:
+                moments = {"exp_avg": torch.ones_like(parameter)}
+                moments["exp_avg_sq"] = torch.ones_like(parameter)
+                self.state[parameter] = {"step": torch.tensor(9.0), **moments}
+
+    Resumed.__name__ = "Adam"
+    assert "first step" not in lessons(story(networks(), scores, higher, Resumed))[0]
+
+
+# -- torch.autograd.grad ------------------------------------------------------------------------
+
+
+def real_penalty(D: nn.Module, x: Tensor, fake: Tensor) -> Tensor:
+    x = x.requires_grad_()
+    answers = D(x)
+    (slope,) = torch.autograd.grad(outputs=answers.sum(), inputs=x, create_graph=True)
+    return D(fake).mean() - answers.mean() + slope.pow(2).sum(1).mean()
+
+
+def blended_penalty(D: nn.Module, x: Tensor, fake: Tensor) -> Tensor:
+    between = (0.5 * x + 0.5 * fake).requires_grad_()
+    (slope,) = torch.autograd.grad(D(between).sum(), between, create_graph=True)
+    return scores(D, x, fake) + ((slope.norm(2, dim=1) - 1) ** 2).mean()
+
+
+@pytest.mark.parametrize(
+    ("penalty", "where"),
+    [
+        (real_penalty, "at real images"),
+        (blended_penalty, "at blends of real and fake images"),
+    ],
+)
+def test_a_penalty_says_where(penalty: Loss, where: str) -> None:
+    read = story(networks(), penalty, higher)
+    assert [run.create_graph for run in read.step.updates[0].backwards] == [True, False]
+    first = lessons(read)[0]
+    assert f"A call of autograd.grad asked how the discriminator's output changes {where}" in first
+    assert "the backward differentiated it again" in first
+
+
+def test_a_gradient_that_feeds_no_loss_is_not_called_a_part_of_it() -> None:
+    def d_loss(D: nn.Module, x: Tensor, fake: Tensor) -> Tensor:
+        asked = x.requires_grad_()
+        torch.autograd.grad(D(asked).sum(), asked, create_graph=True)
+        return scores(D, x.detach(), fake)
+
+    first = lessons(story(networks(), d_loss, higher))[0]
+    assert "differentiated it again" not in first
+
+
+def test_a_path_length_is_no_question_to_the_discriminator() -> None:
+    parts = networks()
+
+    def g_loss(D: nn.Module, x: Tensor, fake: Tensor) -> Tensor:
+        z = torch.randn(BATCH, 8, requires_grad=True)
+        projected = (parts[0](z) * torch.randn(BATCH, 4)).sum()
+        (slope,) = torch.autograd.grad(projected, z, create_graph=True)
+        return higher(D, x, fake) + (slope.norm(dim=1) - 1).pow(2).mean()
+
+    second = lessons(story(parts, scores, g_loss))[1]
+    assert "A call of autograd.grad asked how projected, made of G's output, changes " in second
+    assert "changes with respect to its input; what was made" in second
+    assert "discriminator's output" not in second
+
+
+def test_an_adaptive_weight_is_a_figure_of_two_gradients() -> None:
+    parts = networks()
+
+    def g_loss(D: nn.Module, x: Tensor, fake: Tensor) -> Tensor:
+        nll, adv = (fake - x).abs().mean(), -D(fake).mean()
+        last = parts[0][2].weight  # type: ignore[index]
+        (one,) = torch.autograd.grad(nll, last, retain_graph=True)
+        (other,) = torch.autograd.grad(adv, last, retain_graph=True)
+        return nll + one.norm() / (other.norm() + 1e-4) * adv  # type: ignore[no-any-return]
+
+    read = story(parts, scores, g_loss)
+    words = about(read, read.step.updates[1])
+    assert "took the gradient of nll and adv without create_graph: no backward runs" in " ".join(
+        words.lessons
+    )
+    assert "asked how" not in " ".join(words.lessons)
+    assert [line for line in words.runs if line.startswith("autograd.grad")] == [
+        "autograd.grad of nll reached G (1 parameter tensor)",
+        "autograd.grad of adv reached G (1 parameter tensor)",
+    ]
+
+
+# -- a network that hands its input on -------------------------------------------------------------
+
+
+def test_what_a_network_hands_on_was_made_where_it_came_from() -> None:
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(4, 4)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return x, self.layer(x)
+
+    torch.manual_seed(0)
+    G, D = Both(), nn.Sequential(nn.Linear(4, 1))
+    moved = [torch.optim.SGD(each.parameters(), lr=0.1) for each in (D, G)]
+    bce = nn.BCEWithLogitsLoss()
+    with ganscope.record() as recorder:
+        for _ in range(2):
+            real, fake = G(torch.randn(BATCH, 4))
+            moved[0].zero_grad()
+            bce(D(real), torch.ones(BATCH, 1)).backward()
+            bce(D(fake.detach()), torch.zeros(BATCH, 1)).backward()
+            moved[0].step()
+            moved[1].zero_grad()
+            bce(D(fake), torch.ones(BATCH, 1)).backward()
+            moved[1].step()
+    shown = [one.shown for one in told(recorder.trace).forwards if one.shown]
+    assert shown == [REAL, FAKE, FAKE]
+    assert BETWEEN not in shown
