@@ -7,22 +7,45 @@ generator's get their gradient only then; so the drafts of such parts are kept u
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+from ganscope.probe.drafts import Draft
 from ganscope.probe.finishing import gradients_of
 from ganscope.probe.steps import StepDraft
 from ganscope.traces import Step
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What is needed of a finished part: nothing that keeps a network or its weights alive.
+
+    Attributes:
+        drafts: Its calls.
+        runs: Numbers of the engine's runs, in their order.
+        counted: How many of them belong to its updates.
+        scales: See `StepDraft.scales`.
+    """
+
+    drafts: Sequence[Draft]
+    runs: Sequence[int]
+    counted: int
+    scales: dict[int, float]
 
 
 class LateGradients:
     """Adds to a step what came to its calls after a part of it had been finished."""
 
     def __init__(self) -> None:
-        self._parts: list[StepDraft] = []
+        self._parts: list[_Part] = []
 
     def keep(self, part: StepDraft) -> None:
         """A part has been finished that may turn out to be none of its own."""
-        self._parts.append(part)
+        for draft in part.drafts:
+            draft.key = draft.module = None  # who makes networks anew is done with this one
+        runs = [run.ident for run in part.runs]
+        counted = sum(run.round in part.stepped for run in part.runs)
+        self._parts.append(_Part(part.drafts, runs, counted, part.scales()))
 
     def forget(self) -> None:
         """It is known where steps end."""
@@ -37,9 +60,9 @@ class LateGradients:
         scales: dict[int, float] = {}
         counted = 0
         for part in parts:
-            places |= {run.ident: counted + place for place, run in enumerate(part.runs)}
-            counted += sum(run.round in part.stepped for run in part.runs)
-            scales |= part.scales()
+            places |= {run: counted + place for place, run in enumerate(part.runs)}
+            counted += part.counted
+            scales |= part.scales
         drafts = [draft for part in parts for draft in part.drafts]
         calls = tuple(
             replace(call, gradients=gradients_of(draft, places, scales))
@@ -47,9 +70,9 @@ class LateGradients:
         )
         return replace(step, calls=calls)
 
-    def _parts_of(self, step: Step) -> list[StepDraft]:
+    def _parts_of(self, step: Step) -> list[_Part]:
         """The last parts that have as many calls as the step; none where they do not fit."""
-        missing, parts = len(step.calls), list[StepDraft]()
+        missing, parts = len(step.calls), list[_Part]()
         for part in reversed(self._parts):
             if missing <= 0:
                 break
