@@ -141,8 +141,8 @@ class Bar(Display):
         from rich.text import Text
 
         text = (
-            f"D loss {row.d_loss:.3f} · G loss {row.g_loss:.3f} · "
-            f"D(x) {row.d_real:.3f} · D(G(z)) {row.d_fake:.3f}{self._unit}"
+            f"D loss {row.d_loss:z.3f} · G loss {row.g_loss:z.3f} · "
+            f"D(x) {row.d_real:z.3f} · D(G(z)) {row.d_fake:z.3f}{self._unit}"
         )
         return Text(text, no_wrap=True, overflow="ellipsis")
 

@@ -92,7 +92,7 @@ def _means(rows: list[Row]) -> str:
     means = {
         words: sum(getattr(row, name) for row in rows) / len(rows) for name, words in names.items()
     }
-    return " · ".join(f"{words} {mean:.3f}" for words, mean in means.items())
+    return " · ".join(f"{words} {mean:z.3f}" for words, mean in means.items())
 
 
 def raise_if_not_done(session: Session, outcome: Outcome, received: int | None) -> None:
