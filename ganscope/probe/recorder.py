@@ -1,4 +1,4 @@
-"""The recorder: watches a training loop that anybody wrote, and cuts it into steps.
+"""The recorder: watches a training loop that anybody wrote, whose steps `cutting` tells apart.
 
 It owns every hook that a training step needs. Whatever goes wrong in here becomes a note; the
 loop goes on as if nobody watched. Between recorded steps only what tells of optimizers stays: two
@@ -7,7 +7,6 @@ hooks, and the patch of the GradScaler.
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -25,22 +24,17 @@ from torch.utils.hooks import RemovableHandle
 
 from ganscope.probe import failures, freed, patches, sites, training_patches
 from ganscope.probe.calls import CallLog
+from ganscope.probe.cutting import StepCutter, Unfinished
 from ganscope.probe.gradients import GradientLog, Run
-from ganscope.probe.late import LateGradients
-from ganscope.probe.ledger import Ledger
 from ganscope.probe.modules import optimized_module
 from ganscope.probe.networks import Networks
 from ganscope.probe.observer import Observer
 from ganscope.probe.overwritten import Steppers
-from ganscope.probe.roles import Relations, with_roles
-from ganscope.probe.rounds import Rounds
 from ganscope.probe.selection import EVERY_STEP, Selection
-from ganscope.probe.steps import StepDraft
-from ganscope.probe.store import Sink, StepStore
+from ganscope.probe.store import Sink
 from ganscope.probe.tensors import TensorObserver
-from ganscope.probe.unseen import UnseenMoves
 from ganscope.probe.updates import Stepped, UpdateLog
-from ganscope.traces import Failure, Network, Step
+from ganscope.traces import Failure, Network
 
 
 class Recorder:
@@ -70,22 +64,24 @@ class Recorder:
         self._networks = Networks()
         self._gradients = GradientLog(self._networks, self.note)
         self._updates = UpdateLog(self._networks)
-        self._tensors = TensorObserver(keep_samples=samples, watch=self._gradients.watch)
-        self._gradients.tensors = self._updates.tensors = self._tensors
-        log = CallLog(self._networks, self._tensors, outside=True)
+        tensors = TensorObserver(keep_samples=samples, watch=self._gradients.watch)
+        self._gradients.tensors = self._updates.tensors = tensors
+        log = CallLog(self._networks, tensors, outside=True)
         log.recomputes = self._is_running
         self._log = log
         self._observer = Observer(log)
-        self._ledger, self._rounds = Ledger(), Rounds()
-        self._late = LateGradients()
-        self._store, self._on_full = StepStore(sink, selection, self._late.complete), on_full
-        self._stepped: dict[int, list[Stepped]] = {}
+        self._cutter = StepCutter(
+            self._networks,
+            log,
+            self._gradients,
+            sink=sink,
+            selection=selection,
+            guard=self._observer.guarded,
+        )
+        self._cutter.is_manual = manual
+        self._on_full = on_full
         self._stepping: list[tuple[Optimizer, Stepped | None]] = []
         self._steppers = Steppers()
-        self._relations = Relations()
-        self._moves = UnseenMoves()
-        self._manual = manual
-        self._reopened = False
         self._scale: Any = 1.0
         """Of the GradScaler that steps an optimizer now."""
         self._handles: list[RemovableHandle] = []
@@ -101,7 +97,7 @@ class Recorder:
     @property
     def networks(self) -> tuple[Network, ...]:
         """The networks seen so far, with the roles that the flow of data shows."""
-        return with_roles(self._networks.nouns, self._relations)
+        return self._cutter.networks
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -113,20 +109,21 @@ class Recorder:
             f"weights of {name} changed between two steps of their optimizer (clipping?)"
             for name in sorted(self._updates.moved_unseen)
         ]
-        notes += self._moves.notes
-        notes += [lost for lost in (self._store.lost, self.lost) if lost is not None]
+        notes += self._cutter.moves.notes
+        notes += [lost for lost in (self._cutter.store.lost, self.lost) if lost is not None]
         return tuple(notes)
 
     @property
     def is_complete(self) -> bool:
         """Whether everything that was to be recorded was seen and kept."""
-        lost = self.lost or self._store.lost or self._unseen or self._moves.by_hand
+        cutter = self._cutter
+        lost = self.lost or cutter.store.lost or self._unseen or cutter.moves.by_hand
         return not (lost or self._observer.faults or self._observer.elsewhere)
 
     @property
     def ended(self) -> int:
         """How many steps have ended, recorded or not."""
-        return self._store.index
+        return self._cutter.store.index
 
     @property
     def elsewhere(self) -> int:
@@ -184,13 +181,7 @@ class Recorder:
         self._guard(self._next_step)
 
     def _next_step(self) -> None:
-        first, self._manual = not self._manual, True
-        if not self._recording:
-            self._store.skip()
-        elif self._log.drafts or self._stepped:
-            self._end_step()
-        if first and not self._rounds.is_settled:  # what was cut so far was only supposed
-            self._store.join_all(self.networks)
+        self._cutter.end_by_hand(recording=self._recording)
         self._turn()
 
     # -- the engine, called by the patches ---------------------------------------------------
@@ -214,7 +205,7 @@ class Recorder:
         self._observer.suspend()
 
         def begin() -> Run:
-            self._ledger.look(self._log.round)
+            self._cutter.ledger.look(self._log.round)
             run = self._gradients.begin(roots, kind, inputs, self._log.round, frame)
             run.create_graph = create_graph
             return run
@@ -229,7 +220,7 @@ class Recorder:
 
         def end() -> None:
             self._gradients.end(run)
-            self._ledger.received(run)
+            self._cutter.ledger.received(run)
 
         self._observer.guarded(end)
         self._observer.resume()
@@ -269,11 +260,11 @@ class Recorder:
                 draft = self._begin_step(optimizer, frame, uses=False)
                 draft.skipped = True
                 self._updates.end(optimizer, draft)
-                self._finish_step(draft)
+                self._cutter.finish_update(draft)
 
             self._guard(skip)
             self._turn()
-        elif not stepped and not self._manual:
+        elif not stepped:
             self._pass(optimizer, frame)
         self._scale = 1.0
 
@@ -316,8 +307,7 @@ class Recorder:
         if self._stepping:
             return  # an inner optimizer: the one around it counts
         if not self._recording:
-            if not self._manual:
-                self._pass(optimizer, frame)
+            self._pass(optimizer, frame)
             return
         # After a fault of ours the step is counted all the same.
         done = draft or self._updates.unmeasured(optimizer)
@@ -325,11 +315,11 @@ class Recorder:
         def end() -> None:
             if _has_closure(args, kwargs):
                 self._updates.look_again(optimizer, done)
-                self._ledger.used(_parameters(optimizer), self._round_of_step())
+                self._cutter.ledger.used(_parameters(optimizer), self._cutter.round_of_step())
             self._updates.end(optimizer, done)
 
         self._guard(end)
-        self._guard(lambda: self._finish_step(done))
+        self._guard(lambda: self._cutter.finish_update(done))
         if done.suspends:
             self._observer.resume()
         self._turn()
@@ -348,152 +338,58 @@ class Recorder:
 
     def _begin_step(self, optimizer: Optimizer, frame: FrameType, *, uses: bool) -> Stepped:
         """`uses`: whether it steps on the gradients that are there now."""
-        round = self._round_of_step()
-        self._ledger.look(round)
+        round = self._cutter.round_of_step()
+        self._cutter.ledger.look(round)
         draft = self._updates.begin(optimizer, frame)
         draft.scale = self._scale
         self._steppers.stepped(draft, sites.find(frame))
-        self._moves.stepped(_parameters(optimizer))
+        self._cutter.moves.stepped(_parameters(optimizer))
         if uses:
-            self._ledger.used(_parameters(optimizer), round)
+            self._cutter.ledger.used(_parameters(optimizer), round)
         return draft
-
-    def _finish_step(self, stepped: Stepped) -> None:
-        """The optimizer has stepped: end the update, and the step where it ends here."""
-        round = self._round_of_step()
-        self._relations.moved(stepped.networks)
-        if self._manual:
-            self._stepped.setdefault(round, []).append(stepped)
-            self._log.round = round + 1
-            return
-        decision = self._rounds.update(stepped.key)
-        if decision.closes:
-            self._close(round)
-        if decision.joins:
-            self._store.join(decision.joins, self.networks)
-        self._reopened = self._reopened or decision.reopens
-        self._stepped.setdefault(round, []).append(stepped)
-        self._log.round = round + 1
-        if decision.ends:
-            self._end_step()
-
-    def _round_of_step(self) -> int:
-        """The update of an optimizer that steps now: the last one's if nothing ran since."""
-        round = self._log.round
-        if self._stepped and not self._happened_since(round):
-            return max(self._stepped)
-        return round
-
-    def _happened_since(self, round: int) -> bool:
-        """Whether a module was called, or the engine ran, in the update that runs now."""
-        if any(run.round >= round for run in self._gradients.runs):
-            return True
-        for draft in reversed(self._log.drafts):
-            if draft.round < round:
-                return False
-            if draft.kind == "module":
-                return True
-        return False
 
     def _pass(self, optimizer: Optimizer, frame: FrameType) -> None:
         """An optimizer has stepped while nothing is recorded."""
-        decision = self._rounds.update(self._updates.key_of(optimizer, frame))
-        if decision.closes:
-            self._store.skip()
-        if decision.ends and not decision.reopens:
-            self._store.skip()
-        self._turn()
+        if not self._cutter.is_manual:
+            self._cutter.pass_update(self._updates.key_of(optimizer, frame))
+            self._turn()
 
     # -- steps -------------------------------------------------------------------------------
-
-    def _end_step(self) -> None:
-        self._close(None)
-
-    def _close(self, before: int | None) -> None:
-        """End the step with the rounds before `before`, all by default."""
-        drafts = self._log.take(before)
-        runs = self._gradients.take(before)
-        self._tensors.settle(ended=not self._log.drafts and self._is_sure)
-        keys = [round for round in self._stepped if before is None or round < before]
-        stepped = {round: self._stepped.pop(round) for round in keys}
-        draft = StepDraft(drafts, runs, stepped, math.inf if before is None else before - 1)
-        self._relations.flowed(*draft.flow.edges(draft.fed))
-        self._guard(self._look_for_moves)
-        step = draft.finish(self._store.index, self._ledger)
-        reopened, self._reopened = self._reopened, False
-        self._late.keep(draft)
-        self._store.add(step, self.networks, reopened=reopened)
-
-    def _look_for_moves(self) -> None:
-        """Notice networks that move without an optimizer, which may have roles all the same."""
-        self._moves.look(self._networks.parameters())
-        for network in self._moves.by_hand:
-            self._relations.moved((network,))
 
     def _close_last(self, error: BaseException | None) -> None:
         """The loop has ended, perhaps in the middle of a step."""
         if error is not None:
-            if self._goes_on():
-                self._store.join_all(self.networks)
-                self._reopened = True
-            before = self._store.last if self._reopened else None
-            self.failure = failures.describe(
+            unfinished = self._cutter.left()
+            failure = failures.describe(
                 self._log,
                 error,
-                step=self._store.index if before is None else before.index,
-                update=len(self._stepped) + (0 if before is None else len(before.updates)),
-                calls_before=0 if before is None else len(before.calls),
+                step=unfinished.index,
+                update=unfinished.update,
+                calls_before=unfinished.calls,
             )
-            self.failure = self._explained(self.failure, before)
-        began = bool(self._log.drafts or self._gradients.runs)
-        if self._stepped or (began and error is not None) or self._gradients.runs:
-            self._end_step()  # left in the middle, by sys.exit perhaps
-        elif self._log.drafts and self._store.has_last:
-            self._reopened = True  # what came after the last update belongs to its step
-            self._end_step()
-        self._store.settle(self.networks)  # as well as it is known
+            self.failure = self._explained(failure, unfinished)
+        self._cutter.close_last(failed=error is not None)
 
-    def _explained(self, failure: Failure, before: Step | None) -> Failure:
-        """`failure`, with what is known of it if it is one of a GAN's classic ones.
-
-        `before` is the part of the step that has been finished already.
-        """
-        log = self._gradients
+    def _explained(self, failure: Failure, unfinished: Unfinished) -> Failure:
+        """`failure`, with what is known of it if it is one of a GAN's classic ones."""
+        log, last = self._gradients, unfinished.last
         failure = self._steppers.explain(failure, self._networks.parameters(), log.runs)
-        last = before or (self._store.last if self._store.has_last else None)
-        updates = () if before is None else before.updates
-        moved = {name for update in updates for name in update.networks}
-        for group in self._stepped.values():
-            moved.update(name for stepped in group for name in stepped.networks)
         network = freed.network_of(log.again, self._log.drafts, last.calls if last else ())
-        return freed.explain(failure, log.again, log.runs, network, moved)
-
-    def _goes_on(self) -> bool:
-        """Whether what ran last goes on with the step before, though no round is known yet.
-
-        It does where it began at another line than that step: the first turn of the loop failed.
-        """
-        if self._is_sure or self._reopened or not self._store.has_last or self._stepped:
-            return False
-        began = next((each.site for each in self._store.last.calls if each.site), None)
-        place = next((each.place for each in self._log.drafts if each.place), None)
-        return began is not None and place is not None and (began.file, began.line) != place
+        return freed.explain(failure, log.again, log.runs, network, unfinished.moved)
 
     def _turn(self) -> None:
         """A step may have ended: record the next one, or look away?"""
-        if self._stepped or self._log.drafts or not self._handles:
+        if not (self._handles and self._cutter.is_between and self._cutter.is_sure):
             return
-        if not self._is_sure:
-            return
-        self._guard(lambda: self._store.settle(self.networks))
-        self._late.forget()
-        if self._store.is_full:
+        self._guard(self._cutter.settle)
+        store = self._cutter.store
+        if store.is_full:
             self.stop()
             if self._on_full is not None:
                 self._on_full()
-        elif self._store.wants_next and not self._recording:
+        elif store.wants_next and not self._recording:
             self._resume()
-        elif not self._store.wants_next and self._recording:
+        elif not store.wants_next and self._recording:
             self._pause()
 
     def _resume(self) -> None:
@@ -508,18 +404,8 @@ class Recorder:
         self._compiled.close()
         self._knows_compiled = False
         self._observer.detach()
-        self._log.take()
-        self._gradients.take()
-        self._tensors.settle()
+        self._cutter.forget()
         self._updates.forget()
-        self._moves.forget()
-        self._late.forget()
-        self._ledger.forget()
-
-    @property
-    def _is_sure(self) -> bool:
-        """Whether it is known where steps end."""
-        return self._manual or self._rounds.is_settled
 
     def _is_running(self) -> bool:
         return self._gradients.is_running
