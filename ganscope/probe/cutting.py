@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ganscope.probe import sites
 from ganscope.probe.calls import CallLog
 from ganscope.probe.gradients import GradientLog
 from ganscope.probe.late import LateGradients
@@ -121,7 +122,7 @@ class StepCutter:
             self._stepped.setdefault(round, []).append(stepped)
             self._log.round = round + 1
             return
-        decision = self._rounds.update(stepped.key)
+        decision = self._rounds.update(stepped.key, stepped.place)
         if decision.closes:
             self._close(round)
         if decision.joins:
@@ -132,9 +133,9 @@ class StepCutter:
         if decision.ends:
             self.end_step()
 
-    def pass_update(self, key: int) -> None:
+    def pass_update(self, key: int, place: sites.Place | None) -> None:
         """An optimizer has stepped while nothing is recorded, and steps end by themselves."""
-        decision = self._rounds.update(key)
+        decision = self._rounds.update(key, place)
         if decision.closes:
             self.store.skip()
         if decision.ends and not decision.reopens:

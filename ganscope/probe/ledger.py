@@ -2,15 +2,16 @@
 
 A generator's backward fills the discriminator's gradients too. Whether they were cleared before
 the discriminator's own update, or went into it, is told here by looking at the gradients
-themselves: no call to ``zero_grad`` has to be seen.
+themselves: no call to ``zero_grad`` has to be seen. So is what an optimizer has used and nobody
+has cleared before the next backward.
 """
 
 from __future__ import annotations
 
 import weakref
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
@@ -23,16 +24,35 @@ EARLIER = -1
 
 @dataclass(slots=True)
 class _Pending:
-    """Gradients in one parameter that nobody has used or cleared yet."""
+    """What is in one parameter's gradient.
+
+    Attributes:
+        parameter: The parameter.
+        network: Whose it is.
+        version: Of the gradient, when it was last looked at.
+        runs: The engine's runs that nobody has used or cleared yet.
+        stale: Those that an optimizer has used, and that are still there.
+    """
 
     parameter: weakref.ref[Tensor]
     network: str
-    runs: list[int]
-    version: int
+    version: int = -1
+    runs: list[int] = field(default_factory=list)
+    stale: list[int] = field(default_factory=list)
 
 
-Fate = tuple[str, tuple[int, ...], str, int]
-"""What became of one parameter's gradient: network, the engine's runs in it, fate, round."""
+@dataclass(frozen=True, slots=True)
+class _Fate:
+    """What became of one parameter's gradient: of the engine's runs in it, and in which round.
+
+    Used gradients may have gone into an earlier update as well: `stale`.
+    """
+
+    network: str
+    runs: Sequence[int]
+    stale: Sequence[int]
+    what: str
+    round: int
 
 
 class Ledger:
@@ -40,7 +60,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self._pending: dict[int, _Pending] = {}
-        self._fates: list[Fate] = []
+        self._fates: list[_Fate] = []
 
     def received(self, run: Run) -> None:
         """A backward has left gradients."""
@@ -61,14 +81,19 @@ class Ledger:
             if parameter is None:
                 del self._pending[key]
             elif self._was_cleared(parameter, entry):
-                self._settle(key, "cleared", round)
+                if entry.runs:
+                    self._settle(entry, "cleared", round)
+                del self._pending[key]
 
     def used(self, parameters: Iterable[Tensor], round: int) -> None:
         """An optimizer steps on these."""
         for parameter in parameters:
             entry = self._pending.get(id(parameter))
-            if entry is not None and entry.parameter() is parameter:
-                self._settle(id(parameter), "used", round)
+            if entry is None or not entry.runs or entry.parameter() is not parameter:
+                continue
+            self._settle(entry, "used", round)
+            # Nobody has cleared it: the next backward adds to it.
+            entry.stale, entry.runs = list(dict.fromkeys((*entry.stale, *entry.runs))), []
 
     def take(
         self, runs: Mapping[int, int], rounds: Mapping[int, int], last: float
@@ -84,17 +109,18 @@ class Ledger:
         for entry in self._pending.values():
             for run in runs.keys() & entry.runs:
                 counted[entry.network, runs[run], "left", None] += 1
-            entry.runs = _aged(entry.runs, runs)
+            entry.runs, entry.stale = _aged(entry.runs, runs), _aged(entry.stale, runs)
         fates, self._fates = self._fates, []
-        for network, own, fate, round in fates:
-            if round > last:  # of the step that follows; when this one ended, they were there
-                for run in runs.keys() & own:
-                    counted[network, runs[run], "left", None] += 1
-                self._fates.append((network, tuple(_aged(own, runs)), fate, round))
+        for each in fates:
+            if each.round > last:  # of the step that follows; when this one ended, they were there
+                for run in runs.keys() & each.runs:
+                    counted[each.network, runs[run], "left", None] += 1
+                own, stale = _aged(each.runs, runs), _aged(each.stale, runs)
+                self._fates.append(replace(each, runs=own, stale=stale))
                 continue
             # Several earlier backwards may have filled one parameter: it counts once.
-            for backward in {runs.get(run, EARLIER) for run in own}:
-                counted[network, backward, fate, rounds.get(round)] += 1
+            for backward in {runs.get(run, EARLIER) for run in (*each.runs, *each.stale)}:
+                counted[each.network, backward, each.what, rounds.get(each.round)] += 1
         return tuple(
             LedgerEntry(network, backward, tensors, fate, update)
             for (network, backward, fate, update), tensors in sorted(
@@ -110,7 +136,7 @@ class Ledger:
     def _entry(self, parameter: Tensor, network: str) -> _Pending:
         entry = self._pending.get(id(parameter))
         if entry is None or entry.parameter() is not parameter:
-            entry = _Pending(weakref.ref(parameter), network, [], -1)
+            entry = _Pending(weakref.ref(parameter), network)
             self._pending[id(parameter)] = entry
         return entry
 
@@ -125,9 +151,10 @@ class Ledger:
         # Scaled, clipped or zeroed? Only the values tell; on a device, asking would stall it.
         return gradient.is_cpu and not bool(gradient.detach().any())
 
-    def _settle(self, key: int, fate: str, round: int) -> None:
-        entry = self._pending.pop(key)
-        self._fates.append((entry.network, tuple(entry.runs), fate, round))
+    def _settle(self, entry: _Pending, what: str, round: int) -> None:
+        # What is cleared after it was used was told of when it was used.
+        stale = tuple(entry.stale) if what == "used" else ()
+        self._fates.append(_Fate(entry.network, tuple(entry.runs), stale, what, round))
 
 
 def _aged(own: Iterable[int], ended: Mapping[int, int]) -> list[int]:

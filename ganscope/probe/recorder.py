@@ -342,7 +342,8 @@ class Recorder:
         self._cutter.ledger.look(round)
         draft = self._updates.begin(optimizer, frame)
         draft.scale = self._scale
-        self._steppers.stepped(draft, sites.find(frame))
+        draft.place = sites.find(frame)
+        self._steppers.stepped(draft, draft.place)
         self._cutter.moves.stepped(_parameters(optimizer))
         if uses:
             self._cutter.ledger.used(_parameters(optimizer), round)
@@ -351,7 +352,8 @@ class Recorder:
     def _pass(self, optimizer: Optimizer, frame: FrameType) -> None:
         """An optimizer has stepped while nothing is recorded."""
         if not self._cutter.is_manual:
-            self._cutter.pass_update(self._updates.key_of(optimizer, frame))
+            key = self._updates.key_of(optimizer, frame)
+            self._cutter.pass_update(key, sites.find(frame))
             self._turn()
 
     # -- steps -------------------------------------------------------------------------------

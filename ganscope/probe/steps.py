@@ -128,13 +128,40 @@ def joined(steps: Sequence[Step]) -> Step:
     repeats: dict[str, int] = {}
     backwards = 0
     for step in steps:
-        calls += _shifted_calls(step, len(calls), len(updates), backwards, repeats)
-        _settle_left(ledger, own := _shifted_ledger(step, len(updates), backwards))
+        place = len(updates) - _goes_on(step, updates)
+        calls += _shifted_calls(step, len(calls), place, backwards, repeats)
+        _settle_left(ledger, own := _shifted_ledger(step, place, backwards))
         ledger += own
         runs = sum(len(update.backwards) for update in step.updates)
-        updates += _shifted_updates(step, len(calls) - len(step.calls), len(updates), backwards)
+        shifted = _shifted_updates(step, len(calls) - len(step.calls), place, backwards)
+        if place < len(updates):
+            shifted[0] = _together(updates.pop(), shifted[0])
+        updates += shifted
         backwards += runs
     return Step(steps[0].index, tuple(calls), tuple(updates), tuple(ledger))
+
+
+def _goes_on(step: Step, updates: Sequence[Update]) -> bool:
+    """Whether the first update of `step` is part of the last of `updates`.
+
+    It is where nothing ran between the two optimizers: both stepped on what was there.
+    """
+    first = step.updates[0] if step.updates and updates else None
+    ran = any(call.kind == "module" and call.update in (0, None) for call in step.calls)
+    return first is not None and not first.backwards and not ran
+
+
+def _together(update: Update, more: Update) -> Update:
+    """One update in which the optimizers of both stepped."""
+    return replace(
+        update,
+        optimizers=update.optimizers + more.optimizers,
+        networks=tuple(dict.fromkeys(update.networks + more.networks)),
+        gradient_scale=more.gradient_scale
+        if update.gradient_scale == 1.0
+        else update.gradient_scale,
+        parameters=update.parameters + more.parameters,
+    )
 
 
 def _settle_left(ledger: list[LedgerEntry], following: list[LedgerEntry]) -> None:

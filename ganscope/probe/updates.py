@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer as TorchOptimizer
 
-from ganscope.probe import weights
+from ganscope.probe import sites, weights
 from ganscope.probe.figures import Figures
 from ganscope.probe.living import Living
 from ganscope.probe.naming import Keys
@@ -53,6 +53,8 @@ class Stepped:
     parameters: list[ParameterDraft]
     scale: Number = 1.0
     skipped: bool = False
+    place: sites.Place | None = None
+    """Where the user's code made it step."""
     suspends: bool = False
     """Whether operations are unseen until it ends."""
 
@@ -170,12 +172,14 @@ class UpdateLog:
 
 
 def _parameters(optimizer: TorchOptimizer) -> list[Tensor]:
-    return [
-        parameter
+    """Those that can be read, each once: torch only warns of one that is there twice."""
+    every = {
+        id(parameter): parameter
         for group in optimizer.param_groups
         for parameter in group["params"]
         if weights.is_readable(parameter)
-    ]
+    }
+    return list(every.values())
 
 
 def _learning_rates(optimizer: TorchOptimizer) -> tuple[float, ...]:

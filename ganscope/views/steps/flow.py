@@ -1,7 +1,7 @@
 """Who was run on what: every outermost call of a network, and where its inputs came from.
 
-A trace holds no tensors, so one is recognised by its record: the same shape and the same
-figures. What a generator made and a discriminator was shown is told from that alone.
+A trace holds no tensors, so one is recognised by its record: the same shape, figures and first
+values. What a generator made and a discriminator was shown is told from that alone.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ _ASKING = "grad"
 """What ``torch.autograd.grad`` is called in a trace."""
 _MIXING = {"add", "sub", "rsub", "lerp", "addcmul", "addcdiv", "where"}
 """Operations whose result has something of the values of each input."""
+_CLASSES = 2
+"""So few different values say nothing of where they come from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +75,19 @@ class Forward:
         return main_output(self.call)
 
 
-_Key = tuple[object, object]
+_Key = tuple[object, ...]
 
 
 def _key(record: TensorRecord) -> _Key:
     """What a tensor is recognised by."""
-    return record.shape, record.stats
+    return record.shape, record.stats, repr(record.preview)  # as text, NaN equals NaN
+
+
+def _is_telling(record: TensorRecord) -> bool:
+    """Whether figures tell a tensor from others of its kind: any two batches of classes, each a
+    one among zeros, have the same."""
+    histogram = None if record.stats is None else record.stats.histogram
+    return histogram is not None and sum(count > 0 for count in histogram.counts) > _CLASSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +118,8 @@ class _Memory:
         key = _key(record)
         follows = record.requires_grad
         same, other = self._known.get((key, follows)), self._known.get((key, not follows))
+        if same is None and not follows and not _is_telling(record):
+            other = None
         origin = same or other
         if record.stats is None or origin is None:
             return Source(record, is_leaf=follows)

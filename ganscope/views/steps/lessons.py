@@ -182,7 +182,8 @@ def _mistakes(story: Story, update: Update) -> Iterator[str]:
         theirs = story.cast.sentence(ledger.whose(story.step, name, used, story.cast))
         yield (
             f"a backward adds to the gradients that are there. {theirs} were NOT cleared: the "
-            f"optimizer followed the sum of both, so {who} was moved along another loss too"
+            f"optimizer followed the sum of both, so {who} was moved along more than this "
+            "update's loss"
         )
 
 

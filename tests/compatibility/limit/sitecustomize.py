@@ -84,7 +84,8 @@ def told(made: list[Any], steps: list[int]) -> dict[str, Any]:
     return {
         "steps": steps,
         "optimizers": [
-            [type(one).__name__, len(each)] for one, each in zip(made, parameters, strict=True)
+            [type(one).__name__, len(set(map(id, each)))]
+            for one, each in zip(made, parameters, strict=True)
         ],
         "weights": digest.hexdigest(),
     }

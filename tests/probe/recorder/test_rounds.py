@@ -14,8 +14,13 @@ from ganscope.probe.rounds import Rounds
 Cut = list[list[int]]
 
 
-def cut(sequence: Sequence[int]) -> Cut:
-    """The steps into which a recorder cuts `sequence`; none lost, none doubled, whatever it is."""
+def cut(sequence: Sequence[int], places: Sequence[int | None] = ()) -> Cut:
+    """The steps into which a recorder cuts `sequence`; none lost, none doubled, whatever it is.
+
+    Args:
+        sequence: Which optimizer steps.
+        places: The lines at which they do.
+    """
     rounds, ended, running, reopened = Rounds(), Cut(), list[int](), False
 
     def end() -> None:
@@ -26,8 +31,8 @@ def cut(sequence: Sequence[int]) -> Cut:
             ended.append(running)
         running, reopened = [], False
 
-    for key in sequence:
-        decision = rounds.update(key)
+    for key, place in zip(sequence, places or [None] * len(sequence), strict=True):
+        decision = rounds.update(key, place)
         if decision.closes:
             end()
         if decision.joins:
@@ -57,9 +62,10 @@ def _round(counts: list[int]) -> list[int]:
 
 
 @settings(deadline=None, max_examples=100)
-@given(st.lists(st.integers(0, 3), max_size=60))
-def test_no_update_is_lost_or_doubled(sequence: list[int]) -> None:
-    cut(sequence)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), max_size=60))
+def test_no_update_is_lost_or_doubled(sequence: list[tuple[int, int]]) -> None:
+    cut([key for key, _ in sequence])
+    cut([key for key, _ in sequence], [place for _, place in sequence])
 
 
 @settings(deadline=None, max_examples=100)
@@ -158,3 +164,27 @@ def test_no_step_holds_more_than_a_bounded_row(rows: list[tuple[int, int]]) -> N
     for step in cut([key for key, count in rows for _ in range(count)]):
         rows_in_step = [len(list(group)) for _, group in groupby(step)]
         assert max(rows_in_step) <= 256
+
+
+@pytest.mark.parametrize(
+    ("sequence", "steps"),
+    [
+        # A penalty on D of its own, at another line, in every fourth turn, the first included.
+        ("D1 P2 G3 D1 G3 D1 G3 D1 P2 G3 D1 G3", "DPG DG DG DPG DG"),
+        ("D1 G3 D1 P2 G3 D1 G3 D1 P2 G3", "DG DPG DG DPG"),
+        # A warm-up of G by a loop of its own; its last update cannot be told from the first turn.
+        ("W1 W1 W1 D2 G3 D2 G3 D2 G3", "W W WDG DG DG"),
+        ("W1 W1 W1 G3 D2 G3 D2 G3 D2", "W W W GD GD GD"),
+        # One network twice in a turn, before and after the other.
+        ("G1 D2 H3 G1 D2 H3 G1 D2 H3 G1 D2 H3", "GDH GDH GDH GDH"),
+        # Either of two lines, as a condition has it.
+        ("G1 D2 G1 P3 G1 D2 G1 P3", "GD GP GD GP"),
+        ("G1 D2 H3 P4 G1 D2 H3 P4", "GDHP GDHP"),
+    ],
+)
+def test_lines_tell_turns_apart(sequence: str, steps: str) -> None:
+    optimizers = {"D": 0, "P": 0, "G": 1, "W": 1, "H": 1}
+    turns = [(turn[0], optimizers[turn[0]], int(turn[1])) for turn in sequence.split()]
+    found = cut([key for _, key, _ in turns], [line for _, _, line in turns])
+    letters = iter(letter for letter, _, _ in turns)
+    assert " ".join("".join(next(letters) for _ in step) for step in found) == steps
