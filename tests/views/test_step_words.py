@@ -315,3 +315,21 @@ def test_an_update_without_losses_says_so(index: int) -> None:
     bare = with_update(recorded(), index, losses=(), backwards=())
     assert about(story(bare), update_of(bare, index)).runs == ("no loss was seen",)
     assert lessons(story(bare), update_of(bare, index))
+
+
+def test_a_zero_grad_that_was_forgotten_in_every_step() -> None:
+    trace = forgotten()
+    step = trace.steps[0]
+    ledger = tuple(
+        replace(each, backward=-1) if (each.fate, each.update) == ("used", 1) else each
+        for each in step.ledger
+        if each.backward != 1
+    )
+    again = replace(trace, steps=(replace(step, ledger=ledger),))
+    (warning,) = said(again, 1)
+    assert warning[0].startswith(
+        "The discriminator's 4 gradients from a backward of an earlier step were never cleared"
+    )
+    lesson = next(text for text in lessons(story(again), update_of(again, 1))
+                  if "NOT cleared" in text)  # fmt: skip
+    assert lesson.endswith("so the discriminator was moved along earlier gradients too.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from ganscope.traces import ParameterUpdate, Update
+from ganscope.traces import LedgerEntry, ParameterUpdate, Update
 from ganscope.views import style
 from ganscope.views.steps import bars, depth, ledger, on_verdicts
 from ganscope.views.steps.cast import DISCRIMINATOR, GENERATOR, joined, possessive
@@ -182,9 +182,16 @@ def _mistakes(story: Story, update: Update) -> Iterator[str]:
         theirs = story.cast.sentence(ledger.whose(story.step, name, used, story.cast))
         yield (
             f"a backward adds to the gradients that are there. {theirs} were NOT cleared: the "
-            f"optimizer followed the sum of both, so {who} was moved along more than this "
-            "update's loss"
+            f"optimizer followed the sum of both, so {who} was moved along "
+            + ("another loss too" if _anothers(story, used, name) else "earlier gradients too")
         )
+
+
+def _anothers(story: Story, used: Sequence[LedgerEntry], network: str) -> bool:
+    """Whether backwards that were not to move `network` are among those used; as far as known."""
+    homes = {run.id: update for update in story.step.updates for run in update.backwards}
+    known = [homes[entry.backward] for entry in used if entry.backward in homes]
+    return any(network not in update.networks for update in known)
 
 
 def _repeated(story: Story, update: Update) -> Iterator[str]:

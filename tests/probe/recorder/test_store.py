@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ganscope.probe.selection import EVERY_STEP
 from ganscope.probe.store import StepStore
-from ganscope.traces import Network, Step, Update
+from ganscope.traces import Backward, Network, Step, Update
 
 
 class Kept:
@@ -27,7 +27,8 @@ class Kept:
 
 
 def one(index: int) -> Step:
-    return Step(index, (), (Update(0),))
+    run = Backward(0, "loss", "backward", {})
+    return Step(index, (), (Update(0, backwards=(run,)),))
 
 
 def test_a_long_round_is_written_a_few_times_and_whole_at_its_end() -> None:
