@@ -39,6 +39,9 @@ class Places(Protocol):
     def look_inside(self, module: nn.Module, around: Place) -> Place | None:
         """The place of a module met in the call `around`, if its network holds it by now."""
 
+    def holds_networks(self, module: nn.Module) -> bool:
+        """Whether `module` is no network itself, but holds some."""
+
     def parameter_name(self, parameter: Tensor) -> str:
         """The dotted name of a parameter."""
 
@@ -83,26 +86,22 @@ class CallLog:
         traits = modules.traits(module)
         parent = None if top is None else top.ident if top.ident >= 0 else top.parent
         if traits.transparent or traits.parametrization or (top is not None and top.hides):
-            draft = Draft("module", "", "", parent)
-            draft.hidden = draft.opaque = True
-            draft.hides = not traits.transparent or (top is not None and top.hides)
-            draft.key = module
-            self._open.append(draft)
-            return draft
+            hides = not traits.transparent or (top is not None and top.hides)
+            return self._hide(module, parent, opaque=True, hides=hides)
         inner, name = module, traits.name
         if traits.opaque_note is not None:
             inner, _ = modules.unwrap(module)
             name = type(inner).__name__
         place = self.places.place_of(inner)
         if place is None and (top is None or not top.network):
+            if self.places.holds_networks(inner):
+                return self._hide(module, parent, holds_networks=True)
             place = self.places.adopt(inner, args, frame)
         place = place or self._place_inside(inner, top, name)
-        draft = Draft("module", "" if place is None else place[1], name, parent)
-        draft.key = module
         if place is None:
-            draft.hidden = draft.opaque = draft.hides = True
-            self._open.append(draft)
-            return draft
+            return self._hide(module, parent, opaque=True, hides=True)
+        draft = Draft("module", place[1], name, parent)
+        draft.key = module
         draft.network, draft.module = place[0], inner
         if traits.opaque_note is not None:
             draft.note, draft.opaque = traits.opaque_note, True
@@ -117,15 +116,29 @@ class CallLog:
         if traits.changes_buffers and module.training:
             draft.distrusted = True
         self._open.append(draft)
-        if top is not None and top.passes_place_on:
-            draft.place = top.place
-        else:
-            draft.place = sites.find(frame)
+        passed_on = top is not None and top.passes_place_on
+        draft.place = top.place if top is not None and passed_on else sites.find(frame)
         error = sys.exception()
         if error is not None:
             draft.outside_error = error
         draft.inputs = self._records(args, kwargs)
         self._enlist(draft)
+        return draft
+
+    def _hide(
+        self,
+        module: nn.Module,
+        parent: int | None,
+        *,
+        opaque: bool = False,
+        hides: bool = False,
+        holds_networks: bool = False,
+    ) -> Draft:
+        """Open a call that is not recorded itself."""
+        draft = Draft("module", "", "", parent)
+        draft.hidden, draft.opaque, draft.hides = True, opaque, hides
+        draft.holds_networks, draft.key = holds_networks, module
+        self._open.append(draft)
         return draft
 
     def end(
@@ -176,11 +189,17 @@ class CallLog:
         """Whether operations now run between modules rather than inside a leaf."""
         if self.suspended:
             return False
-        return not self._open[-1].opaque if self._open else self.outside
+        top = self._around
+        return self.outside if top is None else not top.opaque
+
+    @property
+    def _around(self) -> Draft | None:
+        """The innermost call that runs, unless what runs inside stands by itself."""
+        return self._open[-1] if self._open and not self._open[-1].holds_networks else None
 
     def passes_over(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         """Whether an operation on these is the user's own business, outside every module."""
-        if self._open:
+        if self._around is not None:
             return False
         made = self.tensors.made
         return not any(map(made, args)) and not (kwargs and any(map(made, kwargs.values())))
@@ -188,8 +207,8 @@ class CallLog:
     def begin_operation(self, operation: Operation) -> Draft:
         """An operation is about to run."""
         name = operation.name
-        if self._open:
-            top = self._open[-1]
+        top = self._around
+        if top is not None:
             parent = top.ident if top.ident >= 0 else top.parent
             draft = Draft("op", f"{top.path}/{name}", name, parent)
             draft.network = top.network
@@ -234,7 +253,7 @@ class CallLog:
     def _enlist_operation(self, draft: Draft, operation: Operation, frame: FrameType) -> None:
         draft.settings = operation.settings()
         draft.place = sites.find(frame)
-        if not self._open and _is_scalar(draft.outputs):
+        if self._around is None and _is_scalar(draft.outputs):
             draft.text = names.called_text(frame)
         self._enlist(draft)
 

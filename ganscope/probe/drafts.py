@@ -46,6 +46,8 @@ class Draft:
     """Not recorded itself."""
     hides = False
     """Nothing inside is recorded."""
+    holds_networks = False
+    """What runs inside stands by itself: networks, and operations between them."""
     recomputed = False
     """Run a second time, for the backward pass."""
     error: BaseException | None = None

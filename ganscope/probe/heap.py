@@ -6,6 +6,7 @@ import gc
 from typing import Any
 
 from torch import nn
+from torch.optim import Optimizer
 
 
 class Heap:
@@ -30,6 +31,11 @@ class Heap:
         """Every module that lives; none once it was asked too often."""
         found = gc.get_objects() if self._may_look() else []
         return [each for each in found if issubclass(type(each), nn.Module)]
+
+    def optimizers(self) -> list[Optimizer]:
+        """Every optimizer that lives; none once it was asked too often."""
+        found = gc.get_objects() if self._may_look() else []
+        return [each for each in found if issubclass(type(each), Optimizer)]
 
     def _may_look(self) -> bool:
         self._left -= 1

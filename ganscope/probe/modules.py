@@ -224,5 +224,9 @@ class Paths:
         """A place for a module that was made on the fly."""
         return self.name, f"{self.name}/{type(module).__name__}"
 
+    def holds_networks(self, _module: object) -> bool:
+        """False: what is traced is the network."""
+        return False
+
     def look_inside(self, _module: object, _around: object) -> None:
         """None: during the one forward that this tells of, a network does not grow."""

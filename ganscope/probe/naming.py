@@ -65,6 +65,11 @@ class Naming:
         wanted = variables.network_name(frame, module, others, self._heap)
         return _give(self._networks, others, wanted)
 
+    def part(self, module: nn.Module, path: str) -> str:
+        """A name for a network that stands at `path` in the module that holds it."""
+        own = _Bearer(weakref.ref(module), _kind(module), None)
+        return _give(self._networks, _Others((self._networks,), own), path.rpartition(".")[2])
+
     def loss(self, module: nn.Module, frame: FrameType) -> str:
         """A name for a loss whose call is running; its variable may be another's too."""
         own = _Bearer(weakref.ref(module), _kind(module), sites.find(frame))

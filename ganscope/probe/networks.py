@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.modules.loss import _Loss
 
-from ganscope.probe import direct, modules
+from ganscope.probe import composites, direct, modules
 from ganscope.probe.heap import Heap
 from ganscope.probe.living import Living
 from ganscope.probe.naming import Naming
@@ -37,6 +37,9 @@ class Networks:
         self._roots: dict[str, weakref.ref[nn.Module]] = {}
         self._strays: set[Place] = set()
         """Of modules that are made on the fly, by the call around them and their class."""
+        self._composites: Living[bool] = Living()
+        self._whole: set[type] = set()
+        """Classes of which one was found to be one network."""
         self._heap = Heap()
 
     @property
@@ -47,6 +50,23 @@ class Networks:
     def place_of(self, module: nn.Module) -> Place | None:
         """Network and path of a module, or None for one that no network holds."""
         return self._places.get(module)
+
+    def holds_networks(self, module: nn.Module) -> bool:
+        """Whether `module` is no network itself, but holds some that are trained apart."""
+        known = self._composites.get(module)
+        if known is not None or not composites.may_be(module) or self.place_of(module) is not None:
+            return bool(known)
+        if type(module) in self._whole:
+            return False
+        parts = composites.networks_in(module, self._heap.optimizers())
+        for path, part in parts.items():
+            if self.place_of(part) is None:
+                self._enter(part, self.naming.part(part, path), None)
+        if parts:
+            self._composites.put(module, True)
+        else:
+            self._whole.add(type(module))  # a loop may make its like anew in every turn
+        return bool(parts)
 
     def adopt(self, module: nn.Module, inputs: tuple[Any, ...], frame: FrameType) -> Place | None:
         """Take an outermost module for a network, or for a loss; None passes it over.
@@ -107,11 +127,13 @@ class Networks:
 
     def _adopt_network(self, module: nn.Module, frame: FrameType) -> Place:
         name = self.naming.network(module, frame)
-        wrapper = modules.wrapper_around(frame, module)
+        self._enter(module, name, modules.wrapper_around(frame, module))
+        return self.place_of(module) or (name, name)
+
+    def _enter(self, module: nn.Module, name: str, wrapper: str | None) -> None:
         self._nouns[name] = Network(name, type(module).__name__, "unknown", 0, wrapper)
         self._roots[name] = weakref.ref(module)
         self._survey(module, name)
-        return self.place_of(module) or (name, name)
 
     def _survey(self, module: nn.Module, name: str) -> None:
         """Remember all that is in a network; what another one had before stays there."""

@@ -95,6 +95,9 @@ def _name(
             return held
     if around is not None and name is not None and name in taken and name not in passing:
         return f"{around}_{name}"
+    owner = _owner(expression)
+    if owner is not None and name in taken:
+        return f"{owner}_{name}"
     return wide or name or near
 
 
@@ -185,6 +188,12 @@ def _runs_over(target: ast.expr, over: ast.expr, name: str) -> ast.expr | None:
 def _base(expression: ast.expr | None) -> str | None:
     """``nets`` in ``nets[index]``."""
     return _text(expression.value) if isinstance(expression, ast.Subscript) else None
+
+
+def _owner(expression: ast.expr | None) -> str | None:
+    """``D`` in ``D.optim``; nothing in ``self.optim``."""
+    value = expression.value if isinstance(expression, ast.Attribute) else None
+    return value.id if isinstance(value, ast.Name) and value.id not in ("self", "cls") else None
 
 
 def _is_scaled(frame: FrameType | None, users: FrameType) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ganscope.traces import Backward, Call, Network, Step, TensorRecord, Update
+from ganscope.traces import Backward, Call, Histogram, Network, Step, TensorRecord, Update
 from ganscope.views.steps.cast import Cast
 from ganscope.views.steps.flow import BETWEEN, BOTH, FAKE, PROBED, REAL, Forward, forwards
 from ganscope.views.steps.heading import flow_lines
@@ -234,3 +234,18 @@ def test_an_image_to_image_generator_takes_an_input() -> None:
     ran = forwards(step, CAST)
     line = next(flow_lines(ran, ran, verdicts(step, ran, CAST), CAST))
     assert line.whole == "input 8×1×4×4 → G → 8×1×4×4 → D → 8×1 — D(G(input)) 0.510"
+
+
+def test_batches_of_classes_are_not_told_by_their_figures() -> None:
+    """Any two batches of ones among zeros have the same."""
+    histogram = Histogram(0.0, 1.0, (40, *([0] * 30), 8))
+    figures = replace(stats(1 / 6, 0.37, 0.0, 1.0), histogram=histogram)
+    classes = tensor(8, 6, figures=figures)
+    made = replace(MADE, outputs=(replace(classes, requires_grad=True),))
+    other = replace(classes, preview=(0.0, 1.0))
+    for real in (classes, other):
+        assert forwards(Step(0, (made, judged(1, real))), CAST)[-1].shown == REAL
+    assert forwards(Step(0, (made, judged(1, *made.outputs))), CAST)[-1].shown == FAKE
+    cut = op(1, "detach", *made.outputs, out=classes)
+    assert forwards(Step(0, (made, cut, judged(2, classes))), CAST)[-1].shown == FAKE
+    assert forwards(Step(0, (made, cut, judged(2, other))), CAST)[-1].shown == REAL
