@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import linecache
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from types import FrameType
 
 import torch
 
-from ganscope.probe import sites
+from ganscope.probe import outwards, sites, source
 from ganscope.probe.source import call_of, once_per_instruction, position
 from ganscope.probe.source import name_of as _name_of
 from ganscope.probe.source import tree as _tree
@@ -47,11 +48,32 @@ def loss_name(frame: FrameType | None) -> str | None:
     """
     users = sites.user_frame(frame)
     call = None if users is None else call_of(users)
-    if call is None:
+    if users is None or call is None:
         return None
     if _called_on_tensor(frame, users) and isinstance(call.func, ast.Attribute):
-        return _text_of(_unscaled(call.func.value))
-    return _text_of(about(call))
+        return _text_of(_passed_in(users, call.func.value, _unscaled))
+    return _text_of(_passed_in(users, about(call), _alone))
+
+
+def _passed_in(frame: FrameType, expression: ast.expr | None, plain: _Plain) -> ast.expr | None:
+    """What a loss is where it was computed: what the callers of helpers pass for it.
+
+    A helper that makes something else of its parameter (``loss = loss / 4``) has a loss of its
+    own.
+    """
+    expression = plain(expression)
+    while (outer := outwards.caller_of(frame, expression)) is not None:
+        if isinstance(expression, ast.Name) and expression.id in _changed(frame):
+            break
+        frame, expression = outer[0], plain(outer[1])
+    return expression
+
+
+@once_per_instruction
+def _changed(frame: FrameType) -> frozenset[str]:
+    """The variables to which the function gives something else than they hold, but for a scale."""
+    given = source.assigned_in(frame.f_code)
+    return frozenset(name for name, value in given if _text_of(_unscaled(value)) != name)
 
 
 def called_text(frame: FrameType) -> str | None:
@@ -130,7 +152,10 @@ def about(call: ast.Call) -> ast.expr | None:
     return call.func.value if isinstance(call.func, ast.Attribute) else None
 
 
-def _unscaled(expression: ast.expr) -> ast.expr:
+_Plain = Callable[[ast.expr | None], ast.expr | None]
+
+
+def _unscaled(expression: ast.expr | None) -> ast.expr | None:
     """``scaler.scale(loss)`` → ``loss``, ``loss.mean()`` → ``loss``."""
     if not isinstance(expression, ast.Call) or not isinstance(expression.func, ast.Attribute):
         return expression
@@ -139,9 +164,14 @@ def _unscaled(expression: ast.expr) -> ast.expr:
     return expression.args[0] if expression.args else expression.func.value
 
 
-def _text_of(expression: ast.expr | None) -> str | None:
+def _alone(expression: ast.expr | None) -> ast.expr | None:
+    """``[loss]`` → ``loss``."""
     if isinstance(expression, ast.List | ast.Tuple) and len(expression.elts) == 1:
-        expression = expression.elts[0]
+        return expression.elts[0]
+    return expression
+
+
+def _text_of(expression: ast.expr | None) -> str | None:
     if expression is None:
         return None
     return _name_of(expression) or ast.unparse(expression)[:_LONGEST]

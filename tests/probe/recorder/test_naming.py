@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -144,3 +145,51 @@ def test_the_text_of_a_call_is_read_once(monkeypatch: pytest.MonkeyPatch) -> Non
         for update in step.updates
     ]
     assert parts == [["relu(1 - score).mean()", "score.var()"]] * 4
+
+
+_LOOP = """
+import torch
+from torch import nn
+
+class Trainer:
+{helper}
+    def train(self, D, G, opt_d, opt_g):
+        x, fake = torch.randn(5, 8), G(torch.randn(5, 6))
+        loss_D = (D(fake.detach()) - D(x)).mean()
+        opt_d.zero_grad()
+        self.back(loss_D)
+        opt_d.step()
+        opt_g.zero_grad()
+        self.back(-D(fake).mean())
+        opt_g.step()
+"""
+_HELPERS = {
+    "plain": "def back(self, loss, **kw): loss.backward(**kw)",
+    "engine": "def back(self, loss): torch.autograd.backward([loss])",
+    "nested": """def back(self, loss):
+        loss = loss.mean()
+        self.inner(again=True, loss=loss)
+
+    def inner(self, loss, again): loss.backward(retain_graph=again)""",
+    "shared": """def back(self, loss):
+        loss = loss / 4
+        loss.backward()""",
+}
+
+
+@pytest.mark.parametrize("helper", _HELPERS)
+def test_a_loss_is_called_what_is_passed_to_a_helper(helper: str, tmp_path: Path) -> None:
+    file = tmp_path / "loop.py"
+    file.write_text(_LOOP.format(helper=f"    {_HELPERS[helper]}\n"), encoding="utf-8")
+    scope: dict[str, Any] = {}
+    exec(compile(file.read_text(encoding="utf-8"), file, "exec"), scope)
+    G, D = make_generator(), make_critic()
+    opt_d = torch.optim.SGD(D.parameters(), lr=0.1)
+    opt_g = torch.optim.SGD(G.parameters(), lr=0.1)
+    with ganscope.record() as recording:
+        scope["Trainer"]().train(D, G, opt_d, opt_g)
+    updates = recording.trace.steps[0].updates
+    names = [loss.name for update in updates for loss in update.losses]
+    # What a helper makes of its parameter is no longer what was passed.
+    expected = ["loss"] * 2 if helper == "shared" else ["loss_D", "-D(fake).mean()"]
+    assert names == expected
