@@ -117,10 +117,9 @@ class CallLog:
         if traits.changes_buffers and module.training:
             draft.distrusted = True
         self._open.append(draft)
-        if top is not None and top.passes_place_on:
-            draft.place = top.place
-        else:
-            draft.place = sites.find(frame)
+        passes = top is not None and top.passes_place_on
+        draft.place = top.place if passes and top is not None else sites.find(frame)
+        draft.points = sites.points(frame) if parent is None else ()  # it may be a loss
         error = sys.exception()
         if error is not None:
             draft.outside_error = error
@@ -236,6 +235,7 @@ class CallLog:
         draft.place = sites.find(frame)
         if not self._open and _is_scalar(draft.outputs):
             draft.text = names.called_text(frame)
+            draft.points = sites.points(frame)
         self._enlist(draft)
 
     # -- both --------------------------------------------------------------------------------
