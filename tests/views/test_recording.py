@@ -16,7 +16,7 @@ from ganscope.views.present import plain_text
 from ganscope.views.recording import RecordingView
 
 from .builders import failing_trace, generator_trace
-from .steps import recorded, with_update
+from .steps import both_at_once, recorded, with_update
 from .test_metrics import many, moved, written
 
 
@@ -119,6 +119,12 @@ def test_a_learning_rate_that_changed(tmp_path: Path) -> None:
     steps = (recorded().steps[0], moved(slower.steps[0], 9))
     text = page(replace(recorded(), steps=steps), tmp_path / "x.json")
     assert "optimizer_G: Adam lr 0.0002 → 1e-05 · moves the generator" in text
+
+
+def test_optimizers_that_step_together_move_their_own_networks(tmp_path: Path) -> None:
+    text = page(both_at_once(), tmp_path / "x.json")
+    assert "optimizer_G: Adam lr 0.0002 · moves the generator\n" in text
+    assert "optimizer_D: Adam lr 0.0002 · moves the discriminator\n" in text
 
 
 def test_traces_without_training(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from ganscope.views import ViewOptions, to_text
 from ganscope.views.registry import is_training
 
 from .builders import generator_trace
-from .steps import failed, recorded, with_calls, with_step, with_update
+from .steps import both_at_once, failed, recorded, with_calls, with_step, with_update
 
 GOLDEN = Path(__file__).parent / "data"
 REGENERATE = "GANSCOPE_REGENERATE_GOLDEN"
@@ -242,6 +242,12 @@ def test_optimizers_that_share_an_update() -> None:
     first = "① update of the generator and the discriminator · opt_G: Adam lr 0.0002 · opt_D: SGD"
     assert first in page(trace)
     assert "SGD lr 0.1, 0.01" in page(trace)
+
+
+def test_each_of_several_optimizers_moves_its_own_network() -> None:
+    text = " ".join(page(both_at_once(), width=200).split())
+    assert "optimizer_G: Adam lr 0.0002 for the generator" in text
+    assert "optimizer_D: Adam lr 0.0002 for the discriminator" in text
 
 
 def test_a_scaled_gradient_and_an_overflow() -> None:

@@ -145,7 +145,8 @@ def _optimizers(trace: Trace, kinds: Sequence[Step], cast: Cast) -> Iterator[Lin
             for each in update.optimizers:
                 first.setdefault(each.name, each)
                 last[each.name] = each
-                moves.setdefault(each.name, {}).update(dict.fromkeys(update.networks))
+                own = moves.setdefault(each.name, {})
+                own.update(dict.fromkeys(update.moved_by(each.name)))
     for name in list(first)[:_MOST_KINDS]:
         text = f"{style.printable(name)}: {optimizer_text(first[name])}"
         if last[name].learning_rates != first[name].learning_rates:

@@ -61,9 +61,15 @@ def update_title(step: Step, update: Update, cast: Cast) -> tuple[str, ...]:
     first = f"{numeral(update.index)} update of {moved}{place}"
     optimizers = [optimizer_text(each) for each in update.optimizers]
     if len(optimizers) > 1:
-        names = [style.printable(each.name) for each in update.optimizers]
-        optimizers = [f"{name}: {text}" for name, text in zip(names, optimizers, strict=True)]
+        optimizers = [_one_of_several(update, each, cast) for each in update.optimizers]
     return (first, *optimizers, *scaled)
+
+
+def _one_of_several(update: Update, optimizer: Optimizer, cast: Cast) -> str:
+    """``opt_G: Adam lr 0.0002 for G``."""
+    moved = [cast.named(name) for name in update.moved_by(optimizer.name)]
+    text = f"{style.printable(optimizer.name)}: {optimizer_text(optimizer)}"
+    return f"{text} for {joined(moved)}" if moved else text
 
 
 def optimizer_text(optimizer: Optimizer) -> str:
