@@ -67,7 +67,7 @@ class Words:
         count = len(seen.trace.steps)
         if last_step(seen.trace).index != seen.trace.steps[-1].index:
             return f"{ended} in the middle of a step, the one before"
-        return ended + (", its recorded step" if count < 2 else f", the last of {count} steps")
+        return ended + (", the one step recorded" if count < 2 else f", the last of {count} steps")
 
     def recorded(self, seen: Seen) -> Iterator[str]:
         """Where the recording is, how much it holds, and how the program goes on."""
