@@ -15,6 +15,7 @@ from ganscope.probe import outwards, sites, source
 from ganscope.probe.source import call_of, once_per_instruction, position, position_of
 from ganscope.probe.source import name_of as _name_of
 from ganscope.probe.source import tree as _tree
+from ganscope.traces.expressions import shortened
 
 Assignment = tuple[str | None, int]
 """A variable and the line of the statement that assigns it."""
@@ -95,8 +96,7 @@ def _text_at(frame: FrameType) -> str | None:
     call = call_of(frame)
     if call is None or _is_behind_dot(frame):
         return None
-    text = _MODULES.sub("", ast.unparse(call))
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return shortened(_MODULES.sub("", ast.unparse(call)))
 
 
 def _is_behind_dot(frame: FrameType) -> bool:
@@ -188,7 +188,6 @@ def _targets(node: _Assigning) -> list[ast.expr]:
 
 _SCALERS = frozenset({"scale", "sum", "mean", "unsqueeze", "squeeze"})
 _SUBJECTS = frozenset({"outputs", "tensors", "loss", "optimizer"})
-_LONGEST = 40
 _MODULES = re.compile(r"\b(?:(?:torch\.)?(?:nn\.)?functional|torch|F)\.(?=[a-z_]+\()")
 
 
@@ -224,4 +223,4 @@ def _alone(expression: ast.expr | None) -> ast.expr | None:
 def _text_of(expression: ast.expr | None) -> str | None:
     if expression is None:
         return None
-    return _name_of(expression) or ast.unparse(expression)[:_LONGEST]
+    return _name_of(expression) or shortened(ast.unparse(expression))

@@ -66,6 +66,12 @@ def test_a_loss_named_by_an_expression_is_shortened() -> None:
     assert len(text) < 50
 
 
+def test_a_number_behind_a_long_expression_is_kept() -> None:
+    name = "binary_cross_entropy(D(G(z)), torch.ones(8, 1)) #2"
+    text = loss_texts(Update(0, losses=(Loss(name, 0.5, None),)))[0]
+    assert text == "binary_cross_entropy(D(G(z)), …) #2 0.500"
+
+
 def backwards(*entries: LedgerEntry, **reached: int) -> str:
     run = Backward(0, "loss", "backward", reached)
     update = Update(0, networks=("generator",), backwards=(run,))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
 from ganscope.traces import Backward, LedgerEntry, Loss, LossPart, Step, Update
+from ganscope.traces.expressions import shortened
 from ganscope.views import style
 from ganscope.views.steps.cast import joined, numeral
 
-_LONGEST_NAME = 40
+_NUMBER = re.compile(r" #\d+$")
 _MOST_PARTS = 4
 _MOST_VALUES = 4
 _SAME = 2e-5
@@ -39,7 +41,8 @@ def _of_one_name(name: str, losses: Sequence[Loss]) -> str:
 def short_name(name: str) -> str:
     """A name of a loss; one that is a whole expression in the user's code loses its end."""
     plain = style.printable(name)
-    return plain if len(plain) <= _LONGEST_NAME else f"{plain[: _LONGEST_NAME - 1]}…"
+    number = _NUMBER.search(plain)
+    return shortened(plain) if number is None else shortened(plain[: number.start()]) + number[0]
 
 
 def made_of(loss: Loss) -> str:
