@@ -22,6 +22,7 @@ from ganscope.probe.finishing import finished
 from ganscope.probe.operations import Operation
 from ganscope.probe.tensors import TensorDraft, TensorObserver
 from ganscope.traces import Call, TensorRecord
+from ganscope.traces.tensor import NO_TENSOR
 
 Place = tuple[str, str]
 """Network and path."""
@@ -327,5 +328,12 @@ _LEFT_OUT = TensorRecord(
 def _no_tensor(leaf: Any) -> TensorRecord:
     """The record of something that is no tensor."""
     plain = leaf is None or isinstance(leaf, bool | int | float | str)
-    what = repr(leaf)[:40] if plain else f"a {type(leaf).__name__}"
-    return TensorRecord(None, None, None, False, None, f"{what}: no tensor")
+    what = _brief(repr(leaf)) if plain else f"a {type(leaf).__name__}"
+    return TensorRecord(None, None, None, False, None, f"{what}{NO_TENSOR}")
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+_LONGEST = 40

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ganscope.traces import Call, Step, TensorRecord, TensorStats, Trace
+from ganscope.traces.tensor import tensors_of
 from ganscope.views import style
 
 
@@ -143,9 +144,8 @@ def rows_of(calls: Sequence[Call], fault: Fault | None = None) -> tuple[Row, ...
 
 def main_output(call: Call) -> TensorRecord | None:
     """The output that a call is shown by."""
-    return next((record for record in call.outputs if record.stats), None) or (
-        call.outputs[0] if call.outputs else None
-    )
+    measured = [record for record in call.outputs if record.stats]
+    return next(iter((*measured, *tensors_of(call.outputs), *call.outputs)), None)
 
 
 def nonfinite_in(records: Sequence[TensorRecord]) -> bool:

@@ -86,7 +86,8 @@ def unseen(trace: Trace) -> Iterator[Line]:
     shared: dict[str, list[str]] = {}
     for step in trace.steps:
         for call in step.calls:
-            tensors = (record.note for record in (*call.inputs, *call.outputs))
+            records = (*call.inputs, *call.outputs)
+            tensors = (record.note for record in records if not record.is_plain)
             for note in dict.fromkeys(note for note in (call.note, *tensors) if note):
                 shared.setdefault(note, []).append(call.label or call.type)
     for note, labels in shared.items():
