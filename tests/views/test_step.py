@@ -252,7 +252,7 @@ def test_each_of_several_optimizers_moves_its_own_network() -> None:
 
 def test_a_scaled_gradient_and_an_overflow() -> None:
     scaled = with_update(recorded(), 0, gradient_scale=65536.0)
-    assert "· gradients scaled by 65,536" in page(scaled)
+    assert "· gradients scaled by 65,536, shown unscaled" in page(scaled)
     update = recorded().steps[0].updates[0]
     assert update.parameters[0].gradient is not None
     sick = replace(update.parameters[0].gradient, nonfinite=3)

@@ -57,7 +57,8 @@ def update_title(step: Step, update: Update, cast: Cast) -> tuple[str, ...]:
     same = [each for each in step.updates if each.networks == update.networks]
     place = f" ({same.index(update) + 1} of {len(same)})" if len(same) > 1 else ""
     scale = update.gradient_scale
-    scaled = [f"gradients scaled by {style.format_number(scale)}"] if scale != 1 else []
+    factor = style.format_number(scale)
+    scaled = [f"gradients scaled by {factor}, shown unscaled"] if scale != 1 else []
     first = f"{numeral(update.index)} update of {moved}{place}"
     optimizers = [optimizer_text(each) for each in update.optimizers]
     if len(optimizers) > 1:
