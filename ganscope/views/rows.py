@@ -58,7 +58,7 @@ class Row:
     @property
     def full_name(self) -> str:
         """The label, or an operation's name where it has no path."""
-        return style.printable(self.call.label if self.call.path else self.call.type)
+        return style.printable(self.call.title)
 
     @property
     def short_name(self) -> str:
@@ -111,7 +111,7 @@ def fault_of(trace: Trace, shown: Step) -> Fault | None:
         above = call.parent if call else None
         marked = above if above is not None and above < marked else None
     hidden = calls.get(failure.call) if marked != failure.call else None
-    return Fault(failure.call, marked, (hidden.label or hidden.type) if hidden else None)
+    return Fault(failure.call, marked, hidden.title if hidden else None)
 
 
 def rows_of(calls: Sequence[Call], fault: Fault | None = None) -> tuple[Row, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from ganscope.cli.run_words import Words
 from ganscope.probe.selection import EVERY_STEP
 from ganscope.subjects.script import Program
 from ganscope.subjects.watch import Seen, Wanted
-from ganscope.traces import Failure
-from tests.views.steps import recorded
+from ganscope.traces import Failure, Trace
+from tests.views.builders import stats, tensor
+from tests.views.steps import recorded, step_of
 
+WORDS = Words(Program("lab/gan.py"), Wanted(Path("gan.gscope"), EVERY_STEP), Path())
 OUTSIDE = Failure(9, 0, None, "ValueError: no", None, None, None)
 
 
@@ -29,5 +32,24 @@ OUTSIDE = Failure(9, 0, None, "ValueError: no", None, None, None)
     ],
 )
 def test_what_is_shown_below_is_named(seen: dict[str, Any], expected: str) -> None:
-    words = Words(Program("lab/gan.py"), Wanted(Path("gan.gscope"), EVERY_STEP), Path())
-    assert words.headline(Seen(recorded(), **{"is_full": False, **seen})) == expected
+    assert WORDS.headline(Seen(recorded(), **{"is_full": False, **seen})) == expected
+
+
+def _with_nan(place: int) -> Trace:
+    """Three steps, in one of which a value is NaN."""
+    output = tensor(1, figures=stats(0.0, 1.0, -1.0, 1.0, nonfinite=1))
+    steps = [replace(step_of(recorded()), index=index) for index in range(3)]
+    call = replace(steps[place].calls[0], outputs=(output,))
+    steps[place] = replace(steps[place], calls=(call, *steps[place].calls[1:]))
+    return replace(recorded(), steps=tuple(steps))
+
+
+@pytest.mark.parametrize(
+    ("place", "is_shown", "count"), [(0, True, 1), (2, True, 0), (2, False, 1)]
+)
+def test_nan_in_the_step_that_is_shown_is_not_told_twice(
+    place: int, is_shown: bool, count: int
+) -> None:
+    seen = Seen(_with_nan(place), is_full=True)
+    lines = list(WORDS.recorded(seen, is_shown=is_shown))
+    assert sum("NaN" in line for line in lines) == count
