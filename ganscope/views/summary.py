@@ -64,6 +64,8 @@ def totals(trace: Trace, shown: Trace) -> Line:
         shown: As passes left it.
     """
     calls = [call for step in trace.steps for call in step.calls]
+    if not calls and not trace.networks:
+        return Line("total", "nothing was recorded")
     left = sum(len(step.calls) for step in shown.steps)
     count = style.count_of(len(calls), "call")
     parts = [

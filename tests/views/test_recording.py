@@ -11,6 +11,7 @@ from rich.cells import cell_len
 
 from ganscope.traces import Failure, Optimizer, Step, Trace
 from ganscope.traces.file import open_trace
+from ganscope.views import ViewOptions, to_text
 from ganscope.views.metrics.overview import Recording
 from ganscope.views.present import plain_text
 from ganscope.views.recording import RecordingView
@@ -134,6 +135,15 @@ def test_traces_without_training(tmp_path: Path) -> None:
     assert "losses" not in text
     assert "✗ failed    generator.model.2" in page(failing_trace(), tmp_path / "x.json")
     assert "0 forward passes" in page(replace(generator_trace(), steps=()), tmp_path / "x.json")
+
+
+def test_nothing_was_recorded(tmp_path: Path) -> None:
+    nothing = Trace(recorded().meta, (), ())
+    assert "recording of nothing" in page(nothing, tmp_path / "x.gscope")
+    for name in ("table", "markdown", "html"):
+        text = to_text(nothing, ViewOptions(), name=name)
+        assert "nothing was recorded" in text
+        assert "0 calls" not in text
 
 
 def test_no_loss_was_seen(tmp_path: Path) -> None:

@@ -78,6 +78,8 @@ def _size(recording: Recording, *, training: bool) -> Iterator[str]:
 def _count(trace: Trace, *, training: bool) -> str:
     """``30 training steps``; one that failed is not counted among them."""
     count, failed = len(trace.steps), training and _failed_in(trace) is not None
+    if not count and not trace.networks:
+        return "nothing"
     if not training:
         return style.count_of(count, "forward pass").replace("passs", "passes")
     if not failed:
