@@ -65,7 +65,7 @@ def trace(
     view_options = ViewOptions(
         only=only, depth=depth, ops=not no_ops, values=values, explain=explain, width=width
     )
-    output.show(result, name, view_options, output_file)
+    output.show(result, name, view_options, output_file, quiet=quiet)
     if result.failure is not None:
         if seen and sys.stdout.isatty() and sys.stderr.isatty():
             raise typer.Exit(1)  # the table on the same screen ends in the same words
