@@ -57,7 +57,7 @@ def diagram(
 
     ganscope diagram run.gscope --kind training -o training.png
     """
-    files = Files(tuple(map(Path, output_files or ())), frames, animate, kind, force)
+    files = Files(tuple(map(Path, output_files or ())), frames, animate, kind, force, quiet)
     look = _look(
         sample=sample, step=step, network=network, theme=theme, language=lang, size=size,
         transparent=transparent, title=title,

@@ -30,6 +30,7 @@ class Files:
         animation: A GIF for the same.
         kind: What is drawn.
         force: Whether files may be overwritten.
+        quiet: Whether nothing is said of what was written.
     """
 
     pictures: tuple[Path, ...]
@@ -37,6 +38,7 @@ class Files:
     animation: Path | None
     kind: str
     force: bool
+    quiet: bool = False
 
 
 def check_files(files: Files) -> None:
@@ -115,9 +117,9 @@ def write_all(trace: Trace, kind: str, options: DiagramOptions, files: Files) ->
         figures, quick = _moving(trace, kind, options)
         drawn.append((files.animation, save.as_animation(figures, quick=quick)))
     for path, data in drawn:
-        output.write_bytes(path, data)
+        output.write_bytes(path, data, quiet=files.quiet)
     if files.frames is not None and pages:
-        _write_pages(files.frames, kind, pages)
+        _write_pages(files.frames, kind, pages, quiet=files.quiet)
 
 
 def _moving(trace: Trace, kind: str, options: DiagramOptions) -> tuple[Iterator[Picture], bool]:
@@ -135,7 +137,7 @@ def _moving(trace: Trace, kind: str, options: DiagramOptions) -> tuple[Iterator[
     return over_steps(trace, options, [numbers[place] for place in places]), True
 
 
-def _write_pages(folder: Path, kind: str, pages: list[bytes]) -> None:
+def _write_pages(folder: Path, kind: str, pages: list[bytes], *, quiet: bool) -> None:
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
@@ -143,4 +145,4 @@ def _write_pages(folder: Path, kind: str, pages: list[bytes]) -> None:
     digits = max(2, len(str(len(pages))))
     for number, data in enumerate(pages, 1):
         output.write_bytes(folder / f"{kind}-{number:0{digits}}.png", data, quiet=True)
-    output.remark(f"Wrote {folder} ({len(pages)} pictures)")
+    output.remark(f"Wrote {folder} ({len(pages)} pictures)", quiet=quiet)

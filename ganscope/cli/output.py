@@ -130,16 +130,16 @@ def per_rank(path: Path) -> Path:
     return path.with_name(f"{path.stem}-rank{int(rank)}{path.suffix}")
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, quiet: bool = False) -> None:
     """Write `text` to `path`, so that a reader finds all of it or what was there before.
 
     Raises:
         OutputError: It cannot be written (no permission, a full disk).
     """
-    write_bytes(path, text.encode("utf-8"))
+    write_bytes(path, text.encode("utf-8"), quiet=quiet)
 
 
-def write_figure(path: Path, figure: Figure) -> None:
+def write_figure(path: Path, figure: Figure, *, quiet: bool = False) -> None:
     """Write a picture in the format of the file's ending, whole or not at all.
 
     Raises:
@@ -149,7 +149,7 @@ def write_figure(path: Path, figure: Figure) -> None:
 
     drawn = io.BytesIO()
     figure.savefig(drawn, format=path.suffix.lower().removeprefix("."))
-    write_bytes(path, drawn.getvalue())
+    write_bytes(path, drawn.getvalue(), quiet=quiet)
 
 
 def write_bytes(path: Path, data: bytes, *, quiet: bool = False) -> None:
@@ -158,7 +158,8 @@ def write_bytes(path: Path, data: bytes, *, quiet: bool = False) -> None:
     Args:
         path: The file.
         data: Its content.
-        quiet: Whether nothing is said: it is one of several that are told of together.
+        quiet: Whether nothing is said: so it is asked, or it is one of several that are told of
+            together.
 
     Raises:
         OutputError: It cannot be written (no permission, a full disk).
@@ -188,8 +189,10 @@ def write_pieces(path: Path, pieces: Iterable[bytes], *, quiet: bool = False) ->
     remark(f"Wrote {path}", quiet=quiet)
 
 
-def show(trace: Trace, name: str, options: ViewOptions, output: Path | None) -> None:
-    """Render `trace` and put it where it belongs."""
+def show(
+    trace: Trace, name: str, options: ViewOptions, output: Path | None, *, quiet: bool = False
+) -> None:
+    """Render `trace` and put it where it belongs; `quiet`: without a word of that."""
     from dataclasses import replace
 
     from ganscope import views
@@ -197,7 +200,7 @@ def show(trace: Trace, name: str, options: ViewOptions, output: Path | None) -> 
     if output is not None:
         options = replace(options, width=options.width or FILE_WIDTH)
         text = views.to_text(trace, options, name=name)
-        write_text(output, text if text.endswith("\n") else text + "\n")
+        write_text(output, text if text.endswith("\n") else text + "\n", quiet=quiet)
         return
     shown = views.render(trace, name, options)
     if isinstance(shown, str):

@@ -91,7 +91,7 @@ class Report:
         if seen.trace is not None:
             self._write_step(seen.trace, console)
             console.print()
-        for line in self.words.recorded(seen):
+        for line in self.words.recorded(seen, is_shown=True):
             _print(console, line)
         for command in self.words.commands(seen):
             _print(console, f"next  {command}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,10 +67,16 @@ class Words:
         count = len(seen.trace.steps)
         if last_step(seen.trace).index != seen.trace.steps[-1].index:
             return f"{ended} in the middle of a step, the one before"
-        return ended + (", its recorded step" if count < 2 else f", the last of {count} steps")
+        return ended + (", the one step recorded" if count < 2 else f", the last of {count} steps")
 
-    def recorded(self, seen: Seen) -> Iterator[str]:
-        """Where the recording is, how much it holds, and how the program goes on."""
+    def recorded(self, seen: Seen, *, is_shown: bool = False) -> Iterator[str]:
+        """Where the recording is, how much it holds, and how the program goes on.
+
+        Args:
+            seen: What was seen.
+            is_shown: Whether the last recorded step is shown above, with its NaN and infinite
+                values.
+        """
         if seen.trace is None:
             yield from self._why_nothing(seen)
             yield from self._goes_on(seen)
@@ -85,8 +91,11 @@ class Words:
             steps = f"{count} of the {steps}"
         yield f"Wrote {self.path(self.wanted.path)}: {steps}"
         if count <= _FEW:
-            for line in summary.nonfinite(seen.trace):
-                yield f"{line.label}  {line.text}"
+            shown = last_step(seen.trace).index if is_shown else None
+            others = tuple(step for step in seen.trace.steps if step.index != shown)
+            if any(summary.nonfinite(replace(seen.trace, steps=others))):
+                for line in summary.nonfinite(seen.trace):
+                    yield f"{line.label}  {line.text}"
         if seen.failure is not None and not _holds(seen.trace, seen.failure.step):
             site = seen.failure.site
             where = "" if site is None else f", {Path(site.file).name}:{site.line}: {site.code}"

@@ -108,7 +108,7 @@ def score(
     reference = read_reference(candidate.data if data is None else data)
     with _saying(f"scoring {samples:,} images of each", quiet=quiet):
         report = _report(candidate, reference, samples, seed, where)
-    _show(report, name, width, output_file)
+    _show(report, name, width, output_file, quiet=quiet)
 
 
 def _check(run: Path | None, model: str | None, arg: list[str] | None, samples: int) -> None:
@@ -147,14 +147,14 @@ def _saying(text: str, *, quiet: bool) -> AbstractContextManager[object]:
     return Console(stderr=True).status(text)
 
 
-def _show(report: Report, name: str, width: int | None, path: Path | None) -> None:
+def _show(report: Report, name: str, width: int | None, path: Path | None, *, quiet: bool) -> None:
     from ganscope.views.present import plain_text
     from ganscope.views.scores.formats import render
 
     shown = render(report, name)
     if path is not None:
         text = shown if isinstance(shown, str) else plain_text(shown, width or output.FILE_WIDTH)
-        output.write_text(path, text + "\n")
+        output.write_text(path, text + "\n", quiet=quiet)
     elif isinstance(shown, str):
         output.write_to_screen(shown, name)
     else:

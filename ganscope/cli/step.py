@@ -75,9 +75,9 @@ def step(
     )  # fmt: skip
     if record is not None:
         _write(trace, record, force=force)
-    output.show(trace, name, view, None if picture else output_file)
+    output.show(trace, name, view, None if picture else output_file, quiet=quiet)
     if picture and output_file is not None:
-        _draw(misjudged, model or options.DEFAULT_MODEL, output_file)
+        _draw(misjudged, model or options.DEFAULT_MODEL, output_file, quiet=quiet)
     elif output_file is None and name == "table" and _takes_pictures():
         _print(misjudged, width)
     if record is not None:
@@ -112,11 +112,11 @@ def _rows(misjudged: Misjudged) -> list[Row]:
     ]
 
 
-def _draw(misjudged: Misjudged, model: str, path: Path) -> None:
+def _draw(misjudged: Misjudged, model: str, path: Path, *, quiet: bool) -> None:
     from ganscope.views.misjudged import figure
 
     title = f"What the discriminator of {model} misjudged most in one training step"
-    output.write_figure(path, figure(_rows(misjudged), title))
+    output.write_figure(path, figure(_rows(misjudged), title), quiet=quiet)
 
 
 def _takes_pictures() -> bool:

@@ -38,7 +38,7 @@ def summary(
     if output_file is None:
         output.write_to_screen(text, "table")
     else:
-        output.write_text(output_file, text + "\n")
+        output.write_text(output_file, text + "\n", quiet=quiet)
 
 
 def _summarize(prepared: Prepared, depth: int | None, *, evaluation: bool) -> str:

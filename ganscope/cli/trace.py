@@ -65,7 +65,7 @@ def trace(
     view_options = ViewOptions(
         only=only, depth=depth, ops=not no_ops, values=values, explain=explain, width=width
     )
-    output.show(result, name, view_options, output_file)
+    output.show(result, name, view_options, output_file, quiet=quiet)
     if result.failure is not None:
         if seen and sys.stdout.isatty() and sys.stderr.isatty():
             raise typer.Exit(1)  # the table on the same screen ends in the same words
@@ -81,6 +81,7 @@ def observed(request: Request, *, grad: bool = False) -> Trace:
     prepared = prepare(request)
     from ganscope.probe.model import Conditions, observe
     from ganscope.subjects.guard import output_aside
+    from ganscope.subjects.warning_places import WarningPlaces
 
     subject = prepared.subject
     conditions = Conditions(
@@ -91,7 +92,7 @@ def observed(request: Request, *, grad: bool = False) -> Trace:
         notes=prepared.notes,
     )
     try:
-        with output_aside():  # a model that prints does not spoil the result
+        with output_aside(), WarningPlaces():  # a model that prints does not spoil the result
             result, _ = observe(
                 subject.module,
                 prepared.args,

@@ -22,6 +22,7 @@ from ganscope.probe.finishing import finished
 from ganscope.probe.operations import Operation
 from ganscope.probe.tensors import TensorDraft, TensorObserver
 from ganscope.traces import Call, TensorRecord
+from ganscope.traces.tensor import NO_TENSOR
 
 Place = tuple[str, str]
 """Network and path."""
@@ -116,8 +117,9 @@ class CallLog:
         if traits.changes_buffers and module.training:
             draft.distrusted = True
         self._open.append(draft)
-        passed_on = top is not None and top.passes_place_on
-        draft.place = top.place if top is not None and passed_on else sites.find(frame)
+        passes = top is not None and top.passes_place_on
+        draft.place = top.place if passes and top is not None else sites.find(frame)
+        draft.points = sites.points(frame) if parent is None else ()  # it may be a loss
         error = sys.exception()
         if error is not None:
             draft.outside_error = error
@@ -255,6 +257,7 @@ class CallLog:
         draft.place = sites.find(frame)
         if self._around is None and _is_scalar(draft.outputs):
             draft.text = names.called_text(frame)
+            draft.points = sites.points(frame)
         self._enlist(draft)
 
     # -- both --------------------------------------------------------------------------------
@@ -346,5 +349,12 @@ _LEFT_OUT = TensorRecord(
 def _no_tensor(leaf: Any) -> TensorRecord:
     """The record of something that is no tensor."""
     plain = leaf is None or isinstance(leaf, bool | int | float | str)
-    what = repr(leaf)[:40] if plain else f"a {type(leaf).__name__}"
-    return TensorRecord(None, None, None, False, None, f"{what}: no tensor")
+    what = _brief(repr(leaf)) if plain else f"a {type(leaf).__name__}"
+    return TensorRecord(None, None, None, False, None, f"{what}{NO_TENSOR}")
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+_LONGEST = 40

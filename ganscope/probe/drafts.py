@@ -22,6 +22,8 @@ class Draft:
     nth = 1
     text: str | None = None
     """A call in the user's own code that made a scalar, as it stands there."""
+    points: tuple[sites.Point, ...] = ()
+    """Where the functions stand that led to a scalar made outside modules, innermost first."""
     network = ""
     """Name of the network it belongs to; empty outside any."""
     round = 0

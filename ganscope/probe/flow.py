@@ -5,6 +5,7 @@ Read from the records themselves: a tensor that one call made and another took h
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 
 from ganscope.probe import names
@@ -13,12 +14,9 @@ from ganscope.probe.gradients import Run
 from ganscope.probe.tensors import TensorDraft
 from ganscope.traces import LossPart
 
-_Term = tuple[Draft, TensorDraft, str | None]
-"""A scalar: who made it, itself, and the variable that it was assigned to."""
-
-
-_Assignment = tuple[str | None, int] | None
-"""A variable and the line of the statement that assigns it."""
+_Term = tuple[Draft, TensorDraft, str | None, str | None]
+"""A scalar: who made it, itself, the variable that it was assigned to where the loss was put
+together, and where it was made."""
 
 
 class Flow:
@@ -66,12 +64,14 @@ class Flow:
         found = self._terms([loss], None, name)
         while len(found) == 1 and self._is_sum(found[0][0]):
             maker = found[0][0]
-            found = self._terms(_records(maker.inputs), _assignment(maker), name)
+            found = self._terms(_records(maker.inputs), maker, name)
         if len(found) < 2:
             return ()
+        holders = Counter(outer for _, _, outer, _ in found)
         parts, taken = [], {name}
-        for maker, record, variable in found:
-            wanted = variable
+        for maker, record, outer, inner in found:
+            # Several in one variable, a list perhaps, are none of them what that holds.
+            wanted = outer if outer is not None and holders[outer] == 1 else inner
             if wanted is None or wanted in taken:
                 wanted = maker.path or maker.text or maker.type
             unique, count = wanted, 1
@@ -126,30 +126,28 @@ class Flow:
         self._sources[draft.ident] = (sources, free)
         return self._sources[draft.ident]
 
-    def _terms(self, records: Iterable[TensorDraft], around: _Assignment, loss: str) -> list[_Term]:
+    def _terms(self, records: Iterable[TensorDraft], whole: Draft | None, loss: str) -> list[_Term]:
         """What was put together to `records`, down to scalars with a variable of their own.
 
         Args:
             records: Where to begin.
-            around: The statement that puts them together.
-            loss: The variable of the whole.
+            whole: What puts them together.
+            loss: The variable of the loss.
         """
         found: list[_Term] = []
         met: set[int] = set()
-        waiting = [(record, around) for record in records]
+        waiting = [(record, whole) for record in records]
         while waiting:
-            record, around = waiting.pop(0)
+            record, whole = waiting.pop(0)
             maker = self.maker_of(record)
             if maker is None or id(record) in met:
                 continue
             met.add(id(record))
-            own = _assignment(maker)
-            # What its own statement goes on to change is not yet what that assigns.
-            variable = None if own is None or own == around else own[0]
-            if variable in (None, loss) and self._is_sum(maker):
-                waiting = [(each, own) for each in _records(maker.inputs)] + waiting
+            outer, inner = _variables(maker, whole)
+            if (outer or inner) in (None, loss) and self._is_sum(maker):
+                waiting = [(each, maker) for each in _records(maker.inputs)] + waiting
             else:
-                found.append((maker, record, variable))
+                found.append((maker, record, outer, inner))
         return found
 
     def _is_sum(self, maker: Draft) -> bool:
@@ -194,5 +192,26 @@ def _has_gradients(draft: Draft) -> bool:
     return any(record.gradients for record in _records(draft.outputs))
 
 
-def _assignment(draft: Draft) -> _Assignment:
+def _variables(maker: Draft, whole: Draft | None) -> tuple[str | None, str | None]:
+    """What holds a scalar: in the function that makes `whole` of it, and in those that made it.
+
+    A helper's result bears the name that its caller gives it.
+    """
+    own = _assignment(maker)
+    # What its own statement goes on to change is not yet what that assigns.
+    changed = whole is not None and own == _assignment(whole)
+    inner = None if own is None or changed else own[0]
+    for point in () if whole is None else whole.points:
+        codes = [code for code, _ in maker.points]
+        if point[0] in codes:
+            shared = codes.index(point[0])
+            around = [names.assigned_at(each) for each in maker.points[1:shared]]
+            nearest = [each[0] for each in around if each is not None and each[0]]
+            return names.held_by(maker.points[shared], point), nearest[-1] if nearest else inner
+    return None, inner
+
+
+def _assignment(draft: Draft) -> names.Assignment | None:
+    if draft.points:
+        return names.assigned_at(draft.points[0])
     return None if draft.place is None else names.assignment(*draft.place)

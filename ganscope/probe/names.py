@@ -5,15 +5,22 @@ from __future__ import annotations
 import ast
 import linecache
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from types import FrameType
 
 import torch
 
-from ganscope.probe import sites
-from ganscope.probe.source import call_of, once_per_instruction, position
+from ganscope.probe import outwards, sites, source
+from ganscope.probe.source import call_of, once_per_instruction, position, position_of
 from ganscope.probe.source import name_of as _name_of
 from ganscope.probe.source import tree as _tree
+from ganscope.traces.expressions import shortened
+
+Assignment = tuple[str | None, int]
+"""A variable and the line of the statement that assigns it."""
+
+_Assigning = ast.Assign | ast.AnnAssign | ast.AugAssign
 
 
 def snake_case(name: str) -> str:
@@ -47,11 +54,32 @@ def loss_name(frame: FrameType | None) -> str | None:
     """
     users = sites.user_frame(frame)
     call = None if users is None else call_of(users)
-    if call is None:
+    if users is None or call is None:
         return None
     if _called_on_tensor(frame, users) and isinstance(call.func, ast.Attribute):
-        return _text_of(_unscaled(call.func.value))
-    return _text_of(about(call))
+        return _text_of(_passed_in(users, call.func.value, _unscaled))
+    return _text_of(_passed_in(users, about(call), _alone))
+
+
+def _passed_in(frame: FrameType, expression: ast.expr | None, plain: _Plain) -> ast.expr | None:
+    """What a loss is where it was computed: what the callers of helpers pass for it.
+
+    A helper that makes something else of its parameter (``loss = loss / 4``) has a loss of its
+    own.
+    """
+    expression = plain(expression)
+    while (outer := outwards.caller_of(frame, expression)) is not None:
+        if isinstance(expression, ast.Name) and expression.id in _changed(frame):
+            break
+        frame, expression = outer[0], plain(outer[1])
+    return expression
+
+
+@once_per_instruction
+def _changed(frame: FrameType) -> frozenset[str]:
+    """The variables to which the function gives something else than they hold, but for a scale."""
+    given = source.assigned_in(frame.f_code)
+    return frozenset(name for name, value in given if _text_of(_unscaled(value)) != name)
 
 
 def called_text(frame: FrameType) -> str | None:
@@ -68,8 +96,7 @@ def _text_at(frame: FrameType) -> str | None:
     call = call_of(frame)
     if call is None or _is_behind_dot(frame):
         return None
-    text = _MODULES.sub("", ast.unparse(call))
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return shortened(_MODULES.sub("", ast.unparse(call)))
 
 
 def _is_behind_dot(frame: FrameType) -> bool:
@@ -87,36 +114,80 @@ def _called_on_tensor(frame: FrameType | None, users: FrameType | None) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def assignment(file: str, line: int) -> tuple[str | None, int] | None:
-    """The variable to which the statement at `line` assigns its value, and where that begins.
+def assignment(file: str, line: int, column: int | None = None) -> Assignment | None:
+    """The variable to which the statement at a place assigns its value, and where that begins.
 
     None where it assigns nothing; the variable is None where it is no single one, and where
-    several statements stand on the line, as nothing tells which of them ran.
+    several statements stand on the line and no column, in bytes, tells which of them ran.
     """
-    tree = _tree(file)
-    if tree is None:
-        return None
-    around = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign)
-        and node.lineno <= line <= (node.end_lineno or node.lineno)
-    ]
+    around = _assigning(file, line, column)
+    targets = [target for node in around for target in _targets(node)]
     if not around:
         return None
-    start = max(node.lineno for node in around)
-    last = [node for node in around if node.lineno == start]
-    targets = [target for node in last for target in _targets(node)]
-    return (_name_of(targets[0]) if len(targets) == 1 else None), start
+    return (_name_of(targets[0]) if len(targets) == 1 else None), around[0].lineno
 
 
-def _targets(node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> list[ast.expr]:
+def assigned_at(point: sites.Point) -> Assignment | None:
+    """The same for the statement at which a function stands."""
+    place = _place_of(point)
+    return None if place is None else assignment(*place)
+
+
+def held_by(made: sites.Point, used: sites.Point) -> str | None:
+    """The variable that holds what a function makes at one of its statements, uses at another."""
+    variable = assigned_at(made)
+    place = _place_of(used)
+    if variable is None or variable[0] is None or place is None or variable == assigned_at(used):
+        return None
+    return None if variable[0] in _taken_apart(*place) else variable[0]
+
+
+@lru_cache(maxsize=1024)
+def _taken_apart(file: str, line: int, column: int | None) -> frozenset[str | None]:
+    """The variables of which a statement uses items or attributes: they hold more than one."""
+    nodes = [node for each in _assigning(file, line, column) for node in ast.walk(each)]
+    called = {node.func for node in nodes if isinstance(node, ast.Call)}
+    return frozenset(
+        _name_of(node.value)
+        for node in nodes
+        if isinstance(node, ast.Subscript | ast.Attribute) and node not in called
+    )
+
+
+def _assigning(file: str, line: int, column: int | None) -> list[_Assigning]:
+    """The innermost statement at a place that assigns; all on its line where no column tells."""
+    tree = _tree(file)
+    around = [
+        node
+        for node in (() if tree is None else ast.walk(tree))
+        if isinstance(node, _Assigning)
+        and node.lineno <= line <= (node.end_lineno or node.lineno)
+        and (column is None or _begins(node) <= (line, column) < _ends(node))
+    ]
+    start = max((node.lineno for node in around), default=0)
+    return [node for node in around if node.lineno == start]
+
+
+def _place_of(point: sites.Point) -> tuple[str, int, int | None] | None:
+    code, instruction = point
+    line, _, column, _ = position_of(code, instruction)
+    return None if line is None else (code.co_filename, line, column)
+
+
+def _begins(node: ast.stmt) -> tuple[int, int]:
+    return node.lineno, node.col_offset
+
+
+def _ends(node: ast.stmt) -> tuple[int, int]:
+    return node.end_lineno or node.lineno, node.end_col_offset or 0
+
+
+def _targets(node: _Assigning) -> list[ast.expr]:
     return node.targets if isinstance(node, ast.Assign) else [node.target]
 
 
 _SCALERS = frozenset({"scale", "sum", "mean", "unsqueeze", "squeeze"})
 _SUBJECTS = frozenset({"outputs", "tensors", "loss", "optimizer"})
-_LONGEST = 40
 _MODULES = re.compile(r"\b(?:(?:torch\.)?(?:nn\.)?functional|torch|F)\.(?=[a-z_]+\()")
 
 
@@ -130,7 +201,10 @@ def about(call: ast.Call) -> ast.expr | None:
     return call.func.value if isinstance(call.func, ast.Attribute) else None
 
 
-def _unscaled(expression: ast.expr) -> ast.expr:
+_Plain = Callable[[ast.expr | None], ast.expr | None]
+
+
+def _unscaled(expression: ast.expr | None) -> ast.expr | None:
     """``scaler.scale(loss)`` → ``loss``, ``loss.mean()`` → ``loss``."""
     if not isinstance(expression, ast.Call) or not isinstance(expression.func, ast.Attribute):
         return expression
@@ -139,9 +213,14 @@ def _unscaled(expression: ast.expr) -> ast.expr:
     return expression.args[0] if expression.args else expression.func.value
 
 
-def _text_of(expression: ast.expr | None) -> str | None:
+def _alone(expression: ast.expr | None) -> ast.expr | None:
+    """``[loss]`` → ``loss``."""
     if isinstance(expression, ast.List | ast.Tuple) and len(expression.elts) == 1:
-        expression = expression.elts[0]
+        return expression.elts[0]
+    return expression
+
+
+def _text_of(expression: ast.expr | None) -> str | None:
     if expression is None:
         return None
-    return _name_of(expression) or ast.unparse(expression)[:_LONGEST]
+    return _name_of(expression) or shortened(ast.unparse(expression))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import linecache
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 
 import torch
 
@@ -19,11 +19,28 @@ _verdicts: dict[str, int] = {}
 Place = tuple[str, int]
 """File and line."""
 
+Point = tuple[CodeType, int]
+"""Code and the offset of an instruction in it: what is kept of a frame that is not held."""
+
+_MOST_POINTS = 4
+
 
 def find(frame: FrameType | None) -> Place | None:
     """The innermost place at or above `frame` that is neither torch's nor the observer's."""
     users = user_frame(frame)
     return None if users is None else (users.f_code.co_filename, users.f_lineno)
+
+
+def points(frame: FrameType | None) -> tuple[Point, ...]:
+    """Where the user's functions stand at or above `frame`, the innermost first, a few at most."""
+    found: list[Point] = []
+    while len(found) < _MOST_POINTS:
+        frame = user_frame(frame)
+        if frame is None:
+            break
+        found.append((frame.f_code, frame.f_lasti))
+        frame = frame.f_back
+    return tuple(found)
 
 
 def user_frame(frame: FrameType | None) -> FrameType | None:

@@ -12,6 +12,7 @@ from types import CodeType, FrameType
 from typing import TypeVar
 
 Read = TypeVar("Read")
+Position = tuple[int | None, int | None, int | None, int | None]
 
 
 @lru_cache(maxsize=32)
@@ -21,6 +22,25 @@ def tree(file: str) -> ast.Module | None:
         return ast.parse("".join(linecache.getlines(file)))
     except (SyntaxError, ValueError):
         return None
+
+
+def assigned_in(code: CodeType) -> list[tuple[str, ast.expr | None]]:
+    """Variables and what statements of a function give them; None where that is no one value."""
+    module = tree(code.co_filename)
+    for function in () if module is None else ast.walk(module):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        first = min([function.lineno, *(each.lineno for each in function.decorator_list)])
+        if (function.name, first) == (code.co_name, code.co_firstlineno):
+            inside = list(ast.walk(function))
+            plain = [node for node in inside if isinstance(node, ast.Assign)]
+            values = {id(node.targets[0]): node.value for node in plain if len(node.targets) == 1}
+            return [
+                (node.id, values.get(id(node)))
+                for node in inside
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+            ]
+    return []
 
 
 def once_per_instruction(read: Callable[[FrameType], Read]) -> Callable[[FrameType], Read]:
@@ -87,9 +107,14 @@ def call_source(frame: FrameType) -> str | None:
     return b"".join(encoded).decode(errors="replace")
 
 
-def position(frame: FrameType) -> tuple[int | None, int | None, int | None, int | None]:
+def position(frame: FrameType) -> Position:
     """First and last line, first and last column of the instruction that `frame` is at."""
-    return next(islice(frame.f_code.co_positions(), frame.f_lasti // 2, None))
+    return position_of(frame.f_code, frame.f_lasti)
+
+
+def position_of(code: CodeType, instruction: int) -> Position:
+    """The same of the instruction at this offset in `code`."""
+    return next(islice(code.co_positions(), instruction // 2, None))
 
 
 def name_of(expression: ast.expr) -> str | None:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Container
-from types import CodeType, FrameType
+from types import FrameType
 
 from torch.amp import grad_scaler
 
-from ganscope.probe import holders, names, sites, source
+from ganscope.probe import holders, names, outwards, sites, source
 from ganscope.probe.heap import Heap
 from ganscope.probe.holders import is_telling
 
@@ -81,7 +81,7 @@ def _name(
     heap: Heap,
 ) -> str | None:
     near = _text(expression)
-    frame, expression = _outermost(frame, expression)
+    frame, expression = outwards.origin(frame, expression)
     name = _text(expression)
     passing, iterated = _loop(frame, expression)
     if name is not None and is_telling(name) and name not in passing and name not in taken:
@@ -103,46 +103,6 @@ def _name(
 
 def _text(expression: ast.expr | None) -> str | None:
     return None if expression is None else source.name_of(expression)
-
-
-# -- outwards --------------------------------------------------------------------------------------
-
-
-def _outermost(frame: FrameType, expression: ast.expr | None) -> tuple[FrameType, ast.expr | None]:
-    """Follow a helper's parameter to the frame in which it is no parameter any more."""
-    while isinstance(expression, ast.Name) and expression.id in _parameters(frame.f_code):
-        caller = sites.user_frame(frame.f_back)
-        call = None if caller is None else source.call_of(caller)
-        passed = None if call is None else _passed(call, frame.f_code, expression.id)
-        if caller is None or passed is None:
-            break
-        frame, expression = caller, passed
-    return frame, expression
-
-
-def _parameters(code: CodeType) -> tuple[str, ...]:
-    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-
-
-def _passed(call: ast.Call, code: CodeType, parameter: str) -> ast.expr | None:
-    """What `call`, if it is one of the function with `code`, gives for its `parameter`."""
-    if _text(call.func) != code.co_name:
-        return None
-    for keyword in call.keywords:
-        if keyword.arg == parameter:
-            return keyword.value
-    own = code.co_varnames[: code.co_argcount]
-    if parameter not in own:
-        return None
-    place = own.index(parameter)
-    if own[0] in ("self", "cls"):
-        place -= 1
-        if place < 0:
-            return call.func.value if isinstance(call.func, ast.Attribute) else None
-    before = call.args[: place + 1]
-    if len(before) <= place or any(isinstance(each, ast.Starred) for each in before):
-        return None
-    return before[place]
 
 
 def _loop(frame: FrameType, expression: ast.expr | None) -> tuple[set[str], str | None]:

@@ -1,4 +1,4 @@
-"""Warnings of a watched program, at the lines where python alone would have placed them.
+"""Warnings of what is watched, at the lines where python alone would have placed them.
 
 A warning is placed by counting frames from where it is given, and while operations are watched
 some of these are ours. Which lines have warned already is kept as python keeps it, too.
@@ -38,6 +38,13 @@ class WarningPlaces:
 
         self._original = original
         warnings._showwarnmsg = _showwarnmsg  # type: ignore[attr-defined]
+
+    def __enter__(self) -> WarningPlaces:
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.end()
 
     def end(self) -> None:
         """Look at no more warnings."""

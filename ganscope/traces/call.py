@@ -86,3 +86,8 @@ class Call:
         """The path, or the type where there is none, with ``#2`` behind it for a repeated call."""
         name = self.path or self.type
         return name if self.nth == 1 else f"{name} #{self.nth}"
+
+    @property
+    def title(self) -> str:
+        """The label; operations outside modules are not numbered where they are shown."""
+        return self.label if self.path else self.type

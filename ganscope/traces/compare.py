@@ -160,7 +160,7 @@ def _numbered(items: Iterable[tuple[str, T]]) -> dict[str, T]:
 
 def _calls(step: Step) -> Iterator[tuple[str, Call]]:
     for call in step.calls:
-        yield (call.label if call.path else call.type), call
+        yield call.title, call
 
 
 def _losses(step: Step) -> Iterator[tuple[str, float]]:

@@ -108,6 +108,17 @@ class Update:
     gradient_scale: float = 1.0
     parameters: tuple[ParameterUpdate, ...] = ()
 
+    def moved_by(self, optimizer: str) -> tuple[str, ...]:
+        """Those of the networks that this one of several optimizers moved."""
+        if len(self.optimizers) < 2:
+            return self.networks
+        own = [each.name for each in self.parameters if each.optimizer == optimizer]
+        return tuple(
+            network
+            for network in self.networks
+            if any(name.startswith(f"{network}.") for name in own)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:

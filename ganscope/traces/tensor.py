@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 Value = bool | int | float
@@ -102,3 +103,18 @@ class TensorRecord:
     preview: tuple[Value, ...] = ()
     samples: Samples | None = None
     name: str | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it stands for None, a truth value, a number or a text: nothing to be seen."""
+        note = self.note or ""
+        return self.shape is None and note.endswith(NO_TENSOR) and not note.startswith("a ")
+
+
+NO_TENSOR = ": no tensor"
+"""Ends the note of what is no tensor; before it stands a plain value, or ``a`` and a class."""
+
+
+def tensors_of(records: Sequence[TensorRecord]) -> list[TensorRecord]:
+    """Those that stand for tensors."""
+    return [record for record in records if record.shape is not None]

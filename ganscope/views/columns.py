@@ -168,7 +168,9 @@ COLUMNS = (
 
 def notes_of(row: Row) -> list[str]:
     """Everything to be said of one row beside its figures."""
-    tensors = dict.fromkeys(record.note for record in row.call.outputs if record.note)
+    alone = len(row.call.outputs) == 1  # then it says why there is no shape
+    told = [record for record in row.call.outputs if alone or not record.is_plain]
+    tensors = dict.fromkeys(record.note for record in told if record.note)
     notes = [style.printable(note) for note in (row.call.note, *tensors) if note]
     here = row.failed and not row.failed_inside
     return ["✗ failed here"] * here + warnings_of(row) + notes

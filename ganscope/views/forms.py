@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ganscope.traces import TensorRecord
+from ganscope.traces.tensor import tensors_of
 from ganscope.views import style
 from ganscope.views.describe import describe_type
 from ganscope.views.fitting import Form as AnyForm
@@ -81,9 +82,10 @@ def class_and_settings(room: int) -> Form:
 def _side(records: Sequence[TensorRecord], *, counted: bool) -> str:
     if not records:
         return style.NOTHING
-    if len(records) > 3 or (counted and len(records) > 1):
-        return f"{len(records)} tensors"
-    return " + ".join(style.format_shape(record.shape) for record in records)
+    shapes = [record.shape for record in tensors_of(records)] or [None]
+    if len(shapes) > 3 or (counted and len(shapes) > 1):
+        return f"{len(shapes)} tensors"
+    return " + ".join(map(style.format_shape, shapes))
 
 
 def _came_out(row: Row, *, counted: bool = False) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ganscope.traces import Call, Step, TensorRecord, TensorStats, Trace
+from ganscope.traces.tensor import tensors_of
 from ganscope.views import style
 
 
@@ -57,7 +58,7 @@ class Row:
     @property
     def full_name(self) -> str:
         """The label, or an operation's name where it has no path."""
-        return style.printable(self.call.label if self.call.path else self.call.type)
+        return style.printable(self.call.title)
 
     @property
     def short_name(self) -> str:
@@ -110,7 +111,7 @@ def fault_of(trace: Trace, shown: Step) -> Fault | None:
         above = call.parent if call else None
         marked = above if above is not None and above < marked else None
     hidden = calls.get(failure.call) if marked != failure.call else None
-    return Fault(failure.call, marked, (hidden.label or hidden.type) if hidden else None)
+    return Fault(failure.call, marked, hidden.title if hidden else None)
 
 
 def rows_of(calls: Sequence[Call], fault: Fault | None = None) -> tuple[Row, ...]:
@@ -143,9 +144,8 @@ def rows_of(calls: Sequence[Call], fault: Fault | None = None) -> tuple[Row, ...
 
 def main_output(call: Call) -> TensorRecord | None:
     """The output that a call is shown by."""
-    return next((record for record in call.outputs if record.stats), None) or (
-        call.outputs[0] if call.outputs else None
-    )
+    measured = [record for record in call.outputs if record.stats]
+    return next(iter((*measured, *tensors_of(call.outputs), *call.outputs)), None)
 
 
 def nonfinite_in(records: Sequence[TensorRecord]) -> bool:

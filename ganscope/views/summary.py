@@ -64,6 +64,8 @@ def totals(trace: Trace, shown: Trace) -> Line:
         shown: As passes left it.
     """
     calls = [call for step in trace.steps for call in step.calls]
+    if not calls and not trace.networks:
+        return Line("total", "nothing was recorded")
     left = sum(len(step.calls) for step in shown.steps)
     count = style.count_of(len(calls), "call")
     parts = [
@@ -86,9 +88,10 @@ def unseen(trace: Trace) -> Iterator[Line]:
     shared: dict[str, list[str]] = {}
     for step in trace.steps:
         for call in step.calls:
-            tensors = (record.note for record in (*call.inputs, *call.outputs))
+            records = (*call.inputs, *call.outputs)
+            tensors = (record.note for record in records if not record.is_plain)
             for note in dict.fromkeys(note for note in (call.note, *tensors) if note):
-                shared.setdefault(note, []).append(call.label or call.type)
+                shared.setdefault(note, []).append(call.title)
     for note, labels in shared.items():
         yield Line("note", style.printable(f"{_some(labels)}: {note}"))
 
@@ -110,14 +113,14 @@ def _first_nonfinite(calls: Sequence[Call]) -> str | None:
     given = next((call for call in calls if nonfinite_in(call.inputs)), None)
     made = _first_that_made_some(calls)
     if given is not None and (made is None or given.id <= made.id):
-        return f"already in the input of {given.label or given.type}"
+        return f"already in the input of {given.title}"
     if made is None:
         return None
     sick = next(record.stats for record in made.outputs if nonfinite_in([record]))
     words = f" ({nonfinite_words(sick)})" if sick else ""
     site = made.site if not made.path else None
     where = f", {Path(site.file).name}:{site.line}" if site else ""
-    return f"{made.label}{words}{where}"
+    return f"{made.title}{words}{where}"
 
 
 def _first_that_made_some(calls: Sequence[Call]) -> Call | None:
@@ -143,7 +146,7 @@ def failure(trace: Trace) -> Iterator[Line]:
         return
     call = failed_call(trace)
     if call is not None:
-        label = style.printable(call.label or call.type)
+        label = style.printable(call.title)
         yield Line("✗ failed", f"{label} · {describe_type(call)}", "warning")
     else:
         after = len(trace.steps) and failed.step > trace.steps[-1].index

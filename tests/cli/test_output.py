@@ -170,3 +170,23 @@ def test_an_ascii_terminal(ganscope: Run, kind: str, monkeypatch: pytest.MonkeyP
         assert json.loads(text)["meta"]["command"].startswith("ganscope trace ü.py:net")
     if kind == "table":
         assert "64x3 -> 64x2" in text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "trace NET -o out.json",
+        "trace NET -o out.txt",
+        "summary NET -o out.txt",
+        "diagram NET -o out.png",
+        "diagram NET --frames out",
+        "step -o out.txt --record out.gscope",
+        "step -o out.png",
+        "score --model gan -n 500 -o out.json",
+    ],
+)
+def test_quiet_says_nothing_of_what_was_written(ganscope: Run, words: str) -> None:
+    Path("nets.py").write_text("from torch import nn\nnet = nn.Linear(3, 2)\n", encoding="utf-8")
+    outcome = ganscope(*words.replace("NET", "nets.py:net").split(), "-q")
+    assert (outcome.err, outcome.code) == ("", 0)
+    assert list(Path().glob("out*"))

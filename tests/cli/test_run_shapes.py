@@ -89,7 +89,7 @@ TOLD: dict[str, Told] = {
     "scaled": Told(
         {"generator": G, "discriminator": D},
         [["optimizer_d"], ["optimizer_g"]],
-        [["loss_d"], ["loss_g * (float('inf') if turn == 1 else"]],
+        [["loss_d"], ["loss_g * (float('inf') if turn == 1 …)"]],
         [["discriminator"], ["generator"]],
         {
             ("discriminator", "cleared", 0),
@@ -169,7 +169,7 @@ def test_a_gradient_penalty_is_told_as_a_run_of_the_engine_of_its_own(watched: R
     assert [part.name for part in update.losses[0].parts] == [
         "D(fake).mean()",
         "D(real).mean()",
-        "((gradients.norm(2, dim=1) - 1) ** 2).m…",
+        "((gradients.norm(2, dim=1) - 1) ** 2)…",
     ]
 
 

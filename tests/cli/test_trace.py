@@ -276,3 +276,23 @@ def test_an_unknown_fault_is_one_line_too(ganscope: Run, monkeypatch: pytest.Mon
     monkeypatch.setenv("GANSCOPE_TRACEBACK", "1")
     with pytest.raises(TypeError, match="oh"):
         ganscope("trace", "generator", "--batch", 2)
+
+
+def test_a_warning_from_within_torch_stands_at_the_line_of_the_model(
+    ganscope: Run, recwarn: pytest.WarningsRecorder
+) -> None:
+    lines = [
+        "import torch, warnings",
+        "class Net(torch.nn.Module):",
+        "    def forward(self, x):",
+        "        warnings.simplefilter('always')",
+        "        torch.set_warn_always(True)",
+        "        return x[[[0, 1], [0, 1]]]",  # deprecated, warned of from C++
+        "net = Net()",
+    ]
+    Path("warned.py").write_text("\n".join(lines), encoding="utf-8")
+    try:
+        ganscope("trace", "warned.py:net", "--input", "4x3")
+    finally:
+        torch.set_warn_always(False)
+    assert [(Path(each.filename).name, each.lineno) for each in recwarn] == [("warned.py", 6)]

@@ -68,6 +68,19 @@ def story(trace: Trace | None = None, **options: Any) -> Story:
     return tell(trace, trace.steps[0], ViewOptions(**options))
 
 
+def both_at_once() -> Trace:
+    """The walkthrough's step had no forward lain between the steps of the two optimizers."""
+    step = recorded().steps[0]
+    first, second = step.updates
+    both = replace(
+        first,
+        optimizers=(*first.optimizers, *second.optimizers),
+        networks=(*first.networks, *second.networks),
+        parameters=(*first.parameters, *second.parameters),
+    )
+    return with_step(recorded(), updates=(both,))
+
+
 def update_of(trace: Trace, index: int) -> Update:
     return trace.steps[0].updates[index]
 

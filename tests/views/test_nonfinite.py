@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from ganscope.traces import Call, Step, TensorRecord, Trace
-from ganscope.views import ViewOptions, to_text
+from ganscope.traces import Call, Failure, Step, TensorRecord, Trace
+from ganscope.views import ViewOptions, summary, to_text
 
 from .builders import call, stats, tensor, trace_of
 
@@ -95,3 +95,16 @@ def test_one_value_is_one_value() -> None:
     one = tensor(1, figures=stats(0.0, 1.0, -1.0, 1.0, nonfinite=1))
     text = to_text(trace_of(call(0, "net", outputs=(one,))), ViewOptions(width=120))
     assert "⚠ 1 of 1 value is NaN or infinite" in text
+
+
+def test_operations_outside_modules_are_told_without_their_number() -> None:
+    """No row of theirs carries one."""
+    first = call(0, "", "log", kind="op", network="")
+    second = replace(call(1, "", "log", kind="op", network="", outputs=(SICK,)), nth=2)
+    trace = trace_of(first, second)
+    (line,) = summary.nonfinite(trace)
+    assert line.text.startswith("first non-finite values: log (3 of ")
+    failed = replace(trace, failure=Failure(0, 0, 1, "RuntimeError: no", None, None, None))
+    assert next(summary.failure(failed)).text.startswith("log · ")
+    noted = trace_of(first, replace(second, note="recomputed"))
+    assert [line.text for line in summary.unseen(noted)] == ["log: recomputed"]

@@ -11,12 +11,13 @@ from rich.cells import cell_len
 
 from ganscope.traces import Failure, Optimizer, Step, Trace
 from ganscope.traces.file import open_trace
+from ganscope.views import ViewOptions, to_text
 from ganscope.views.metrics.overview import Recording
 from ganscope.views.present import plain_text
 from ganscope.views.recording import RecordingView
 
 from .builders import failing_trace, generator_trace
-from .steps import recorded, with_update
+from .steps import both_at_once, recorded, with_update
 from .test_metrics import many, moved, written
 
 
@@ -121,6 +122,12 @@ def test_a_learning_rate_that_changed(tmp_path: Path) -> None:
     assert "optimizer_G: Adam lr 0.0002 → 1e-05 · moves the generator" in text
 
 
+def test_optimizers_that_step_together_move_their_own_networks(tmp_path: Path) -> None:
+    text = page(both_at_once(), tmp_path / "x.json")
+    assert "optimizer_G: Adam lr 0.0002 · moves the generator\n" in text
+    assert "optimizer_D: Adam lr 0.0002 · moves the discriminator\n" in text
+
+
 def test_traces_without_training(tmp_path: Path) -> None:
     text = page(generator_trace(), tmp_path / "x.json")
     assert "x.json · trace as JSON of 1 forward pass" in text.replace("\n", " · ")
@@ -128,6 +135,15 @@ def test_traces_without_training(tmp_path: Path) -> None:
     assert "losses" not in text
     assert "✗ failed    generator.model.2" in page(failing_trace(), tmp_path / "x.json")
     assert "0 forward passes" in page(replace(generator_trace(), steps=()), tmp_path / "x.json")
+
+
+def test_nothing_was_recorded(tmp_path: Path) -> None:
+    nothing = Trace(recorded().meta, (), ())
+    assert "recording of nothing" in page(nothing, tmp_path / "x.gscope")
+    for name in ("table", "markdown", "html"):
+        text = to_text(nothing, ViewOptions(), name=name)
+        assert "nothing was recorded" in text
+        assert "0 calls" not in text
 
 
 def test_no_loss_was_seen(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from ganscope.views import ViewOptions, to_text
 from ganscope.views.registry import is_training
 
 from .builders import generator_trace
-from .steps import failed, recorded, with_calls, with_step, with_update
+from .steps import both_at_once, failed, recorded, with_calls, with_step, with_update
 
 GOLDEN = Path(__file__).parent / "data"
 REGENERATE = "GANSCOPE_REGENERATE_GOLDEN"
@@ -244,9 +244,15 @@ def test_optimizers_that_share_an_update() -> None:
     assert "SGD lr 0.1, 0.01" in page(trace)
 
 
+def test_each_of_several_optimizers_moves_its_own_network() -> None:
+    text = " ".join(page(both_at_once(), width=200).split())
+    assert "optimizer_G: Adam lr 0.0002 for the generator" in text
+    assert "optimizer_D: Adam lr 0.0002 for the discriminator" in text
+
+
 def test_a_scaled_gradient_and_an_overflow() -> None:
     scaled = with_update(recorded(), 0, gradient_scale=65536.0)
-    assert "· gradients scaled by 65,536" in page(scaled)
+    assert "· gradients scaled by 65,536, shown unscaled" in page(scaled)
     update = recorded().steps[0].updates[0]
     assert update.parameters[0].gradient is not None
     sick = replace(update.parameters[0].gradient, nonfinite=3)

@@ -66,6 +66,12 @@ def test_a_loss_named_by_an_expression_is_shortened() -> None:
     assert len(text) < 50
 
 
+def test_a_number_behind_a_long_expression_is_kept() -> None:
+    name = "binary_cross_entropy(D(G(z)), torch.ones(8, 1)) #2"
+    text = loss_texts(Update(0, losses=(Loss(name, 0.5, None),)))[0]
+    assert text == "binary_cross_entropy(D(G(z)), …) #2 0.500"
+
+
 def backwards(*entries: LedgerEntry, **reached: int) -> str:
     run = Backward(0, "loss", "backward", reached)
     update = Update(0, networks=("generator",), backwards=(run,))
@@ -85,8 +91,17 @@ def test_whom_a_backward_reached() -> None:
     )
     assert backwards(generator=1) == "backward reached generator (1 parameter tensor)"
     assert backwards(cleared, discriminator=6) == (
-        "backward reached unused, discriminator (6 parameter tensors)"
+        "backward reached discriminator (6 parameter tensors), unused"
     )
+    assert backwards(wrong, discriminator=6) == (
+        "backward reached discriminator (6 parameter tensors), used in ②"
+    )
+    assert backwards(used, wrong, cleared, encoder=2, discriminator=6, generator=16) == (
+        "backward reached generator (16 parameter tensors); encoder (2), unused; "
+        "discriminator (6), used in ②"
+    )
+    twice = replace(wrong, tensors=2)
+    assert backwards(wrong, twice, discriminator=6).endswith("tensors), used in ②")
     assert backwards() == "backward reached no parameter"
 
 
@@ -97,6 +112,17 @@ def test_several_backwards_and_gradients_of_inputs() -> None:
     assert list(backward_texts(Step(0, (), (update,)), update)) == [
         "3 × backward reached generator (4 parameter tensors)",
         "autograd.grad of d(x) took a gradient and left none in any parameter",
+    ]
+
+
+def test_backwards_of_which_different_things_became_share_no_line() -> None:
+    runs = tuple(Backward(number, "loss", "backward", {"generator": 4}) for number in range(3))
+    update = Update(0, networks=("generator",), backwards=runs)
+    entries = [LedgerEntry("generator", number, 4, "used", 0) for number in range(3)]
+    cleared = replace(entries[0], fate="cleared")
+    assert list(backward_texts(Step(0, (), (update,), (cleared, *entries[1:])), update)) == [
+        "backward reached generator (4 parameter tensors), unused",
+        "2 × backward reached generator (4 parameter tensors)",
     ]
 
 

@@ -78,6 +78,8 @@ def _size(recording: Recording, *, training: bool) -> Iterator[str]:
 def _count(trace: Trace, *, training: bool) -> str:
     """``30 training steps``; one that failed is not counted among them."""
     count, failed = len(trace.steps), training and _failed_in(trace) is not None
+    if not count and not trace.networks:
+        return "nothing"
     if not training:
         return style.count_of(count, "forward pass").replace("passs", "passes")
     if not failed:
@@ -145,7 +147,8 @@ def _optimizers(trace: Trace, kinds: Sequence[Step], cast: Cast) -> Iterator[Lin
             for each in update.optimizers:
                 first.setdefault(each.name, each)
                 last[each.name] = each
-                moves.setdefault(each.name, {}).update(dict.fromkeys(update.networks))
+                own = moves.setdefault(each.name, {})
+                own.update(dict.fromkeys(update.moved_by(each.name)))
     for name in list(first)[:_MOST_KINDS]:
         text = f"{style.printable(name)}: {optimizer_text(first[name])}"
         if last[name].learning_rates != first[name].learning_rates:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ganscope.traces.tensor import tensors_of
 from ganscope.views import forms, style
 from ganscope.views.describe import describe_type
 from ganscope.views.fitting import Column, Form, each
@@ -184,8 +185,9 @@ def _shape(row: StepRow) -> str:
         return ""
     if not row.call.outputs:
         return "✗"
-    if len(row.call.outputs) > 1:
-        return f"{len(row.call.outputs)} tensors"
+    count = len(tensors_of(row.call.outputs))
+    if count > 1:
+        return f"{count} tensors"
     return style.format_shape(row.output.shape if row.output else None)
 
 

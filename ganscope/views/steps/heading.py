@@ -57,13 +57,20 @@ def update_title(step: Step, update: Update, cast: Cast) -> tuple[str, ...]:
     same = [each for each in step.updates if each.networks == update.networks]
     place = f" ({same.index(update) + 1} of {len(same)})" if len(same) > 1 else ""
     scale = update.gradient_scale
-    scaled = [f"gradients scaled by {style.format_number(scale)}"] if scale != 1 else []
+    factor = style.format_number(scale)
+    scaled = [f"gradients scaled by {factor}, shown unscaled"] if scale != 1 else []
     first = f"{numeral(update.index)} update of {moved}{place}"
     optimizers = [optimizer_text(each) for each in update.optimizers]
     if len(optimizers) > 1:
-        names = [style.printable(each.name) for each in update.optimizers]
-        optimizers = [f"{name}: {text}" for name, text in zip(names, optimizers, strict=True)]
+        optimizers = [_one_of_several(update, each, cast) for each in update.optimizers]
     return (first, *optimizers, *scaled)
+
+
+def _one_of_several(update: Update, optimizer: Optimizer, cast: Cast) -> str:
+    """``opt_G: Adam lr 0.0002 for G``."""
+    moved = [cast.named(name) for name in update.moved_by(optimizer.name)]
+    text = f"{style.printable(optimizer.name)}: {optimizer_text(optimizer)}"
+    return f"{text} for {joined(moved)}" if moved else text
 
 
 def optimizer_text(optimizer: Optimizer) -> str:

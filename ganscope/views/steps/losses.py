@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
 from ganscope.traces import Backward, LedgerEntry, Loss, LossPart, Step, Update
+from ganscope.traces.expressions import shortened
 from ganscope.views import style
 from ganscope.views.steps.cast import joined, numeral
 
-_LONGEST_NAME = 40
+_NUMBER = re.compile(r" #\d+$")
 _MOST_PARTS = 4
 _MOST_VALUES = 4
 _SAME = 2e-5
@@ -39,7 +41,8 @@ def _of_one_name(name: str, losses: Sequence[Loss]) -> str:
 def short_name(name: str) -> str:
     """A name of a loss; one that is a whole expression in the user's code loses its end."""
     plain = style.printable(name)
-    return plain if len(plain) <= _LONGEST_NAME else f"{plain[: _LONGEST_NAME - 1]}…"
+    number = _NUMBER.search(plain)
+    return shortened(plain) if number is None else shortened(plain[: number.start()]) + number[0]
 
 
 def made_of(loss: Loss) -> str:
@@ -79,17 +82,18 @@ def part_names(parts: Sequence[LossPart]) -> str:
 def backward_texts(step: Step, update: Update) -> Iterator[str]:
     """``backward reached generator (16 parameter tensors) and, unused, discriminator (6)``.
 
-    Runs that reached the same share a line.
+    Runs that reached the same share a line, where the same became of what they left.
     """
     alike: dict[tuple[object, ...], list[Backward]] = {}
     for run in update.backwards:
         asked = run.loss if run.kind == "grad" else None  # a line that names it holds no other
-        alike.setdefault((run.kind, asked, tuple(run.reached.items())), []).append(run)
+        fates = tuple(_fates(step, update, run).items())
+        alike.setdefault((run.kind, asked, tuple(run.reached.items()), fates), []).append(run)
     for runs in alike.values():
-        yield _runs(step, update, runs)
+        yield _runs(runs, _fates(step, update, runs[0]))
 
 
-def _runs(step: Step, update: Update, runs: Sequence[Backward]) -> str:
+def _runs(runs: Sequence[Backward], fates: Mapping[str, str]) -> str:
     first = runs[0]
     name = "autograd.grad" if first.kind == "grad" else "backward"
     if first.kind == "grad":
@@ -99,19 +103,23 @@ def _runs(step: Step, update: Update, runs: Sequence[Backward]) -> str:
     if not first.reached:
         nobody = "took a gradient and left none in any parameter"
         return f"{name} {nobody if first.kind == 'grad' else 'reached no parameter'}"
-    entries = [entry for entry in step.ledger if entry.backward in {run.id for run in runs}]
-    groups: dict[str, list[str]] = {"": []}
-    for network in first.reached:
-        # What autograd.grad gives is left in no parameter: nothing is told of its use.
-        fate = "" if first.kind == "grad" else _fate(network, update, entries)
-        groups.setdefault(fate, []).append(network)
-    said: list[str] = []
-    for fate, networks in groups.items():
-        if networks:
-            counts = [_count(one, first.reached[one], unit=not said) for one in networks[:1]]
-            counts += [_count(one, first.reached[one], unit=False) for one in networks[1:]]
-            said.append(f"{fate}, {joined(counts)}" if fate else joined(counts))
-    return f"{name} reached {' and, '.join(said)}"
+    groups: dict[str, list[str]] = {fate: [] for fate in ("", *fates.values())}
+    unit = True
+    for fate, counts in groups.items():
+        for network in (one for one in first.reached if fates[one] == fate):
+            counts.append(_count(network, first.reached[network], unit=unit))
+            unit = False
+    return f"{name} reached {_with_fates(groups)}"
+
+
+def _with_fates(groups: Mapping[str, Sequence[str]]) -> str:
+    """``generator (16) and, unused, discriminator (6)``; ``critic (4), used in ②``."""
+    plain = joined(groups[""]) if groups[""] else ""
+    others = {fate: joined(counts) for fate, counts in groups.items() if fate}
+    if plain and len(others) == 1:
+        return "".join(f"{plain} and, {fate}, {counts}" for fate, counts in others.items())
+    told = [f"{counts}, {fate}" for fate, counts in others.items()]
+    return "; ".join([plain, *told] if plain else told)
 
 
 def _count(network: str, tensors: int, *, unit: bool) -> str:
@@ -120,13 +128,23 @@ def _count(network: str, tensors: int, *, unit: bool) -> str:
     return f"{style.printable(network)} ({style.format_count(tensors)}{noun})"
 
 
+def _fates(step: Step, update: Update, run: Backward) -> dict[str, str]:
+    """What became of the gradients of each network, empty where this update used them.
+
+    What autograd.grad gives is left in no parameter: nothing is told of its use.
+    """
+    entries = [entry for entry in step.ledger if entry.backward == run.id]
+    told = run.kind != "grad"
+    return {one: _fate(one, update, entries) if told else "" for one in run.reached}
+
+
 def _fate(network: str, update: Update, entries: Sequence[LedgerEntry]) -> str:
     """What became of the gradients of a network, where this update did not use them."""
     own = [entry for entry in entries if entry.network == network]
     if not own:
         return "" if network in update.networks else "unused"
-    used = [entry.update for entry in own if entry.fate == "used"]
+    used = {entry.update for entry in own if entry.fate == "used"}
     if update.index in used:
         return ""
-    later = [numeral(index) for index in used if index is not None]
+    later = [numeral(index) for index in sorted(index for index in used if index is not None)]
     return f"used in {joined(later)}" if later else "unused"

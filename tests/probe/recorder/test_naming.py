@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import functools
 from collections.abc import Callable
+from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 import ganscope
+from ganscope.traces import Update
 from tests.probe.recorder.loops import make_critic, make_generator
 from tests.probe.recorder.test_control import optimizers_of
 
@@ -144,3 +147,127 @@ def test_the_text_of_a_call_is_read_once(monkeypatch: pytest.MonkeyPatch) -> Non
         for update in step.updates
     ]
     assert parts == [["relu(1 - score).mean()", "score.var()"]] * 4
+
+
+_LOOP = """
+import torch
+from torch import nn
+
+class Trainer:
+{helper}
+    def train(self, D, G, opt_d, opt_g):
+        x, fake = torch.randn(5, 8), G(torch.randn(5, 6))
+        loss_D = (D(fake.detach()) - D(x)).mean()
+        opt_d.zero_grad()
+        self.back(loss_D)
+        opt_d.step()
+        opt_g.zero_grad()
+        self.back(-D(fake).mean())
+        opt_g.step()
+"""
+_HELPERS = {
+    "plain": "def back(self, loss, **kw): loss.backward(**kw)",
+    "engine": "def back(self, loss): torch.autograd.backward([loss])",
+    "nested": """def back(self, loss):
+        loss = loss.mean()
+        self.inner(again=True, loss=loss)
+
+    def inner(self, loss, again): loss.backward(retain_graph=again)""",
+    "shared": """def back(self, loss):
+        loss = loss / 4
+        loss.backward()""",
+}
+
+
+def _updates_of(source: str, tmp_path: Path) -> tuple[Update, ...]:
+    """The updates of one turn of ``Trainer().train(D, G, opt_d, opt_g)`` in a file of its own."""
+    file = tmp_path / "loop.py"
+    file.write_text(source, encoding="utf-8")
+    scope: dict[str, Any] = {}
+    exec(compile(source, file, "exec"), scope)
+    G, D = make_generator(), make_critic()
+    opt_d = torch.optim.SGD(D.parameters(), lr=0.1)
+    opt_g = torch.optim.SGD(G.parameters(), lr=0.1)
+    with ganscope.record() as recording:
+        scope["Trainer"]().train(D, G, opt_d, opt_g)
+    return recording.trace.steps[0].updates
+
+
+@pytest.mark.parametrize("helper", _HELPERS)
+def test_a_loss_is_called_what_is_passed_to_a_helper(helper: str, tmp_path: Path) -> None:
+    updates = _updates_of(_LOOP.format(helper=f"    {_HELPERS[helper]}\n"), tmp_path)
+    names = [loss.name for update in updates for loss in update.losses]
+    # What a helper makes of its parameter is no longer what was passed.
+    expected = ["loss"] * 2 if helper == "shared" else ["loss_D", "-D(fake).mean()"]
+    assert names == expected
+
+
+_PARTS = """
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+mse = nn.MSELoss()
+
+class Criterion(nn.Module):
+    def __call__(self, score, target):
+        loss = mse(score, torch.full_like(score, target))
+        return loss
+
+def adv(x, t): return F.mse_loss(x, torch.full_like(x, t))
+
+def several(x, t):
+    first = adv(x, t); second = adv(x, 2 * t)
+    return {{"a": first, "b": second}}
+
+class Trainer:
+    def penalty(self, x): return 4 * x.square().mean()
+
+    def train(self, D, G, opt_d, opt_g):
+        criterion = Criterion()
+        x, fake = torch.randn(5, 8), G(torch.randn(5, 6)).detach()
+        real, false = D(x), D(fake)
+{lines}
+        opt_d.zero_grad()
+        loss_D.backward()
+        opt_d.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (
+            "loss_D_real = adv(real, 1.0)\nself.loss_fake = adv(false, 0.0)\n"
+            "gp = self.penalty(real)\nloss_D = loss_D_real + self.loss_fake + 10 * gp",
+            ["loss_D_real", "loss_fake", "gp"],
+        ),
+        (
+            "loss_D_real = criterion(real, 1.0); loss_D_fake = criterion(false, 0.0)\n"
+            "loss_D = (loss_D_real + loss_D_fake) * 0.5",
+            ["loss_D_real", "loss_D_fake"],
+        ),
+        (
+            "out = several(real, 1.0)\nloss_D = out['b'] + false.mean()",
+            ["second", "false.mean()"],  # `out` holds another one too
+        ),
+        (
+            "both = several(real, 1.0).values()\nloss_D = sum(both)",
+            ["first", "second"],
+        ),
+        (
+            "loss_D = adv(real, 1.0) + criterion(false, 0.0)",
+            ["mse_loss(x, full_like(x, t))", "loss"],
+        ),
+    ],
+)
+def test_a_part_is_called_as_where_the_loss_is_put_together(
+    lines: str, expected: list[str], tmp_path: Path
+) -> None:
+    updates = _updates_of(_PARTS.format(lines=indent(lines, " " * 8)), tmp_path)
+    (loss,) = updates[0].losses
+    assert loss.name == "loss_D"
+    parts = {part.name: part.value for part in loss.parts}
+    assert list(parts) == expected
+    if "gp" in parts:
+        assert loss.value == pytest.approx(sum(parts.values()) + 9 * parts["gp"], rel=1e-6)
