@@ -1,4 +1,4 @@
-"""What is written about a stage: its shape, the names of its layers, its parameters."""
+"""What is written about a stage: its shape, its layers, their parameters; and about a branch."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import re
 from collections.abc import Sequence
 
 from ganscope.views import style
+from ganscope.views.describe import base_type
 from ganscope.views.diagrams.canvas import SMALLEST, Canvas
 from ganscope.views.diagrams.stages import Stage
+from ganscope.views.diagrams.way import Branch
 from ganscope.views.diagrams.words import Words
 
 SHAPE, SYMBOL, LAYER, PLACE, CAPTION = 18.0, 13.0, 11.0, 10.0, 10.0
@@ -31,7 +33,10 @@ def arrow_texts(stage: Stage, words: Words) -> tuple[str, ...]:
     """What stands on the arrow to a stage: its parameters, those of its norm apart."""
     if stage.hidden:
         more = words("more_one" if stage.hidden == 1 else "more", count=stage.hidden)
-        count = stage.hidden_parameters + stage.parameters
+        # What joins the stage from beside stands in a box above it.
+        count = stage.hidden_parameters + sum(
+            layer.parameters for layer in stage.layers if not layer.is_beside
+        )
         return (more, words("sum", count=style.format_count(count))) if count else (more,)
     if stage.failed:
         return ()
@@ -43,6 +48,21 @@ def arrow_texts(stage: Stage, words: Words) -> tuple[str, ...]:
         counts = [sum(counts)]
     signs = ("", "+ ")
     return tuple(f"{signs[place]}{style.format_count(n)}" for place, n in enumerate(counts))
+
+
+def branch_text(branch: Branch, words: Words) -> str:
+    """What stands on a shorter way: the layer on it, or how many, and their parameters."""
+    layers = branch.layers
+    if not layers:
+        return words("skip")
+    if len(layers) == 1:
+        said = style.printable(base_type(layers[0]))
+    else:
+        name = "layers" if branch.parameters else "operations"
+        said = words(name, count=len(layers))
+    if not branch.parameters:
+        return said
+    return f"{said}  +{style.format_count(branch.parameters)}"
 
 
 def layer_lines(canvas: Canvas, stage: Stage, width: float, words: Words) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Sequence, Set
 
 from ganscope.traces import Call, TensorRecord
-from ganscope.views.diagrams.way import INPUT, Head, Link, Side, Way
+from ganscope.views.diagrams.way import INPUT, Branch, Head, Link, Side, Way
 from ganscope.views.rows import main_output
 
 _Key = tuple[object, object]
@@ -37,10 +37,9 @@ def way_through(network: Call, calls: Sequence[Call], failed: Call | None = None
     on_way = {INPUT, *(call.id for call in found)}
     links = search.links(found, on_way)
     heads = () if failed else tuple(search.heads(network, on_way))
-    shown = {call.id for link in links for side in link.sides for call in side.calls} | on_way
+    shown = on_way | _told(links)
     for head in heads:
-        shown |= {link.call.id for link in head.links}
-        shown |= {call.id for link in head.links for side in link.sides for call in side.calls}
+        shown |= {link.call.id for link in head.links} | _told(head.links)
     if failed is not None:
         shown.add(failed.id)
     return Way(
@@ -53,6 +52,13 @@ def way_through(network: Call, calls: Sequence[Call], failed: Call | None = None
         broken=not search.reaches_start(links[0].call) if links else failed is None,
         failed=failed,
     )
+
+
+def _told(links: Sequence[Link]) -> set[int]:
+    """Ids of the calls that are told of beside the way."""
+    sides = [side.calls for link in links for side in link.sides]
+    branches = [branch.calls for link in links for branch in link.branches]
+    return {call.id for calls in (*sides, *branches) for call in calls}
 
 
 def _innermost(network: Call, calls: Sequence[Call]) -> list[Call]:
@@ -103,6 +109,7 @@ class _Search:
         self._before: dict[int, int | None] = {}
         self._sources: dict[int, tuple[int, ...]] = {}
         self._beside: dict[int, TensorRecord] = {}
+        self._told: set[int] = set()
         for place, record in enumerate(network.inputs, 1):
             if record is not start and record.shape is not None:
                 self._beside[INPUT - place] = record
@@ -159,10 +166,10 @@ class _Search:
         """Calls with what comes in beside the way."""
         return tuple(Link(call, *self._joins(call, on_way)) for call in found)
 
-    def _joins(self, call: Call, on_way: Set[int]) -> tuple[tuple[int, ...], tuple[Side, ...]]:
-        """What a call takes in beside the way: where it left the way, and what never was on it."""
+    def _joins(self, call: Call, on_way: Set[int]) -> tuple[tuple[Branch, ...], tuple[Side, ...]]:
+        """What a call takes in beside the way: what left the way, and what never was on it."""
         main = self._before[call.id]
-        left: list[int] = []
+        left: list[Branch] = []
         never: list[Side] = []
         for source in self._sources[call.id]:
             if source == main:
@@ -173,8 +180,19 @@ class _Search:
             if at is None:
                 never.append(self._side(source))
             else:
-                left.append(at)
+                left.append(Branch(at, self._between(source, on_way)))
         return tuple(left), tuple(never)
+
+    def _between(self, source: int, on_way: Set[int]) -> tuple[Call, ...]:
+        """The calls from the way up to one beside it, each told of on one branch."""
+        waiting, found = [source], set[int]()
+        while waiting:
+            at = waiting.pop()
+            if at > INPUT and at not in on_way and at not in self._told:
+                self._told.add(at)
+                found.add(at)
+                waiting += self._sources[at]
+        return tuple(self._calls[at] for at in sorted(found))
 
     def _side(self, source: int) -> Side:
         calls: list[Call] = []

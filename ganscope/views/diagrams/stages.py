@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from ganscope.traces import Call, TensorRecord
 from ganscope.views import style
 from ganscope.views.describe import base_type
+from ganscope.views.diagrams.places import relative, span_of
 from ganscope.views.diagrams.values import reread
-from ganscope.views.diagrams.way import INPUT, Link, Side, Way
+from ganscope.views.diagrams.way import INPUT, Branch, Link, Side, Way
 from ganscope.views.rows import main_output
 
 _FOLLOWS = ("Norm", "PReLU", "Dropout")
@@ -45,11 +46,11 @@ class Stage:
         layers: What made it; none for the network's input.
         place: Where in the network: ``model.2–4``.
         calls: Ids of its calls.
-        joins: Ids of the calls, or `INPUT`, from which a shorter way leads to it.
+        branches: The shorter ways that lead to it.
         hidden: How many stages are left out before it.
         hidden_parameters: How many parameters those have.
         hidden_calls: Ids of their calls.
-        hidden_joins: Ids of the calls, or `INPUT`, from which a shorter way leads to them.
+        hidden_branches: The shorter ways that lead to them.
         role: ``input``, ``output``, ``head`` for a further output, or empty.
         is_reshape: Whether it only reads the same numbers in another shape.
         sides: What comes in that does not come from the way.
@@ -63,11 +64,11 @@ class Stage:
     layers: tuple[Layer, ...] = ()
     place: str = ""
     calls: tuple[int, ...] = ()
-    joins: tuple[int, ...] = ()
+    branches: tuple[Branch, ...] = ()
     hidden: int = 0
     hidden_parameters: int = 0
     hidden_calls: tuple[int, ...] = ()
-    hidden_joins: tuple[int, ...] = ()
+    hidden_branches: tuple[Branch, ...] = ()
     role: str = ""
     is_reshape: bool = False
     sides: tuple[Side, ...] = ()
@@ -88,6 +89,16 @@ class Stage:
         if not shape:
             return 1
         return shape[-1] if len(shape) == 2 and not self.is_signal else shape[0]
+
+    @property
+    def joins(self) -> tuple[int, ...]:
+        """Ids of the calls, or `INPUT`, from which a shorter way leads to it."""
+        return tuple(branch.start for branch in self.branches)
+
+    @property
+    def hidden_joins(self) -> tuple[int, ...]:
+        """The same of the stages that are left out before it."""
+        return tuple(branch.start for branch in self.hidden_branches)
 
     @property
     def parameters(self) -> int:
@@ -134,7 +145,7 @@ def _joined(stages: list[Stage], links: Sequence[Link]) -> list[Stage]:
                 is_reshape=False,
                 layers=(*last.layers, *layers),
                 calls=(*last.calls, link.call.id),
-                joins=(*last.joins, *link.joins),
+                branches=(*last.branches, *link.branches),
                 sides=(*last.sides, *link.sides),
             )
         else:
@@ -144,10 +155,14 @@ def _joined(stages: list[Stage], links: Sequence[Link]) -> list[Stage]:
                 record = replace(record, samples=samples)
             stages.append(
                 Stage(
-                    record, layers, calls=(link.call.id,), joins=link.joins, is_reshape=alike,
+                    record,
+                    layers,
+                    calls=(link.call.id,),
+                    branches=link.branches,
+                    is_reshape=alike,
                     sides=link.sides,
                 )
-            )  # fmt: skip
+            )
     return stages
 
 
@@ -160,7 +175,7 @@ def _failed(way: Way, call: Call) -> Stage:
     """Where the forward failed: what went in is known, and nothing came out."""
     nothing = TensorRecord(None, None, None, requires_grad=False, stats=None)
     layers = (Layer(style.printable(base_type(call)), call.parameters),)
-    place = _relative(call, way.network) if call.kind != "op" else ""
+    place = relative(call, way.network) if call.kind != "op" else ""
     return Stage(nothing, layers, place, (call.id,), role="failed", failed=True)
 
 
@@ -169,7 +184,7 @@ def _is_reshape(link: Link, before: Stage | None, record: TensorRecord) -> bool:
     return (
         before is not None
         and link.call.parameters == 0
-        and not link.joins
+        and not link.branches
         and not link.sides
         and record.stats is not None
         and record.stats == before.record.stats
@@ -201,33 +216,14 @@ def _squeezed(shape: Sequence[int]) -> tuple[int, ...]:
 def _with_places(stages: Sequence[Stage], way: Way) -> list[Stage]:
     """The stages with the names of their layers in the network."""
     paths = {
-        link.call.id: _relative(link.call, way.network)
+        link.call.id: relative(link.call, way.network)
         for link in (*way.links, *(link for head in way.heads for link in head.links))
         if link.call.kind != "op"  # an operation's path is but its name
     }
     return [
-        replace(stage, place=_span([paths[one] for one in stage.calls if one in paths]))
+        replace(stage, place=span_of([paths[one] for one in stage.calls if one in paths]))
         for stage in stages
     ]
-
-
-def _relative(call: Call, network: Call) -> str:
-    path = call.path.removeprefix(network.path)
-    return style.printable(path.lstrip("./"))
-
-
-def _span(paths: Sequence[str]) -> str:
-    """``model.2–4`` for layers that stand in one container, else the first one's name."""
-    if not paths:
-        return ""
-    first, last = paths[0], paths[-1]
-    container, _, begin = first.rpartition(".")
-    other, _, end = last.rpartition(".")
-    if first == last:
-        return first
-    if container == other and begin.isdigit() and end.isdigit():
-        return f"{container}.{begin}–{end}" if container else f"{begin}–{end}"
-    return first
 
 
 def _with_ends(stages: list[Stage], way: Way) -> list[Stage]:

@@ -29,18 +29,40 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """A shorter way beside the one that is drawn: a skip, or layers of its own.
+
+    Attributes:
+        start: Id of the call on the way, or `INPUT`, from which it leads.
+        calls: The calls on it, in their order; none where it is but a skip.
+    """
+
+    start: int
+    calls: tuple[Call, ...] = ()
+
+    @property
+    def parameters(self) -> int:
+        """Of all its calls."""
+        return sum(call.parameters for call in self.calls)
+
+    @property
+    def layers(self) -> tuple[Call, ...]:
+        """The calls that it is named after: those with parameters, else all of them."""
+        return tuple(call for call in self.calls if call.parameters) or self.calls
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """A call on the way.
 
     Attributes:
         call: The call.
-        joins: Ids of earlier calls on the way, or `INPUT`, from which something comes in that
-            took a shorter way.
+        branches: What comes in that took a shorter way.
         sides: What comes in that does not come from the way at all.
     """
 
     call: Call
-    joins: tuple[int, ...] = ()
+    branches: tuple[Branch, ...] = ()
     sides: tuple[Side, ...] = ()
 
 
