@@ -81,7 +81,7 @@ def _notes(way: Way, plan: Plan, words: Words) -> list[str]:
         notes.append(words("hatched_bad"))
     if any(_is_spaced(column) for column in plan.columns):
         notes.append(words("thinned"))
-    left_out = {"beside": way.beside, "unseen": way.unseen}
+    left_out = {"beside": way.beside, "unseen": way.unseen, "unsure": way.unsure}
     notes += [words(name, count=count) for name, count in left_out.items() if count]
     if plan.hidden_arcs:
         notes.append(_lines_left_out(plan.hidden_arcs, words))

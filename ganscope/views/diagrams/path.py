@@ -1,7 +1,7 @@
 """The way through a network from its input to its output, out of the calls inside it.
 
-A trace holds no tensors, so who made one is recognised by its record: the same shape and the
-same figures. Where branches meet, the way is the longer one; the others are skips.
+A trace holds no tensors, so who made one is recognised by its record (see `Makers`). Where
+branches meet, the way is the longer one; the others are skips.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import math
 from collections.abc import Iterator, Sequence, Set
 
 from ganscope.traces import Call, TensorRecord
+from ganscope.views.diagrams.makers import Makers
 from ganscope.views.diagrams.way import INPUT, Branch, Head, Link, Side, Way
 from ganscope.views.rows import main_output
 
-_Key = tuple[object, object]
 _MOST_HEADS = 2
 
 
@@ -51,6 +51,7 @@ def way_through(network: Call, calls: Sequence[Call], failed: Call | None = None
         0 if failed else search.unseen(network, shown),
         broken=not search.reaches_start(links[0].call) if links else failed is None,
         failed=failed,
+        unsure=search.unsure(shown),
     )
 
 
@@ -95,40 +96,35 @@ def _weight(record: TensorRecord) -> tuple[int, int]:
     return len(shape), math.prod(shape)
 
 
-def _key(record: TensorRecord) -> _Key:
-    return record.shape, record.stats
-
-
 class _Search:
     """Who made what, and how far from the network's input."""
 
     def __init__(self, network: Call, start: TensorRecord | None, calls: Sequence[Call]) -> None:
         self._calls = {call.id: call for call in calls}
-        self._makers: dict[_Key, list[int]] = {}
+        self._makers = Makers()
         self._depth: dict[int, int] = {INPUT: 0}
         self._before: dict[int, int | None] = {}
         self._sources: dict[int, tuple[int, ...]] = {}
+        self._guesses: dict[int, frozenset[int]] = {}
         self._beside: dict[int, TensorRecord] = {}
         self._told: set[int] = set()
         for place, record in enumerate(network.inputs, 1):
-            if record is not start and record.shape is not None:
+            if record is start:
+                self._makers.add_input(record, INPUT)
+            elif record.shape is not None:
                 self._beside[INPUT - place] = record
-                self._makers[_key(record)] = [INPUT - place]
-        if start is not None:
-            self._makers[_key(start)] = [INPUT]
+                self._makers.add_input(record, INPUT - place)
         last: Call | None = None
         for call in calls:
             self._place(call, last)
-            for record in call.outputs:
-                self._makers.setdefault(_key(record), []).append(call.id)
+            self._makers.add(call, self._sources[call.id])
             last = call
 
     def _place(self, call: Call, last: Call | None) -> None:
         """Find a call's longest way back."""
-        sources = [self._maker(record) for record in call.inputs]
-        known = [source for source in sources if source is not None]
+        known, self._guesses[call.id] = self._makers.taken_by(call)
         if not known and last is not None and _fits(last, call):
-            known = [last.id]  # something that is not seen changed its values
+            known = (last.id,)  # something that is not seen changed its values
         self._sources[call.id] = tuple(dict.fromkeys(known))
         reached = [source for source in known if source in self._depth]
         best = max(reached, key=lambda source: (self._depth[source], source), default=None)
@@ -136,14 +132,9 @@ class _Search:
         if best is not None:
             self._depth[call.id] = self._depth[best] + 1
 
-    def _maker(self, record: TensorRecord) -> int | None:
-        """The latest call, or the input, that brought out a tensor."""
-        found = self._makers.get(_key(record)) if record.shape is not None else None
-        return found[-1] if found else None
-
     def back_from(self, output: TensorRecord | None) -> list[Call]:
         """The calls up to the network's output."""
-        at = self._maker(output) if output is not None else None
+        at = self._makers.of(output) if output is not None else None
         if at is None or at <= INPUT:
             at = max(self._calls, key=lambda identity: (self._depth.get(identity, -1), identity))
         return self._back(at)
@@ -175,11 +166,12 @@ class _Search:
             if source == main:
                 continue
             at: int | None = source
+            after = call.id
             while at is not None and at not in on_way:
-                at = self._before.get(at)
+                after, at = at, self._before.get(at)
             if at is None:
                 never.append(self._side(source))
-            else:
+            elif at not in self._guesses[after]:  # else it may begin elsewhere: nothing is said
                 left.append(Branch(at, self._between(source, on_way)))
         return tuple(left), tuple(never)
 
@@ -208,7 +200,7 @@ class _Search:
         further = [record for record in network.outputs if record is not main]
         count = 0
         for record in further:
-            at = self._maker(record)
+            at = self._makers.of(record)
             if at is None or at <= INPUT or at in known or count == _MOST_HEADS:
                 continue
             whole = self._back(at)
@@ -224,7 +216,11 @@ class _Search:
         """How many outputs come from calls that are not shown."""
         main = main_output(network)
         further = [one for one in network.outputs if one is not main and one.shape is not None]
-        return sum(self._maker(record) not in shown for record in further)
+        return sum(self._makers.of(record) not in shown for record in further)
+
+    def unsure(self, shown: Set[int]) -> int:
+        """How many calls may have taken in other tensors than those that they are drawn behind."""
+        return sum(bool(guesses) and at in shown for at, guesses in self._guesses.items())
 
     def reaches_start(self, call: Call) -> bool:
         """Whether the way ends at the network's input."""

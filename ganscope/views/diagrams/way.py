@@ -94,6 +94,7 @@ class Way:
         unseen: How many further outputs have no way of their own.
         broken: Whether it could not be followed from the output back to the input.
         failed: The call in which the forward failed, which is where it ends.
+        unsure: How many of the calls may have taken in other tensors with the same values.
     """
 
     network: Call
@@ -104,3 +105,4 @@ class Way:
     unseen: int = 0
     broken: bool = False
     failed: Call | None = None
+    unsure: int = 0

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 import ganscope
+from ganscope.views.diagrams.path import way_through
+from ganscope.views.diagrams.way import INPUT, Way
 
 from .rendering import Rendered
 from .test_flow import rendered
@@ -83,3 +85,61 @@ def test_a_way_of_layers_is_told_with_its_parameters(
     assert not said or said in shown.words
     assert "skip" not in shown.words
     assert weighed(shown) == sum(each.numel() for each in network.parameters())
+
+
+class Twice(nn.Module):
+    """Calls a layer twice on the same values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(8, 12), nn.Linear(12, 12)
+
+    def forward(self, values: Tensor) -> Tensor:
+        return self.first(values) * self.second(self.first(values))
+
+
+class Zeros(nn.Module):
+    """Two layers bring out the same zeros, and are used in the order given."""
+
+    def __init__(self, *, again: bool) -> None:
+        super().__init__()
+        self.first, self.other = nn.Linear(16, 32), nn.Linear(16, 32)
+        self.second, self.another = nn.Linear(32, 32), nn.Linear(32, 32)
+        self.again = again
+        for layer in (self.first, self.other):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, values: Tensor) -> Tensor:
+        first, other = self.first(values), self.other(values)
+        inner = self.second(first) + self.another(other)
+        return inner + first if self.again else inner
+
+
+def followed(network: nn.Module, sides: tuple[int, ...]) -> Way:
+    calls = ganscope.trace(network, torch.randn(4, *sides)).steps[0].calls
+    return way_through(calls[0], calls)
+
+
+def test_a_layer_called_twice_on_the_same_values_feeds_both() -> None:
+    way = followed(Twice(), (8,))
+    first, second, product = way.links
+    (branch,) = product.branches
+    assert branch.start == INPUT
+    assert {first.call.nth, branch.calls[0].nth} == {1, 2}
+    assert branch.calls[0].path == first.call.path
+    assert second.branches == ()
+    assert way.unsure == 0, "either call is as good as the other"
+
+
+def test_of_equal_tensors_nothing_is_claimed() -> None:
+    way = followed(Zeros(again=False), (16,))
+    (branch,) = way.links[-1].branches
+    names = [call.path.rpartition(".")[2] for call in branch.calls]
+    assert names == ["first", "second"]
+    assert branch.start == INPUT
+    assert way.unsure == 1
+    again = followed(Zeros(again=True), (16,)).links[-1]
+    assert again.branches == (), "it could begin at either"
+    shown = rendered(ganscope.trace(Zeros(again=True), torch.randn(4, 16)))
+    assert any(text.find("equal tensors cannot be told apart") >= 0 for text in shown.words)
