@@ -159,7 +159,7 @@ def _joined(stages: list[Stage], links: Sequence[Link]) -> list[Stage]:
                     layers,
                     calls=(link.call.id,),
                     branches=link.branches,
-                    is_reshape=alike,
+                    is_reshape=alike and _is_shown_alike(stages[-1].record, record),
                     sides=link.sides,
                 )
             )
@@ -180,15 +180,24 @@ def _failed(way: Way, call: Call) -> Stage:
 
 
 def _is_reshape(link: Link, before: Stage | None, record: TensorRecord) -> bool:
-    """Whether nothing but the shape changes: the figures are the same."""
+    """Whether nothing but the shape of each sample changes: the figures are the same."""
     return (
         before is not None
+        and (record.shape or ())[:1] == (before.record.shape or ())[:1]
         and link.call.parameters == 0
         and not link.branches
         and not link.sides
         and record.stats is not None
         and record.stats == before.record.stats
     )
+
+
+def _is_shown_alike(before: TensorRecord, record: TensorRecord) -> bool:
+    """Whether as much is shown of both, where one is a sequence: of that the first tokens are."""
+    if before.samples is None or record.samples is None:
+        return True
+    kept = {math.prod(one.samples.shape[1:]) for one in (before, record) if one.samples}
+    return len(kept) == 1 or 3 not in (len(before.shape or ()), len(record.shape or ()))
 
 
 def _belongs(link: Link, stage: Stage, record: TensorRecord) -> bool:
