@@ -113,7 +113,7 @@ def _skips(
                 begin, end = begins.get(branch.start), ends[into[0]]
                 if begin is not None and begin.at[0] < end.at[0]:
                     known = found.get((begin, end), Branch(branch.start))
-                    both = Branch(known.start, (*known.calls, *branch.calls))
+                    both = _both(known, branch)
                     found[begin, end] = both
     # Where not all find room, those with parameters do.
     first = sorted(found.items(), key=lambda item: not item[1].parameters)
@@ -121,6 +121,11 @@ def _skips(
         Arc(begin.at, end.at, end.column, 0.0, branch_text(one, words), False, one.parameters)
         for (begin, end), one in first
     ]
+
+
+def _both(one: Branch, other: Branch) -> Branch:
+    calls = (*one.calls, *other.calls)
+    return Branch(one.start, calls, one.parameters + other.parameters)
 
 
 def _apart(arcs: Sequence[Arc]) -> list[Arc]:

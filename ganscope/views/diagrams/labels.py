@@ -46,8 +46,11 @@ def arrow_texts(stage: Stage, words: Words) -> tuple[str, ...]:
     counts = [layer.parameters for layer in own if layer.parameters]
     if len(counts) > 2:
         counts = [sum(counts)]
-    signs = ("", "+ ")
-    return tuple(f"{signs[place]}{style.format_count(n)}" for place, n in enumerate(counts))
+    again = any(layer.is_repeated for layer in own)
+    if len(counts) > 1 and again:
+        counts = [sum(counts)]
+    texts = [style.format_count(count) for count in counts] + [words("again")] * again
+    return tuple(f"{'+ ' if place else ''}{text}" for place, text in enumerate(texts))
 
 
 def branch_text(branch: Branch, words: Words) -> str:
@@ -58,11 +61,11 @@ def branch_text(branch: Branch, words: Words) -> str:
     if len(layers) == 1:
         said = style.printable(base_type(layers[0]))
     else:
-        name = "layers" if branch.parameters else "operations"
-        said = words(name, count=len(layers))
-    if not branch.parameters:
-        return said
-    return f"{said}  +{style.format_count(branch.parameters)}"
+        has_weights = any(call.parameters for call in layers)
+        said = words("layers" if has_weights else "operations", count=len(layers))
+    if branch.parameters:
+        return f"{said}  +{style.format_count(branch.parameters)}"
+    return f"{said}  {words('again')}" if any(call.parameters for call in layers) else said
 
 
 def layer_lines(canvas: Canvas, stage: Stage, width: float, words: Words) -> tuple[str, ...]:

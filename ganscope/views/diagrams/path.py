@@ -7,7 +7,7 @@ branches meet, the way is the longer one; the others are skips.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 
 from ganscope.traces import Call, TensorRecord
 from ganscope.views.diagrams.makers import Makers
@@ -31,7 +31,7 @@ def way_through(network: Call, calls: Sequence[Call], failed: Call | None = None
     if failed is not None and (not inner or inner == [network]):
         return Way(network, start, (), 0, failed=failed)
     if not inner:  # nothing was seen inside: the network is one layer
-        return Way(network, start, (Link(network),), 0, unseen=max(0, unseen))
+        return Way(network, start, (Link(network, network.parameters),), 0, unseen=max(0, unseen))
     search = _Search(network, start, inner)
     found = search.back_from_failure(failed) if failed else search.back_from(main_output(network))
     on_way = {INPUT, *(call.id for call in found)}
@@ -108,6 +108,7 @@ class _Search:
         self._guesses: dict[int, frozenset[int]] = {}
         self._beside: dict[int, TensorRecord] = {}
         self._told: set[int] = set()
+        self._layers: set[str] = set()
         for place, record in enumerate(network.inputs, 1):
             if record is start:
                 self._makers.add_input(record, INPUT)
@@ -155,7 +156,18 @@ class _Search:
 
     def links(self, found: Sequence[Call], on_way: Set[int]) -> tuple[Link, ...]:
         """Calls with what comes in beside the way."""
-        return tuple(Link(call, *self._joins(call, on_way)) for call in found)
+        return tuple(
+            Link(call, self._counted((call,)), *self._joins(call, on_way)) for call in found
+        )
+
+    def _counted(self, calls: Iterable[Call]) -> int:
+        """The parameters of calls, those of a layer that is called again only once."""
+        total = 0
+        for call in calls:
+            if call.parameters and call.path not in self._layers:
+                self._layers.add(call.path)
+                total += call.parameters
+        return total
 
     def _joins(self, call: Call, on_way: Set[int]) -> tuple[tuple[Branch, ...], tuple[Side, ...]]:
         """What a call takes in beside the way: what left the way, and what never was on it."""
@@ -172,7 +184,8 @@ class _Search:
             if at is None:
                 never.append(self._side(source))
             elif at not in self._guesses[after]:  # else it may begin elsewhere: nothing is said
-                left.append(Branch(at, self._between(source, on_way)))
+                calls = self._between(source, on_way)
+                left.append(Branch(at, calls, self._counted(calls)))
         return tuple(left), tuple(never)
 
     def _between(self, source: int, on_way: Set[int]) -> tuple[Call, ...]:
@@ -192,7 +205,8 @@ class _Search:
         while at is not None and at > INPUT:
             calls.append(self._calls[at])
             at = next(iter(self._sources[at]), None)
-        return Side(tuple(calls[::-1]), None if at is None else self._beside.get(at))
+        given = None if at is None else self._beside.get(at)
+        return Side(tuple(calls[::-1]), given, self._counted(calls))
 
     def heads(self, network: Call, on_way: Set[int]) -> Iterator[Head]:
         """The ways to the outputs that are not the main one, as far as they leave the way."""

@@ -28,13 +28,15 @@ class Layer:
 
     Attributes:
         name: Its class; ``+ Embedding`` for one that brings in something from beside the way.
-        parameters: How many it has.
+        parameters: How many it has; 0 where they were counted before.
         is_beside: Whether it brings in something from beside the way.
+        is_repeated: Whether its parameters were counted at an earlier call of it.
     """
 
     name: str
     parameters: int
     is_beside: bool = False
+    is_repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,11 @@ def _joined(stages: list[Stage], links: Sequence[Link]) -> list[Stage]:
             continue
         layers = (
             *(_beside(side, side.main) for side in link.sides if side.main),
-            Layer(style.printable(base_type(link.call)), link.call.parameters),
+            Layer(
+                style.printable(base_type(link.call)),
+                link.parameters,
+                is_repeated=link.call.parameters > link.parameters,
+            ),
         )
         if stages and _belongs(link, stages[-1], record):
             last = stages[-1]
@@ -168,7 +174,7 @@ def _joined(stages: list[Stage], links: Sequence[Link]) -> list[Stage]:
 
 def _beside(side: Side, main: Call) -> Layer:
     name = style.printable(base_type(main))
-    return Layer(f"+ {name}", sum(call.parameters for call in side.calls), is_beside=True)
+    return Layer(f"+ {name}", side.parameters, is_beside=True)
 
 
 def _failed(way: Way, call: Call) -> Stage:

@@ -17,10 +17,12 @@ class Side:
     Attributes:
         calls: The calls that made it, in their order; none where an input is taken as it is.
         source: The input of the network that it was made of, where it was made of one.
+        parameters: Of all its calls, but those that were counted before.
     """
 
     calls: tuple[Call, ...]
     source: TensorRecord | None
+    parameters: int = 0
 
     @property
     def main(self) -> Call | None:
@@ -35,15 +37,12 @@ class Branch:
     Attributes:
         start: Id of the call on the way, or `INPUT`, from which it leads.
         calls: The calls on it, in their order; none where it is but a skip.
+        parameters: Of all of them, but those that were counted before.
     """
 
     start: int
     calls: tuple[Call, ...] = ()
-
-    @property
-    def parameters(self) -> int:
-        """Of all its calls."""
-        return sum(call.parameters for call in self.calls)
+    parameters: int = 0
 
     @property
     def layers(self) -> tuple[Call, ...]:
@@ -57,11 +56,13 @@ class Link:
 
     Attributes:
         call: The call.
+        parameters: Its parameters; 0 where a call of the same layer was counted before.
         branches: What comes in that took a shorter way.
         sides: What comes in that does not come from the way at all.
     """
 
     call: Call
+    parameters: int
     branches: tuple[Branch, ...] = ()
     sides: tuple[Side, ...] = ()
 

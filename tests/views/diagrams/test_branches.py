@@ -143,3 +143,27 @@ def test_of_equal_tensors_nothing_is_claimed() -> None:
     assert again.branches == (), "it could begin at either"
     shown = rendered(ganscope.trace(Zeros(again=True), torch.randn(4, 16)))
     assert any(text.find("equal tensors cannot be told apart") >= 0 for text in shown.words)
+
+
+class Again(nn.Module):
+    """Calls a block several times."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block, self.last = nn.Sequential(nn.Linear(33, 33), nn.ReLU()), nn.Linear(33, 33)
+
+    def forward(self, values: Tensor) -> Tensor:
+        for _ in range(3):
+            values = values + self.block(values)
+        return self.last(values)
+
+
+def test_parameters_of_a_layer_that_is_called_again_stand_once() -> None:
+    torch.manual_seed(0)
+    shown = rendered(ganscope.trace(Again(), torch.randn(4, 33)))
+    assert shown.faults() == []
+    assert shown.words.count("1,122") == 2
+    assert shown.words.count("same weights") == 2
+    shown = rendered(ganscope.trace(Twice(), torch.randn(4, 8)))
+    assert "Linear  same weights" in shown.words
+    assert weighed(shown) == 264
