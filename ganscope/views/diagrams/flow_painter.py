@@ -174,7 +174,7 @@ class FlowPainter:
             canvas.text((column.centre, at), line, canvas.fitted(line, column.text, LAYER))
             at -= _LINE
         if column.stage.place:
-            place = canvas.cut(column.stage.place, column.text, PLACE)
+            place = canvas.cut_start(column.stage.place, column.text, PLACE)
             canvas.text((column.centre, at), place, PLACE, colour=canvas.theme.quiet)
 
     @cached_property

@@ -102,7 +102,7 @@ class StatsPainter:
         canvas.text((self._left - 0.12, at), shape, _NAME, across="right", colour=self._colour)
         room = _LABELS - wide - 0.24
         if pitch > 0.4 and row.place:
-            place = canvas.cut(row.place, room, 9)
+            place = canvas.cut_start(row.place, room, 9)
             canvas.text((0.5, at), place, 9, across="left", colour=theme.quiet)
             at += 0.18
         canvas.text((0.5, at), canvas.cut(name, room, _NAME), _NAME, across="left")
