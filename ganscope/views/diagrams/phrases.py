@@ -64,7 +64,7 @@ PHRASES: dict[str, dict[str, str]] = {
         "higher": "higher: more real",
         "probability": "taken for real: {percent}",
         "no_values": "no values",
-        "unkept": "values not kept",
+        "unkept": "not kept",
         "bad": "{count} NaN or infinite",
         "and_more": "and {count} more",
         "batch": "batch of {batch}",
