@@ -34,6 +34,7 @@ class Row:
         place: Its path in the network.
         gradient: L2 norm of the gradient at its output, where one arrived.
         ratio: Norm of the update over norm of the weight, where it was updated.
+        call: Id of its call; None for the network's input.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Row:
     place: str = ""
     gradient: float | None = None
     ratio: float | None = None
+    call: int | None = None
 
 
 class StatsPainter:
