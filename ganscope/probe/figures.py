@@ -31,7 +31,7 @@ Array = np.ndarray[Any, Any]
 class Figures:
     """Statistics, preview and samples of one tensor; they may arrive later."""
 
-    __slots__ = ("_origin", "_shape", "contiguous", "fault", "preview", "samples", "stats")
+    __slots__ = ("_origin", "_shapes", "contiguous", "fault", "preview", "samples", "stats")
 
     def __init__(self) -> None:
         self.stats: TensorStats | None = None
@@ -42,7 +42,7 @@ class Figures:
         self.contiguous = False
         """Whether the values lay in memory in their own order."""
         self._origin: Figures | None = None
-        self._shape: tuple[int, ...] = ()
+        self._shapes: tuple[tuple[int, ...], tuple[int, ...]] = (), ()
 
     def take(self, values: Array, samples: SampleStage | None) -> None:
         """Work them out from `values`; a fault of ours is kept, never raised."""
@@ -54,10 +54,10 @@ class Figures:
         except Exception as error:
             self.fault = f"no figures: {type(error).__name__} while reading it"
 
-    def reread(self, shape: tuple[int, ...]) -> Figures:
-        """The figures of the same values under another shape."""
+    def reread(self, before: tuple[int, ...], shape: tuple[int, ...]) -> Figures:
+        """The figures of the same values under another shape than the one `before`."""
         figures = Figures()
-        figures._origin, figures._shape = self, shape
+        figures._origin, figures._shapes = self, (before, shape)
         figures.contiguous = self.contiguous
         return figures
 
@@ -68,7 +68,7 @@ class Figures:
             origin.settle()
             self.stats, self.preview = origin.stats, origin.preview
             if origin.samples is not None:
-                self.samples = reshaped(origin.samples, self._shape)
+                self.samples = reshaped(origin.samples, *self._shapes)
 
 
 class Stage:

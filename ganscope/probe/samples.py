@@ -103,15 +103,42 @@ def fetch(corners: Sequence[tuple[Owner, Tensor]]) -> None:
         start += corner.numel()
 
 
-def reshaped(samples: Samples, shape: tuple[int, ...]) -> Samples | None:
-    """The same values as samples of a tensor of `shape`, or None where others would be kept."""
-    sides = shape[1:]
-    if not sides or math.prod(sides) != math.prod(samples.shape[1:]):
+def reshaped(samples: Samples, before: tuple[int, ...], shape: tuple[int, ...]) -> Samples | None:
+    """What would be kept of a tensor's values under another shape; None where some are missing.
+
+    Args:
+        samples: What was kept of it.
+        before: Its shape.
+        shape: The other one.
+    """
+    if len(shape) < 2 or math.prod(shape[1:]) != math.prod(before[1:]):
         return None
-    kept = zip(sides, _cut(sides)[1:], strict=True)
-    if any(len(range(side)[part]) != side for side, part in kept):
+    places = _places(before[1:], shape[1:])
+    if places is None:
         return None
-    return Samples(samples.indices, (len(samples.indices), *sides), samples.data)
+    rows = len(samples.indices)
+    values = np.frombuffer(samples.data, "<f2").reshape(rows, -1)
+    if places.size == values.shape[1]:  # all of them, in their order
+        return Samples(samples.indices, (rows, *places.shape), samples.data)
+    kept = values[:, places]
+    return Samples(samples.indices, kept.shape, kept.tobytes())
+
+
+@lru_cache(maxsize=16)
+def _places(before: tuple[int, ...], sides: tuple[int, ...]) -> Array | None:
+    """Where among the kept values of a row those stand that another shape would keep."""
+    kept, wanted = _kept(before).ravel(), _kept(sides)
+    places = np.searchsorted(kept, wanted)
+    is_there = places.max() < kept.size and bool((kept[places] == wanted).all())
+    return places if is_there else None
+
+
+def _kept(sides: tuple[int, ...]) -> Array:
+    """The places in a row, counted through in row-major order, of the values that are kept."""
+    found: Array = np.zeros((), np.int64)
+    for side, part in zip(sides, _cut(sides)[1:], strict=True):
+        found = found[..., np.newaxis] * side + np.arange(side)[part]
+    return found
 
 
 @lru_cache(maxsize=256)

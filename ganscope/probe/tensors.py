@@ -171,7 +171,8 @@ class TensorObserver:
 
     def _followed_from_here(self, tensor: Tensor, earlier: TensorDraft) -> TensorDraft:
         """The same values once more: ``requires_grad_`` was called on the tensor."""
-        draft = TensorDraft(tensor, earlier.figures.reread(tuple(tensor.shape)))
+        shape = tuple(tensor.shape)
+        draft = TensorDraft(tensor, earlier.figures.reread(shape, shape))
         draft.version, draft.place = earlier.version, earlier.place
         draft.origin, draft.made = earlier, earlier.made
         self._remember(tensor, draft)
@@ -214,7 +215,9 @@ class TensorObserver:
             except RuntimeError:
                 source = None  # no version or no memory: see `record`
             if source is not None:
-                draft = TensorDraft(tensor, source.figures.reread(tuple(tensor.shape)))
+                before = tuple(source.shape or ())
+                figures = source.figures.reread(before, tuple(tensor.shape))
+                draft = TensorDraft(tensor, figures)
                 draft.version, draft.place = source.version, source.place
                 self._remember(tensor, draft)
                 return draft

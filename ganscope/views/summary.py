@@ -46,11 +46,15 @@ def flows(calls: Sequence[Call], width: int) -> Iterator[Line]:
     """The shapes along the innermost calls, one line per outermost module call.
 
     The batch dimension is left out where every shape has it; what does not fit into `width`
-    is left out from the middle.
+    is left out from the middle. Each says whose it is where there are several, or where parts of
+    a network are shown without it and it is not that of all.
     """
-    chains = [chain for chain in _chains(rows_of(calls)) if len(chain[1]) > 1]
+    every = _chains(rows_of(calls))
+    chains = [chain for chain in every if len(chain[1]) > 1]
+    are_parts = any(call.parent is None and call.path != call.network != "" for call in calls)
+    named = len(chains) > 1 or (are_parts and len(every) > 1)
     for label, shapes in chains[:_MOST_FLOWS]:
-        lead = f"{label}: " if len(chains) > 1 else ""
+        lead = f"{label}: " if named else ""
         yield Line("flow", lead + _join_flow(_without_batch(shapes), width - len(lead)))
     if len(chains) > _MOST_FLOWS:
         yield Line("flow", f"… and {len(chains) - _MOST_FLOWS} more", "quiet")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -284,3 +286,35 @@ def test_outputs_that_require_gradients_say_so() -> None:
         "detach": False,
         "add": False,
     }
+
+
+@pytest.mark.parametrize(
+    ("change", "kept"),
+    [
+        (lambda values: values.flatten(2), (16, 16)),
+        (lambda values: values.view(4, 64, 2, 8), (16, 2, 8)),
+        (lambda values: values.view(4, 8, 8, 16), None),
+        (lambda values: values.flatten(1), None),
+    ],
+)
+def test_samples_of_a_new_shape_are_there_where_what_was_kept_suffices(
+    change: Callable[[Tensor], Tensor], kept: tuple[int, ...] | None
+) -> None:
+    class Reread(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.patch = nn.Conv2d(3, 64, 8, 8)
+
+        def forward(self, images: Tensor) -> Tensor:
+            return change(self.patch(images))
+
+    network, images = Reread(), torch.randn(4, 3, 32, 32)
+    record = run(network, images).steps[0].calls[0].outputs[0]
+    if kept is None:
+        assert record.samples is None
+        return
+    assert record.samples is not None
+    assert record.samples.shape == (4, *kept)
+    found = np.frombuffer(record.samples.data, "<f2").reshape(4, *kept)
+    values = network.patch(images).detach().numpy()[:, :16].reshape(found.shape)
+    assert np.array_equal(found, values.astype("<f2"))

@@ -264,3 +264,68 @@ def test_attention() -> None:
     text = said(F.scaled_dot_product_attention, *(numbers(1, 2, 5, 16) for _ in range(3)))
     assert "each of 5 positions gets a weighted mean over 5 positions" in text
     assert "softmax(q·kᵀ/√16)" in text
+
+
+def layer_said(layer: nn.Module, *inputs: torch.Tensor, mode: bool = True) -> str:
+    """The sentence of a layer within a network."""
+    network = Does(lambda self, *given: self.layer(*given), layer=layer).train(mode)
+    return explained(network, *inputs)["layer"]
+
+
+@pytest.mark.parametrize(
+    ("function", "text"),
+    [
+        (
+            lambda x, y: torch.einsum("bi,bj->bij", x, y),
+            "Multiplies and sums the first input of this Does (4×3) and the second input of this "
+            "Does (4×5) by the rule bi,bj->bij: an index that is not in the result is summed over "
+            "(→ 4×3×5)",
+        ),
+        (
+            lambda x, y: torch.where(x > 0, x, x * 2),
+            "Takes each number from the first input of this Does (4×3) where the output of gt "
+            "(4×3) holds, else from the output of mul (4×3); it holds at ",
+        ),
+        (lambda x, y: torch.stack([x, x * 2], -1), " along a new dimension 2 (→ 4×3×2)"),
+        (lambda x, y: torch.stack([x, x * 2]), "(4×3) and the output of mul (4×3) one behind"),
+        (lambda x, y: torch.outer(x[0], y[0]), "The operation outer turns 3 and 5 into 3×5"),
+        (lambda x, y: F.elu(x, 0.5), "else 0.5·(eˣ - 1), where alpha is 0.5"),
+        (lambda x, y: F.elu(x), "else (eˣ - 1), where alpha is 1"),
+        (lambda x, y: F.hardtanh(x), "x, but -1 where x is below and 1 where it is above"),
+    ],
+)
+def test_every_tensor_that_goes_in_is_named(function: Callable[..., Any], text: str) -> None:
+    assert text in said(function, numbers(4, 3), numbers(4, 5))
+
+
+def test_where_says_how_often() -> None:
+    values = torch.tensor([[1.0, -1.0, 2.0, 3.0]])
+    assert said(lambda x: torch.where(x > 0, x, x * 2), values).endswith("75% of the places.")
+
+
+def test_activations_say_their_constants() -> None:
+    values = numbers(4, 6)
+    above, below = F.selu(torch.tensor([1.0, -1.0])).tolist()
+    assert f"{above:.4f}·x" in layer_said(nn.SELU(), values)
+    assert f"{below / (torch.e**-1 - 1):.4f}·(eˣ - 1)" in layer_said(nn.SELU(), values)
+    assert "0.5·(eˣ - 1)" in layer_said(nn.ELU(0.5), values)
+    assert "-2 where x is below and 3 where" in layer_said(nn.Hardtanh(-2, 3), values)
+    assert "0 where x is below and 6 where" in layer_said(nn.ReLU6(), values)
+    drawn = layer_said(nn.RReLU(0.1, 0.3), values)
+    assert "drawn anew for each number between 0.100 and 0.300 (train mode" in drawn
+    assert "the mean of 0.100 and 0.300" in layer_said(nn.RReLU(0.1, 0.3), values, mode=False)
+
+
+def test_a_bilinear_layer_names_both_inputs() -> None:
+    text = layer_said(nn.Bilinear(3, 5, 2), numbers(4, 3), numbers(4, 5))
+    assert "(4×3) and one of" in text
+    assert "(4×5) by a 3×5 matrix of its own and adds a bias (xᵀ·A·y + b)" in text
+    assert text.endswith("2·3·5 + 2 = 32 parameters.")
+
+
+def test_a_dilated_kernel_says_how_far_it_reaches() -> None:
+    text = layer_said(nn.Conv2d(4, 8, 3, dilation=2), MAPS)
+    assert (
+        "dilation 2: its cells lie 2 apart, so it reaches over 5×5 (2·(3 - 1) + 1 = 5); "
+        "size (8 - 5) / 1 + 1 = 4"
+    ) in text

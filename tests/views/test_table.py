@@ -239,6 +239,15 @@ def test_several_networks_and_flows() -> None:
     assert "          d: 1×2×2 → 1" in lines
 
 
+def test_the_flow_of_a_selection_says_whose_it_is() -> None:
+    def flow(only: str) -> list[str]:
+        return [line for line in text_at(120, only=only) if line.startswith("flow")]
+
+    assert flow("*.model.1*") == ["flow      generator.model.11: 1024 → 784"]
+    assert flow("*.model.11") == ["flow      1024 → 784"]
+    assert flow("*.model.1") == []
+
+
 def test_flow_keeps_the_batch_where_it_is_not_the_same_everywhere() -> None:
     trace = trace_of(call(0, "g", inputs=(tensor(8, 4),), outputs=(tensor(2, 16),)))
     assert "flow      8×4 → 2×16" in text_at(80, trace)

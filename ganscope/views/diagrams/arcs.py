@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ganscope.views.diagrams.canvas import Canvas, Point
-from ganscope.views.diagrams.labels import CAPTION, arrow_texts
+from ganscope.views.diagrams.labels import CAPTION, arrow_texts, branch_text
 from ganscope.views.diagrams.scene import Column
+from ganscope.views.diagrams.way import Branch
 from ganscope.views.diagrams.words import Words
 
 _MOST = 5
@@ -29,7 +30,8 @@ class Arc:
         last: Index of the last column that it needs.
         lane: Inches from below at which it runs.
         text: Stands on it.
-        forks: Whether it leads to a further output; else it is a skip.
+        forks: Whether it leads to a further output; else it is a branch that joins again.
+        parameters: Of the layers on a branch.
     """
 
     start: Point
@@ -38,6 +40,7 @@ class Arc:
     lane: float
     text: str
     forks: bool
+    parameters: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +52,12 @@ class _End:
 
 
 def arcs_of(
-    columns: Sequence[Column], tops: Sequence[float], middle: float, words: Words
-) -> tuple[tuple[Arc, ...], int]:
-    """The lines over columns, and how many are left out.
+    canvas: Canvas, columns: Sequence[Column], tops: Sequence[float], middle: float, words: Words
+) -> tuple[tuple[Arc, ...], tuple[Arc, ...]]:
+    """The lines over columns, and those that are left out.
 
     Args:
+        canvas: What measures texts.
         columns: From left to right.
         tops: Inches from below to where each one's drawing reaches.
         middle: Inches from below at which arrows run.
@@ -71,7 +75,7 @@ def arcs_of(
             known.update(dict.fromkeys(column.stage.calls, shown))
     wanted = [*_forks(columns, begins, middle, words), *_skips(columns, begins, ends, words)]
     drafts = sorted(wanted[:_MOST], key=lambda arc: arc.end[0] - arc.start[0])
-    return tuple(_in_lanes(_apart(drafts), columns, tops)), len(wanted) - len(drafts)
+    return tuple(_in_lanes(canvas, _apart(drafts), columns, tops)), tuple(wanted[_MOST:])
 
 
 def _between(columns: Sequence[Column], at: int) -> float:
@@ -96,17 +100,32 @@ def _skips(
     ends: Mapping[int, _End],
     words: Words,
 ) -> list[Arc]:
-    """A line from each stage to one that takes its values in again, each once."""
-    found: dict[tuple[_End, _End], Arc] = {}
+    """A line from each stage to one that takes its values in again beside the way, each once."""
+    found: dict[tuple[_End, _End], Branch] = {}
     for column in columns:
-        shown, hidden = column.stage.calls[:1], column.stage.hidden_calls[:1]
-        for joins, into in ((column.stage.joins, shown), (column.stage.hidden_joins, hidden)):
-            for join in joins:
-                begin, end = begins.get(join), ends[into[0]]
+        stage = column.stage
+        into_shown, into_hidden = stage.calls[:1], stage.hidden_calls[:1]
+        for branches, into in (
+            (stage.branches, into_shown),
+            (stage.hidden_branches, into_hidden),
+        ):
+            for branch in branches:
+                begin, end = begins.get(branch.start), ends[into[0]]
                 if begin is not None and begin.at[0] < end.at[0]:
-                    arc = Arc(begin.at, end.at, end.column, 0.0, words("skip"), forks=False)
-                    found.setdefault((begin, end), arc)
-    return list(found.values())
+                    known = found.get((begin, end), Branch(branch.start))
+                    both = _both(known, branch)
+                    found[begin, end] = both
+    # Where not all find room, those with parameters do.
+    first = sorted(found.items(), key=lambda item: not item[1].parameters)
+    return [
+        Arc(begin.at, end.at, end.column, 0.0, branch_text(one, words), False, one.parameters)
+        for (begin, end), one in first
+    ]
+
+
+def _both(one: Branch, other: Branch) -> Branch:
+    calls = (*one.calls, *other.calls)
+    return Branch(one.start, calls, one.parameters + other.parameters)
 
 
 def _apart(arcs: Sequence[Arc]) -> list[Arc]:
@@ -122,12 +141,12 @@ def _apart(arcs: Sequence[Arc]) -> list[Arc]:
 
 
 def _in_lanes(
-    arcs: Iterable[Arc], columns: Sequence[Column], tops: Sequence[float]
+    canvas: Canvas, arcs: Iterable[Arc], columns: Sequence[Column], tops: Sequence[float]
 ) -> Iterable[Arc]:
     """Each line above what it spans, and above the shorter lines that it meets."""
     placed: list[Arc] = []
     for arc in arcs:
-        left, right = arc.start[0], arc.end[0]
+        left, right = _span(canvas, arc)
         under = [
             top
             for top, column in zip(tops, columns, strict=True)
@@ -135,10 +154,18 @@ def _in_lanes(
         ]
         lane = max([*under, arc.start[1], arc.end[1]]) + _FIRST
         for other in placed:
-            if other.start[0] < right + 0.1 and other.end[0] > left - 0.1:
+            start, end = _span(canvas, other)
+            if start < right + 0.1 and end > left - 0.1:
                 lane = max(lane, other.lane + _LANE)
         placed.append(replace(arc, lane=lane))
     return placed
+
+
+def _span(canvas: Canvas, arc: Arc) -> tuple[float, float]:
+    """Where a line begins and ends, or its text where that is longer; inches from the left."""
+    middle = (arc.start[0] + arc.end[0]) / 2
+    half = canvas.width_of(arc.text, CAPTION) / 2
+    return min(arc.start[0], middle - half), max(arc.end[0], middle + half)
 
 
 def draw_arc(canvas: Canvas, arc: Arc, end: float) -> None:

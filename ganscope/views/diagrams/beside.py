@@ -98,9 +98,10 @@ def _lines(side: Side, sample: int, words: Words) -> list[str]:
     made = [style.printable(base_type(side.main))] if side.main else []
     given = [_given(side.source, sample, words)] if side.source is not None else []
     lines = [" → ".join([*given, *made])]
-    count = sum(call.parameters for call in side.calls)
-    if count:
-        lines.append(words("parameters", count=style.format_count(count)))
+    if side.parameters:
+        lines.append(words("parameters", count=style.format_count(side.parameters)))
+    elif any(call.parameters for call in side.calls):
+        lines.append(words("again"))
     return lines
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ganscope.traces import TensorRecord
 from ganscope.views import style
 from ganscope.views.diagrams.canvas import DPI, Box, Canvas
 from ganscope.views.diagrams.nonfinite import draw_nonfinite
@@ -26,7 +27,7 @@ _WAVE = 1.3, 0.9
 """Inches across, and those up for what has a height of its own."""
 _MOST_CARDS = 7
 _FAINT = 0.25
-"""Share of [-1, 1] below which an image's contrast is stretched."""
+"""Share of the scale below which an image's contrast is stretched."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +40,7 @@ class Body:
         width: Inches.
         height: Inches.
         side: Inches that one map takes, of a deck.
+        black: What is black in an image: −1, or 0 where no value of the whole tensor is below.
     """
 
     kind: str
@@ -46,6 +48,7 @@ class Body:
     width: float
     height: float
     side: float = 0.0
+    black: float = -1.0
 
 
 def kind_of(stage: Stage) -> str:
@@ -78,7 +81,8 @@ def body_of(stage: Stage, sample: int, height: float, widest: float) -> Body:
         side = min(widest, 1.75)
         rows, columns = stage.shape[1:]
         longest = max(rows, columns)
-        return Body(kind, values, side * columns / longest, side * rows / longest)
+        wide, high = side * columns / longest, side * rows / longest
+        return Body(kind, values, wide, high, black=_black_of(stage.record))
     if kind == MAP:
         side = min(widest * 0.78, _side_of(stage))
         if values is not None and len(maps_of(values)) == 1:
@@ -87,6 +91,14 @@ def body_of(stage: Stage, sample: int, height: float, widest: float) -> Body:
     wide = {MATRIX: _MATRIX, CHANNELS: _MATRIX, WAVE: _WAVE[0], NUMBER: _NUMBER}.get(kind, _STRIP)
     high = {WAVE: _WAVE[1], NUMBER: _NUMBER}.get(kind, height)
     return Body(kind, values, min(widest, wide), high)
+
+
+def _black_of(record: TensorRecord) -> float:
+    """Where an image's scale to 1 begins: at 0 where all samples are within [0, 1]."""
+    stats = record.stats
+    if stats is None or stats.min is None or stats.max is None:
+        return -1.0
+    return 0.0 if stats.min >= 0 and stats.max <= 1 else -1.0
 
 
 def _side_of(stage: Stage) -> float:
@@ -107,7 +119,7 @@ def draw_body(
     if body.values is None or body.kind == EMPTY:
         canvas.box(box, edge=canvas.theme.line, hatch="///", line=0.8)
     elif body.kind == IMAGE:
-        canvas.pixels(image_colours(body.values, canvas.theme.bad)[0], box, name=name)
+        canvas.pixels(image_colours(body.values, canvas.theme.bad, body.black)[0], box, name=name)
         draw_nonfinite(canvas, body.values.sum(axis=0), box)
         canvas.frame(box, colour)
     elif body.kind == WAVE:
@@ -152,18 +164,21 @@ def as_cells(values: Values, height: float) -> Values:
     return cells
 
 
-def image_colours(values: Values, bad: str = "#000000") -> tuple[Colours, bool]:
+def image_colours(
+    values: Values, bad: str = "#000000", black: float = -1.0
+) -> tuple[Colours, bool]:
     """An image (1 or 3, H, W) as colours, and whether its contrast had to be stretched.
 
     Args:
         values: Those of its pixels.
         bad: The colour of those that are NaN or infinite.
+        black: What is black, where 1 is white.
     """
     finite = values[np.isfinite(values)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (-1.0, 1.0)
-    stretched = high - low < 2 * _FAINT or low < -1.0005 or high > 1.0005
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (black, 1.0)
+    stretched = high - low < (1 - black) * _FAINT or low < black - 0.0005 or high > 1.0005
     if not stretched:
-        low, high = -1.0, 1.0
+        low, high = black, 1.0
     share = np.clip((values - low) / ((high - low) or 1.0), 0, 1)
     share = np.where(np.isfinite(share), share, 0)
     channels = np.repeat(share, 3, axis=0) if len(share) == 1 else share
@@ -238,7 +253,9 @@ def caption(body: Body, words: Words) -> str:
         return words("bad", count=style.format_count(bad))
     if body.kind == IMAGE:
         low, high = (_short(float(edge(body.values))) for edge in (np.min, np.max))
-        name = "stretched" if image_colours(body.values)[1] else "range"
+        name = "range" if body.black else "unit"
+        if image_colours(body.values, black=body.black)[1]:
+            name = "stretched"
         return words(name, low=low, high=high)
     if body.kind == NUMBER:
         return _short(float(body.values.reshape(-1)[0]))

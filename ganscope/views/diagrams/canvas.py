@@ -110,6 +110,16 @@ class Canvas:
             low, high = (middle, high) if fits else (low, middle - 1)
         return text[:low] + "…"
 
+    def cut_start(self, name: str, width: float, size: float) -> str:
+        """A name in a network without its beginning where it is too long: its end tells more."""
+        if self.width_of(name, size) <= width:
+            return name
+        parts = [at + 1 for at, sign in enumerate(name) if sign == "."]
+        for at in (*parts, *range(parts[-1] if parts else 0, len(name))):
+            if self.width_of("…" + name[at:], size) <= width:
+                return "…" + name[at:]
+        return "…"
+
     def width_of(self, text: str, size: float, *, bold: bool = False) -> float:
         """Inches that a text takes."""
         families = fonts.fitting(text, self.families)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ganscope.traces import Trace
 from ganscope.views import style
+from ganscope.views.diagrams.arcs import Arc
 from ganscope.views.diagrams.blocks import STRIP
 from ganscope.views.diagrams.canvas import Canvas
 from ganscope.views.diagrams.failing import draw_failing, failing_in, failing_words
@@ -80,11 +81,20 @@ def _notes(way: Way, plan: Plan, words: Words) -> list[str]:
         notes.append(words("hatched_bad"))
     if any(_is_spaced(column) for column in plan.columns):
         notes.append(words("thinned"))
-    left_out = {"beside": way.beside, "unseen": way.unseen, "more_skips": plan.hidden_arcs}
+    left_out = {"beside": way.beside, "unseen": way.unseen, "unsure": way.unsure}
     notes += [words(name, count=count) for name, count in left_out.items() if count]
+    if plan.hidden_arcs:
+        notes.append(_lines_left_out(plan.hidden_arcs, words))
     if way.broken:
         notes.append(words("broken"))
     return notes
+
+
+def _lines_left_out(arcs: Sequence[Arc], words: Words) -> str:
+    parameters = sum(arc.parameters for arc in arcs)
+    if not parameters:
+        return words("more_skips", count=len(arcs))
+    return words("more_lines", count=len(arcs), parameters=style.format_count(parameters))
 
 
 def _is_spaced(column: Column) -> bool:

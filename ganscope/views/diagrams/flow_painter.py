@@ -12,7 +12,16 @@ import numpy as np
 from ganscope.views import style
 from ganscope.views.diagrams.arcs import draw_arc
 from ganscope.views.diagrams.beside import draw_joining
-from ganscope.views.diagrams.blocks import CHANNELS, MAP, STRIP, WAVE, caption, cards, draw_body
+from ganscope.views.diagrams.blocks import (
+    CHANNELS,
+    MAP,
+    MATRIX,
+    STRIP,
+    WAVE,
+    caption,
+    cards,
+    draw_body,
+)
 from ganscope.views.diagrams.canvas import SMALLEST
 from ganscope.views.diagrams.flow_plan import Plan
 from ganscope.views.diagrams.gauge import draw_gauge, draw_score
@@ -119,15 +128,23 @@ class FlowPainter:
             shown, count, name = body.values.size, count_of(shape), "first"
             is_spaced = len(shape) == body.values.ndim and body.values.shape[1:] != shape[1:]
             name = "spaced" if is_spaced else "first"
+        elif body.kind == MATRIX and body.values is not None:
+            shown, count, name = body.values.shape[0], shape[0], "first"
         elif body.kind in (WAVE, CHANNELS) and body.values is not None:
             shown, count, name = body.values.shape[0], shape[0], "channels"
             if shown == count:
                 shown, count, name = body.values.shape[1], shape[1], "spaced"
         said = caption(body, self.scene.words)
+        if body.values is None and column.stage.record.stats is not None:
+            said = self.scene.words("unkept")
         wide = self.scene.canvas.width_of(said, CAPTION) > max(body.width, column.text) + 0.2
         texts = said.split(_COMMA) if wide else [said]
         if 0 < shown < count:
             texts.append(self.scene.words(name, shown=shown, count=style.format_count(count)))
+        if body.kind == MATRIX and body.values is not None and body.values.shape[1] < shape[1]:
+            every = style.format_count(shape[1])
+            features = self.scene.words("features", shown=body.values.shape[1], count=every)
+            texts[0] = f"{texts[0]}{self.scene.words.separator}{features}"
         if body.kind == MAP and len(shape) > 3:
             slices = self.scene.words("slice", count=style.format_count(shape[-1]))
             texts[0] = f"{texts[0]}{self.scene.words.separator}{slices}"
@@ -157,7 +174,7 @@ class FlowPainter:
             canvas.text((column.centre, at), line, canvas.fitted(line, column.text, LAYER))
             at -= _LINE
         if column.stage.place:
-            place = canvas.cut(column.stage.place, column.text, PLACE)
+            place = canvas.cut_start(column.stage.place, column.text, PLACE)
             canvas.text((column.centre, at), place, PLACE, colour=canvas.theme.quiet)
 
     @cached_property

@@ -33,7 +33,7 @@ class Plan:
         names: Inches from below at which the shapes stand.
         joinings: What joins the way.
         arcs: The lines over the blocks.
-        hidden_arcs: How many skips are left out.
+        hidden_arcs: Those that are left out.
         top: Inches from below to which it all reaches.
     """
 
@@ -42,7 +42,7 @@ class Plan:
     names: float
     joinings: tuple[Joining, ...]
     arcs: tuple[Arc, ...]
-    hidden_arcs: int
+    hidden_arcs: tuple[Arc, ...]
     top: float
 
 
@@ -76,7 +76,7 @@ def _planned(scene: Scene, stages: Sequence[Stage], tall: float) -> Plan:
         for column in columns
     ]
     joinings = joinings_of(scene.canvas, columns, tops, scene.sample, words)
-    arcs, hidden = arcs_of(columns, tops, middle, words)
+    arcs, hidden = arcs_of(scene.canvas, columns, tops, middle, words)
     top = max([*tops, *(arc.lane + 0.25 for arc in arcs)])
     names = middle - highest / 2 - (_BELOW - _NAMES)
     return Plan(columns, middle, names, tuple(joinings), arcs, hidden, top)

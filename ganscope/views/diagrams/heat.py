@@ -112,17 +112,8 @@ def _draw_labels(canvas: Canvas, area: Box, curves: Sequence[Curve]) -> None:
             continue
         name = style.printable(curve.metric.name.partition(" ")[2])
         at = bottom + height - (place + 0.5) * pitch - size / 72 * 0.36
-        shown = _cut_left(canvas, name.removesuffix(".weight"), _LABELS - 0.12, size)
+        shown = canvas.cut_start(name.removesuffix(".weight"), _LABELS - 0.12, size)
         canvas.text((left - 0.08, at), shown, size, across="right")
-
-
-def _cut_left(canvas: Canvas, name: str, room: float, size: float) -> str:
-    """A name without its beginning, where it is too long: its end tells layers apart."""
-    if canvas.width_of(name, size) <= room:
-        return name
-    while name and canvas.width_of("…" + name, size) > room:
-        name = name[1:]
-    return "…" + name
 
 
 def _draw_steps(canvas: Canvas, area: Box, steps: Sequence[int], bins: int) -> None:

@@ -1,4 +1,4 @@
-"""What is written about a stage: its shape, the names of its layers, its parameters."""
+"""What is written about a stage: its shape, its layers, their parameters; and about a branch."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import re
 from collections.abc import Sequence
 
 from ganscope.views import style
+from ganscope.views.describe import base_type
 from ganscope.views.diagrams.canvas import SMALLEST, Canvas
 from ganscope.views.diagrams.stages import Stage
+from ganscope.views.diagrams.way import Branch
 from ganscope.views.diagrams.words import Words
 
 SHAPE, SYMBOL, LAYER, PLACE, CAPTION = 18.0, 13.0, 11.0, 10.0, 10.0
@@ -31,7 +33,10 @@ def arrow_texts(stage: Stage, words: Words) -> tuple[str, ...]:
     """What stands on the arrow to a stage: its parameters, those of its norm apart."""
     if stage.hidden:
         more = words("more_one" if stage.hidden == 1 else "more", count=stage.hidden)
-        count = stage.hidden_parameters + stage.parameters
+        # What joins the stage from beside stands in a box above it.
+        count = stage.hidden_parameters + sum(
+            layer.parameters for layer in stage.layers if not layer.is_beside
+        )
         return (more, words("sum", count=style.format_count(count))) if count else (more,)
     if stage.failed:
         return ()
@@ -41,8 +46,26 @@ def arrow_texts(stage: Stage, words: Words) -> tuple[str, ...]:
     counts = [layer.parameters for layer in own if layer.parameters]
     if len(counts) > 2:
         counts = [sum(counts)]
-    signs = ("", "+ ")
-    return tuple(f"{signs[place]}{style.format_count(n)}" for place, n in enumerate(counts))
+    again = any(layer.is_repeated for layer in own)
+    if len(counts) > 1 and again:
+        counts = [sum(counts)]
+    texts = [style.format_count(count) for count in counts] + [words("again")] * again
+    return tuple(f"{'+ ' if place else ''}{text}" for place, text in enumerate(texts))
+
+
+def branch_text(branch: Branch, words: Words) -> str:
+    """What stands on a shorter way: the layer on it, or how many, and their parameters."""
+    layers = branch.layers
+    if not layers:
+        return words("skip")
+    if len(layers) == 1:
+        said = style.printable(base_type(layers[0]))
+    else:
+        has_weights = any(call.parameters for call in layers)
+        said = words("layers" if has_weights else "operations", count=len(layers))
+    if branch.parameters:
+        return f"{said}  +{style.format_count(branch.parameters)}"
+    return f"{said}  {words('again')}" if any(call.parameters for call in layers) else said
 
 
 def layer_lines(canvas: Canvas, stage: Stage, width: float, words: Words) -> tuple[str, ...]:

@@ -25,6 +25,8 @@ _COMFORTABLE = 12.0
 _BACK = 0.24
 """Inches that gradients run below the data."""
 _HEADING, _ANSWER, _NAME, _SMALL = 14.0, 12.5, 11.0, 9.5
+_APART = 0.16
+"""Inches that a norm keeps from the shapes beside it."""
 _DASHES = (0.0, (3.0, 2.0))
 _BAD = "NaN/∞"
 
@@ -189,8 +191,10 @@ class PanelPainter:
         back = row - _BACK
         canvas.arrow((right - 0.06, back), (left + 0.06, back), theme.bad, dashes=_DASHES)
         if labelled:
-            text = _norm(gradient)
-            size = canvas.fitted(text, right - left - 0.06, _SMALL)
+            text, room = _norm(gradient), right - left - _APART
+            if canvas.width_of(text, _SMALL) > room:
+                text = number(gradient)  # the dashes say which norm it is
+            size = canvas.fitted(text, room, _SMALL)
             canvas.text((middle, back - 0.2), text, size, colour=theme.bad)
 
     def _answer(self, lane: Lane, left: float, row: float, *, backward: bool) -> None:

@@ -1,19 +1,19 @@
 """The way through a network from its input to its output, out of the calls inside it.
 
-A trace holds no tensors, so who made one is recognised by its record: the same shape and the
-same figures. Where branches meet, the way is the longer one; the others are skips.
+A trace holds no tensors, so who made one is recognised by its record (see `Makers`). Where
+branches meet, the way is the longer one; the others are skips.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 
 from ganscope.traces import Call, TensorRecord
-from ganscope.views.diagrams.way import INPUT, Head, Link, Side, Way
+from ganscope.views.diagrams.makers import Makers
+from ganscope.views.diagrams.way import INPUT, Branch, Head, Link, Side, Way
 from ganscope.views.rows import main_output
 
-_Key = tuple[object, object]
 _MOST_HEADS = 2
 
 
@@ -31,16 +31,15 @@ def way_through(network: Call, calls: Sequence[Call], failed: Call | None = None
     if failed is not None and (not inner or inner == [network]):
         return Way(network, start, (), 0, failed=failed)
     if not inner:  # nothing was seen inside: the network is one layer
-        return Way(network, start, (Link(network),), 0, unseen=max(0, unseen))
+        return Way(network, start, (Link(network, network.parameters),), 0, unseen=max(0, unseen))
     search = _Search(network, start, inner)
     found = search.back_from_failure(failed) if failed else search.back_from(main_output(network))
     on_way = {INPUT, *(call.id for call in found)}
     links = search.links(found, on_way)
     heads = () if failed else tuple(search.heads(network, on_way))
-    shown = {call.id for link in links for side in link.sides for call in side.calls} | on_way
+    shown = on_way | _told(links)
     for head in heads:
-        shown |= {link.call.id for link in head.links}
-        shown |= {call.id for link in head.links for side in link.sides for call in side.calls}
+        shown |= {link.call.id for link in head.links} | _told(head.links)
     if failed is not None:
         shown.add(failed.id)
     return Way(
@@ -52,7 +51,15 @@ def way_through(network: Call, calls: Sequence[Call], failed: Call | None = None
         0 if failed else search.unseen(network, shown),
         broken=not search.reaches_start(links[0].call) if links else failed is None,
         failed=failed,
+        unsure=search.unsure(shown),
     )
+
+
+def _told(links: Sequence[Link]) -> set[int]:
+    """Ids of the calls that are told of beside the way."""
+    sides = [side.calls for link in links for side in link.sides]
+    branches = [branch.calls for link in links for branch in link.branches]
+    return {call.id for calls in (*sides, *branches) for call in calls}
 
 
 def _innermost(network: Call, calls: Sequence[Call]) -> list[Call]:
@@ -89,39 +96,36 @@ def _weight(record: TensorRecord) -> tuple[int, int]:
     return len(shape), math.prod(shape)
 
 
-def _key(record: TensorRecord) -> _Key:
-    return record.shape, record.stats
-
-
 class _Search:
     """Who made what, and how far from the network's input."""
 
     def __init__(self, network: Call, start: TensorRecord | None, calls: Sequence[Call]) -> None:
         self._calls = {call.id: call for call in calls}
-        self._makers: dict[_Key, list[int]] = {}
+        self._makers = Makers()
         self._depth: dict[int, int] = {INPUT: 0}
         self._before: dict[int, int | None] = {}
         self._sources: dict[int, tuple[int, ...]] = {}
+        self._guesses: dict[int, frozenset[int]] = {}
         self._beside: dict[int, TensorRecord] = {}
+        self._told: set[int] = set()
+        self._layers: set[str] = set()
         for place, record in enumerate(network.inputs, 1):
-            if record is not start and record.shape is not None:
+            if record is start:
+                self._makers.add_input(record, INPUT)
+            elif record.shape is not None:
                 self._beside[INPUT - place] = record
-                self._makers[_key(record)] = [INPUT - place]
-        if start is not None:
-            self._makers[_key(start)] = [INPUT]
+                self._makers.add_input(record, INPUT - place)
         last: Call | None = None
         for call in calls:
             self._place(call, last)
-            for record in call.outputs:
-                self._makers.setdefault(_key(record), []).append(call.id)
+            self._makers.add(call, self._sources[call.id])
             last = call
 
     def _place(self, call: Call, last: Call | None) -> None:
         """Find a call's longest way back."""
-        sources = [self._maker(record) for record in call.inputs]
-        known = [source for source in sources if source is not None]
+        known, self._guesses[call.id] = self._makers.taken_by(call)
         if not known and last is not None and _fits(last, call):
-            known = [last.id]  # something that is not seen changed its values
+            known = (last.id,)  # something that is not seen changed its values
         self._sources[call.id] = tuple(dict.fromkeys(known))
         reached = [source for source in known if source in self._depth]
         best = max(reached, key=lambda source: (self._depth[source], source), default=None)
@@ -129,14 +133,9 @@ class _Search:
         if best is not None:
             self._depth[call.id] = self._depth[best] + 1
 
-    def _maker(self, record: TensorRecord) -> int | None:
-        """The latest call, or the input, that brought out a tensor."""
-        found = self._makers.get(_key(record)) if record.shape is not None else None
-        return found[-1] if found else None
-
     def back_from(self, output: TensorRecord | None) -> list[Call]:
         """The calls up to the network's output."""
-        at = self._maker(output) if output is not None else None
+        at = self._makers.of(output) if output is not None else None
         if at is None or at <= INPUT:
             at = max(self._calls, key=lambda identity: (self._depth.get(identity, -1), identity))
         return self._back(at)
@@ -157,24 +156,48 @@ class _Search:
 
     def links(self, found: Sequence[Call], on_way: Set[int]) -> tuple[Link, ...]:
         """Calls with what comes in beside the way."""
-        return tuple(Link(call, *self._joins(call, on_way)) for call in found)
+        return tuple(
+            Link(call, self._counted((call,)), *self._joins(call, on_way)) for call in found
+        )
 
-    def _joins(self, call: Call, on_way: Set[int]) -> tuple[tuple[int, ...], tuple[Side, ...]]:
-        """What a call takes in beside the way: where it left the way, and what never was on it."""
+    def _counted(self, calls: Iterable[Call]) -> int:
+        """The parameters of calls, those of a layer that is called again only once."""
+        total = 0
+        for call in calls:
+            if call.parameters and call.path not in self._layers:
+                self._layers.add(call.path)
+                total += call.parameters
+        return total
+
+    def _joins(self, call: Call, on_way: Set[int]) -> tuple[tuple[Branch, ...], tuple[Side, ...]]:
+        """What a call takes in beside the way: what left the way, and what never was on it."""
         main = self._before[call.id]
-        left: list[int] = []
+        left: list[Branch] = []
         never: list[Side] = []
         for source in self._sources[call.id]:
             if source == main:
                 continue
             at: int | None = source
+            after = call.id
             while at is not None and at not in on_way:
-                at = self._before.get(at)
+                after, at = at, self._before.get(at)
             if at is None:
                 never.append(self._side(source))
-            else:
-                left.append(at)
+            elif at not in self._guesses[after]:  # else it may begin elsewhere: nothing is said
+                calls = self._between(source, on_way)
+                left.append(Branch(at, calls, self._counted(calls)))
         return tuple(left), tuple(never)
+
+    def _between(self, source: int, on_way: Set[int]) -> tuple[Call, ...]:
+        """The calls from the way up to one beside it, each told of on one branch."""
+        waiting, found = [source], set[int]()
+        while waiting:
+            at = waiting.pop()
+            if at > INPUT and at not in on_way and at not in self._told:
+                self._told.add(at)
+                found.add(at)
+                waiting += self._sources[at]
+        return tuple(self._calls[at] for at in sorted(found))
 
     def _side(self, source: int) -> Side:
         calls: list[Call] = []
@@ -182,7 +205,8 @@ class _Search:
         while at is not None and at > INPUT:
             calls.append(self._calls[at])
             at = next(iter(self._sources[at]), None)
-        return Side(tuple(calls[::-1]), None if at is None else self._beside.get(at))
+        given = None if at is None else self._beside.get(at)
+        return Side(tuple(calls[::-1]), given, self._counted(calls))
 
     def heads(self, network: Call, on_way: Set[int]) -> Iterator[Head]:
         """The ways to the outputs that are not the main one, as far as they leave the way."""
@@ -190,7 +214,7 @@ class _Search:
         further = [record for record in network.outputs if record is not main]
         count = 0
         for record in further:
-            at = self._maker(record)
+            at = self._makers.of(record)
             if at is None or at <= INPUT or at in known or count == _MOST_HEADS:
                 continue
             whole = self._back(at)
@@ -206,7 +230,11 @@ class _Search:
         """How many outputs come from calls that are not shown."""
         main = main_output(network)
         further = [one for one in network.outputs if one is not main and one.shape is not None]
-        return sum(self._maker(record) not in shown for record in further)
+        return sum(self._makers.of(record) not in shown for record in further)
+
+    def unsure(self, shown: Set[int]) -> int:
+        """How many calls may have taken in other tensors than those that they are drawn behind."""
+        return sum(bool(guesses) and at in shown for at, guesses in self._guesses.items())
 
     def reaches_start(self, call: Call) -> bool:
         """Whether the way ends at the network's input."""

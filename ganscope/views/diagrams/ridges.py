@@ -34,6 +34,7 @@ class Row:
         place: Its path in the network.
         gradient: L2 norm of the gradient at its output, where one arrived.
         ratio: Norm of the update over norm of the weight, where it was updated.
+        call: Id of its call; None for the network's input.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Row:
     place: str = ""
     gradient: float | None = None
     ratio: float | None = None
+    call: int | None = None
 
 
 class StatsPainter:
@@ -102,7 +104,7 @@ class StatsPainter:
         canvas.text((self._left - 0.12, at), shape, _NAME, across="right", colour=self._colour)
         room = _LABELS - wide - 0.24
         if pitch > 0.4 and row.place:
-            place = canvas.cut(row.place, room, 9)
+            place = canvas.cut_start(row.place, room, 9)
             canvas.text((0.5, at), place, 9, across="left", colour=theme.quiet)
             at += 0.18
         canvas.text((0.5, at), canvas.cut(name, room, _NAME), _NAME, across="left")

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from ganscope.traces import Call, TensorRecord
 from ganscope.views import style
 from ganscope.views.describe import base_type
+from ganscope.views.diagrams.places import relative, span_of
 from ganscope.views.diagrams.values import reread
-from ganscope.views.diagrams.way import INPUT, Link, Side, Way
+from ganscope.views.diagrams.way import INPUT, Branch, Link, Side, Way
 from ganscope.views.rows import main_output
 
 _FOLLOWS = ("Norm", "PReLU", "Dropout")
@@ -27,13 +28,15 @@ class Layer:
 
     Attributes:
         name: Its class; ``+ Embedding`` for one that brings in something from beside the way.
-        parameters: How many it has.
+        parameters: How many it has; 0 where they were counted before.
         is_beside: Whether it brings in something from beside the way.
+        is_repeated: Whether its parameters were counted at an earlier call of it.
     """
 
     name: str
     parameters: int
     is_beside: bool = False
+    is_repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,11 @@ class Stage:
         layers: What made it; none for the network's input.
         place: Where in the network: ``model.2–4``.
         calls: Ids of its calls.
-        joins: Ids of the calls, or `INPUT`, from which a shorter way leads to it.
+        branches: The shorter ways that lead to it.
         hidden: How many stages are left out before it.
         hidden_parameters: How many parameters those have.
         hidden_calls: Ids of their calls.
-        hidden_joins: Ids of the calls, or `INPUT`, from which a shorter way leads to them.
+        hidden_branches: The shorter ways that lead to them.
         role: ``input``, ``output``, ``head`` for a further output, or empty.
         is_reshape: Whether it only reads the same numbers in another shape.
         sides: What comes in that does not come from the way.
@@ -63,11 +66,11 @@ class Stage:
     layers: tuple[Layer, ...] = ()
     place: str = ""
     calls: tuple[int, ...] = ()
-    joins: tuple[int, ...] = ()
+    branches: tuple[Branch, ...] = ()
     hidden: int = 0
     hidden_parameters: int = 0
     hidden_calls: tuple[int, ...] = ()
-    hidden_joins: tuple[int, ...] = ()
+    hidden_branches: tuple[Branch, ...] = ()
     role: str = ""
     is_reshape: bool = False
     sides: tuple[Side, ...] = ()
@@ -88,6 +91,16 @@ class Stage:
         if not shape:
             return 1
         return shape[-1] if len(shape) == 2 and not self.is_signal else shape[0]
+
+    @property
+    def joins(self) -> tuple[int, ...]:
+        """Ids of the calls, or `INPUT`, from which a shorter way leads to it."""
+        return tuple(branch.start for branch in self.branches)
+
+    @property
+    def hidden_joins(self) -> tuple[int, ...]:
+        """The same of the stages that are left out before it."""
+        return tuple(branch.start for branch in self.hidden_branches)
 
     @property
     def parameters(self) -> int:
@@ -124,7 +137,11 @@ def _joined(stages: list[Stage], links: Sequence[Link]) -> list[Stage]:
             continue
         layers = (
             *(_beside(side, side.main) for side in link.sides if side.main),
-            Layer(style.printable(base_type(link.call)), link.call.parameters),
+            Layer(
+                style.printable(base_type(link.call)),
+                link.parameters,
+                is_repeated=link.call.parameters > link.parameters,
+            ),
         )
         if stages and _belongs(link, stages[-1], record):
             last = stages[-1]
@@ -134,7 +151,7 @@ def _joined(stages: list[Stage], links: Sequence[Link]) -> list[Stage]:
                 is_reshape=False,
                 layers=(*last.layers, *layers),
                 calls=(*last.calls, link.call.id),
-                joins=(*last.joins, *link.joins),
+                branches=(*last.branches, *link.branches),
                 sides=(*last.sides, *link.sides),
             )
         else:
@@ -144,36 +161,49 @@ def _joined(stages: list[Stage], links: Sequence[Link]) -> list[Stage]:
                 record = replace(record, samples=samples)
             stages.append(
                 Stage(
-                    record, layers, calls=(link.call.id,), joins=link.joins, is_reshape=alike,
+                    record,
+                    layers,
+                    calls=(link.call.id,),
+                    branches=link.branches,
+                    is_reshape=alike and _is_shown_alike(stages[-1].record, record),
                     sides=link.sides,
                 )
-            )  # fmt: skip
+            )
     return stages
 
 
 def _beside(side: Side, main: Call) -> Layer:
     name = style.printable(base_type(main))
-    return Layer(f"+ {name}", sum(call.parameters for call in side.calls), is_beside=True)
+    return Layer(f"+ {name}", side.parameters, is_beside=True)
 
 
 def _failed(way: Way, call: Call) -> Stage:
     """Where the forward failed: what went in is known, and nothing came out."""
     nothing = TensorRecord(None, None, None, requires_grad=False, stats=None)
     layers = (Layer(style.printable(base_type(call)), call.parameters),)
-    place = _relative(call, way.network) if call.kind != "op" else ""
+    place = relative(call, way.network) if call.kind != "op" else ""
     return Stage(nothing, layers, place, (call.id,), role="failed", failed=True)
 
 
 def _is_reshape(link: Link, before: Stage | None, record: TensorRecord) -> bool:
-    """Whether nothing but the shape changes: the figures are the same."""
+    """Whether nothing but the shape of each sample changes: the figures are the same."""
     return (
         before is not None
+        and (record.shape or ())[:1] == (before.record.shape or ())[:1]
         and link.call.parameters == 0
-        and not link.joins
+        and not link.branches
         and not link.sides
         and record.stats is not None
         and record.stats == before.record.stats
     )
+
+
+def _is_shown_alike(before: TensorRecord, record: TensorRecord) -> bool:
+    """Whether as much is shown of both, where one is a sequence: of that the first tokens are."""
+    if before.samples is None or record.samples is None:
+        return True
+    kept = {math.prod(one.samples.shape[1:]) for one in (before, record) if one.samples}
+    return len(kept) == 1 or 3 not in (len(before.shape or ()), len(record.shape or ()))
 
 
 def _belongs(link: Link, stage: Stage, record: TensorRecord) -> bool:
@@ -201,33 +231,14 @@ def _squeezed(shape: Sequence[int]) -> tuple[int, ...]:
 def _with_places(stages: Sequence[Stage], way: Way) -> list[Stage]:
     """The stages with the names of their layers in the network."""
     paths = {
-        link.call.id: _relative(link.call, way.network)
+        link.call.id: relative(link.call, way.network)
         for link in (*way.links, *(link for head in way.heads for link in head.links))
         if link.call.kind != "op"  # an operation's path is but its name
     }
     return [
-        replace(stage, place=_span([paths[one] for one in stage.calls if one in paths]))
+        replace(stage, place=span_of([paths[one] for one in stage.calls if one in paths]))
         for stage in stages
     ]
-
-
-def _relative(call: Call, network: Call) -> str:
-    path = call.path.removeprefix(network.path)
-    return style.printable(path.lstrip("./"))
-
-
-def _span(paths: Sequence[str]) -> str:
-    """``model.2–4`` for layers that stand in one container, else the first one's name."""
-    if not paths:
-        return ""
-    first, last = paths[0], paths[-1]
-    container, _, begin = first.rpartition(".")
-    other, _, end = last.rpartition(".")
-    if first == last:
-        return first
-    if container == other and begin.isdigit() and end.isdigit():
-        return f"{container}.{begin}–{end}" if container else f"{begin}–{end}"
-    return first
 
 
 def _with_ends(stages: list[Stage], way: Way) -> list[Stage]:

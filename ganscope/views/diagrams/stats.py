@@ -58,7 +58,7 @@ def draw_stats(
         raise UsageError(f"no statistics of {subject.network.name} were recorded to draw")
     top = canvas.height - _TOP - LINE * len(said) - (_AFTER if said else 0.0)
     room = top - _BOTTOM
-    rows, hidden = thinned(every, int(room / _LEAST_ROW))
+    rows = thinned(every, int(room / _LEAST_ROW))
     painter = StatsPainter(canvas, words, rows, canvas.theme.role(subject.network.role))
     painter.draw(top, _BOTTOM, upto)
     name = style.printable(words.network(subject.network.name))
@@ -69,19 +69,36 @@ def draw_stats(
     sub = subtitle_of(trace, subject, options, words, sampled=False)
     draw_title(canvas, title, sub, canvas.theme.role(subject.network.role))
     draw_failing(canvas, said)
-    notes = _notes(words, hidden, has_gradients=painter.has_gradients)
+    notes = _notes(words, *left_out(subject, rows), has_gradients=painter.has_gradients)
     draw_footer(canvas, notes, words, ramp=False)
     return len(rows)
 
 
-def _notes(words: Words, hidden: int, *, has_gradients: bool) -> list[str]:
-    """How to read the picture, and how many layers are left out."""
+def _notes(words: Words, layers: int, operations: int, *, has_gradients: bool) -> list[str]:
+    """How to read the picture, and how many layers and operations are left out."""
     notes = [words("ridges"), words("logs")]
     if has_gradients:
         notes.append(words("backward_stats"))
-    if hidden:
-        notes.append(words("rows_hidden", count=hidden))
+    left = {"rows_hidden": layers, "operations_hidden": operations}
+    notes += [words(name, count=count) for name, count in left.items() if count]
     return notes
+
+
+def left_out(subject: Subject, rows: Sequence[Row]) -> tuple[int, int]:
+    """How many layers, and how many operations outside layers, have no row.
+
+    Args:
+        subject: The network.
+        rows: Those that are drawn.
+    """
+    drawn = {row.call for row in rows}
+    around = {call.parent for call in subject.calls if call.kind != "op"}
+    alike = [call for call in subject.calls if call.id not in around and call.id not in drawn]
+    measured = [call for call in alike if any(one.stats for one in call.outputs)]
+    layers = sum(call.kind != "op" for call in measured)
+    inside = drawn | {call.id for call in subject.calls if call.parameters} - around
+    operations = sum(call.kind == "op" and call.parent not in inside for call in measured)
+    return layers, operations
 
 
 def rows_of(subject: Subject, failed: Call | None = None) -> list[Row]:
@@ -107,6 +124,7 @@ def rows_of(subject: Subject, failed: Call | None = None) -> list[Row]:
                 place=style.printable(call.path.removeprefix(f"{subject.network.name}.")),
                 gradient=arrived.norm if arrived is not None else None,
                 ratio=weights.ratio if weights is not None else None,
+                call=call.id,
             )
         )
     return rows
@@ -116,13 +134,13 @@ def _belongs(parameter: ParameterUpdate, path: str) -> bool:
     return parameter.name.startswith(f"{path}.")
 
 
-def thinned(rows: Sequence[Row], most: int) -> tuple[list[Row], int]:
-    """At most so many rows, those with weights first, and how many are left out."""
+def thinned(rows: Sequence[Row], most: int) -> list[Row]:
+    """At most so many rows, those with weights first."""
     excess = len(rows) - most
     if excess <= 0:
-        return list(rows), 0
+        return list(rows)
     middle = (len(rows) - 1) / 2
     inner = range(1, len(rows) - 1)
     order = sorted(inner, key=lambda at: (rows[at].ratio is not None, abs(at - middle)))
     dropped = set(order[:excess])
-    return [row for at, row in enumerate(rows) if at not in dropped], excess
+    return [row for at, row in enumerate(rows) if at not in dropped]

@@ -42,12 +42,16 @@ def _standing_for(stage: Stage, hidden: Sequence[Stage]) -> Stage:
     """A stage with those that are left out before it."""
     if not hidden:
         return stage
+    calls = tuple(call for each in hidden for call in each.calls)
+    branches = [branch for each in hidden for branch in each.branches]
+    within = [branch for branch in branches if branch.start in calls]
     return replace(
         stage,
         hidden=len(hidden),
-        hidden_parameters=sum(each.parameters for each in hidden),
-        hidden_calls=tuple(call for each in hidden for call in each.calls),
-        hidden_joins=tuple(call for each in hidden for call in each.joins),
+        hidden_parameters=sum(each.parameters for each in hidden)
+        + sum(branch.parameters for branch in within),
+        hidden_calls=calls,
+        hidden_branches=tuple(branch for branch in branches if branch not in within),
         after=hidden[0].after if hidden[0].after is not None else stage.after,
     )
 

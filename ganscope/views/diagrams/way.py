@@ -17,10 +17,12 @@ class Side:
     Attributes:
         calls: The calls that made it, in their order; none where an input is taken as it is.
         source: The input of the network that it was made of, where it was made of one.
+        parameters: Of all its calls, but those that were counted before.
     """
 
     calls: tuple[Call, ...]
     source: TensorRecord | None
+    parameters: int = 0
 
     @property
     def main(self) -> Call | None:
@@ -29,18 +31,39 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """A shorter way beside the one that is drawn: a skip, or layers of its own.
+
+    Attributes:
+        start: Id of the call on the way, or `INPUT`, from which it leads.
+        calls: The calls on it, in their order; none where it is but a skip.
+        parameters: Of all of them, but those that were counted before.
+    """
+
+    start: int
+    calls: tuple[Call, ...] = ()
+    parameters: int = 0
+
+    @property
+    def layers(self) -> tuple[Call, ...]:
+        """The calls that it is named after: those with parameters, else all of them."""
+        return tuple(call for call in self.calls if call.parameters) or self.calls
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """A call on the way.
 
     Attributes:
         call: The call.
-        joins: Ids of earlier calls on the way, or `INPUT`, from which something comes in that
-            took a shorter way.
+        parameters: Its parameters; 0 where a call of the same layer was counted before.
+        branches: What comes in that took a shorter way.
         sides: What comes in that does not come from the way at all.
     """
 
     call: Call
-    joins: tuple[int, ...] = ()
+    parameters: int
+    branches: tuple[Branch, ...] = ()
     sides: tuple[Side, ...] = ()
 
 
@@ -72,6 +95,7 @@ class Way:
         unseen: How many further outputs have no way of their own.
         broken: Whether it could not be followed from the output back to the input.
         failed: The call in which the forward failed, which is where it ends.
+        unsure: How many of the calls may have taken in other tensors with the same values.
     """
 
     network: Call
@@ -82,3 +106,4 @@ class Way:
     unseen: int = 0
     broken: bool = False
     failed: Call | None = None
+    unsure: int = 0

@@ -8,6 +8,7 @@ from ganscope.views.describe import read_settings
 from ganscope.views.explanations import shapes
 from ganscope.views.explanations.context import Context
 from ganscope.views.explanations.registry import explains
+from ganscope.views.explanations.windows import arguments
 
 
 def _nonpositive(call: Call) -> str | None:
@@ -52,8 +53,55 @@ def relu(call: Call, _: Context) -> str | None:
 @explains("ELU", "elu")
 def elu(call: Call, _: Context) -> str | None:
     """An exponential below zero."""
+    alpha = arguments(call, ("alpha", "inplace")).get("alpha", "1")
+    times = "" if alpha in ("1", "1.0") else f"{alpha}·"
     return shapes.sentence(
-        "each number: x if x > 0, else alpha·(eˣ - 1)", _nonpositive(call), _in_place(call)
+        f"each number: x if x > 0, else {times}(eˣ - 1), where alpha is {alpha}",
+        _nonpositive(call),
+        _in_place(call),
+    )
+
+
+@explains("SELU", "selu", "selu_")
+def selu(call: Call, _: Context) -> str | None:
+    """An ELU with fixed constants."""
+    return shapes.sentence(
+        "each number: 1.0507·x if x > 0, else 1.7581·(eˣ - 1), an ELU whose constants keep mean 0 "
+        "and standard deviation 1 through many layers",
+        _nonpositive(call),
+        _in_place(call),
+    )
+
+
+@explains("RReLU")
+def random_relu(call: Call, context: Context) -> str | None:
+    """A leaky ReLU whose slope is drawn."""
+    settings = read_settings(call.settings)
+    low, high = settings.get("lower"), settings.get("upper")
+    if not low or not high:
+        return None
+    low, high = (style.format_number(float(bound)) for bound in (low, high))
+    drawn = f"drawn anew for each number between {low} and {high}"
+    slope = {
+        "train": f"a slope {drawn} (train mode; in eval mode it is their mean)",
+        "eval": f"the mean of {low} and {high} (eval mode; in train mode the slope is drawn)",
+    }.get(context.mode or "", f"a slope, in train mode {drawn}, in eval mode their mean")
+    return shapes.sentence(
+        f"each number: x if x > 0, else x times {slope}", _nonpositive(call), _in_place(call)
+    )
+
+
+@explains("Hardtanh", "hardtanh", "hardtanh_", "ReLU6", "relu6")
+def hard_tanh(call: Call, _: Context) -> str | None:
+    """Bounds, with the numbers between them as they are."""
+    given = arguments(call, ("min_val", "max_val", "inplace"))
+    is_relu = call.type.lower() == "relu6"
+    low = "0" if is_relu else given.get("min_val", "-1").removesuffix(".0")
+    high = "6" if is_relu else given.get("max_val", "1").removesuffix(".0")
+    return shapes.sentence(
+        f"each number: x, but {low} where x is below and {high} where it is above",
+        _range(call),
+        _in_place(call),
     )
 
 

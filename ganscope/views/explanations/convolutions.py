@@ -11,7 +11,7 @@ from ganscope.views.describe import base_type, read_settings
 from ganscope.views.explanations import shapes
 from ganscope.views.explanations.context import Context
 from ganscope.views.explanations.registry import explains
-from ganscope.views.explanations.windows import arguments, size_down, size_up, window
+from ganscope.views.explanations.windows import Window, arguments, size_down, size_up, window
 
 _FORWARD = ("stride", "padding", "dilation", "groups")
 _BACKWARD = ("stride", "padding", "output_padding", "groups", "dilation")
@@ -105,7 +105,21 @@ def _work(call: Call, kernels: _Kernels, *, up: bool) -> str:
         given = None  # each pixel by itself: the size stays
     resize = (size_up if up else size_down)(call, given) if given else None
     return shapes.sentence(
-        f"{(_spread if up else _slide)(kernels)} {kernels.maps()}", _apart(kernels), resize
+        f"{(_spread if up else _slide)(kernels)} {kernels.maps()}",
+        _apart(kernels),
+        _dilated(kernels, given),
+        resize,
+    )
+
+
+def _dilated(kernels: _Kernels, given: Window | None) -> str | None:
+    """Why a kernel reaches further than its size: its cells lie apart."""
+    if given is None or given.dilation == 1:
+        return None
+    reach = style.format_shape((given.reach,) * len(kernels.size))
+    return (
+        f"dilation {given.dilation}: its cells lie {given.dilation} apart, so it reaches over "
+        f"{reach} ({given.dilation}·({given.kernel} - 1) + 1 = {given.reach})"
     )
 
 

@@ -9,6 +9,7 @@ from ganscope.views.explanations import (
     activations,
     arithmetic,
     attention,
+    combining,
     convolutions,
     layers,
     movements,
@@ -19,12 +20,13 @@ from ganscope.views.explanations import (
 )
 from ganscope.views.explanations.context import Context
 from ganscope.views.explanations.registry import find
-from ganscope.views.explanations.shapes import first_input, first_output, sentence
+from ganscope.views.explanations.shapes import first_output, listed, sentence
 
 __all__ = [
     "activations",
     "arithmetic",
     "attention",
+    "combining",
     "convolutions",
     "describe",
     "describe_unknown",
@@ -35,6 +37,9 @@ __all__ = [
     "resizing",
     "sources",
 ]
+
+_MOST_GIVEN = 4
+"""Tensors of which each shape is named."""
 
 
 def describe(call: Call, context: Context) -> str | None:
@@ -54,8 +59,10 @@ def describe(call: Call, context: Context) -> str | None:
 
 def describe_unknown(call: Call) -> str:
     """What went in and what came out of a call of any type."""
-    before, after = first_input(call), first_output(call)
-    came_in = "no tensor" if before is None else style.format_shape(before)
+    after = first_output(call)
+    given = [style.format_shape(one.shape) for one in call.inputs if one.shape is not None]
+    came_in = listed(given) if len(given) <= _MOST_GIVEN else f"{len(given)} tensors"
+    came_in = came_in or "no tensor"
     came_out = "no tensor" if after is None else style.format_shape(after)
     owned = f" and owns {style.count_of(call.parameters, 'parameter')}" if call.parameters else ""
     kind = "the operation " if call.kind == "op" else ""

@@ -13,9 +13,11 @@ from PIL import Image
 from ganscope.errors import UsageError
 from ganscope.traces import Trace
 from ganscope.views.diagrams import DiagramOptions, draw, frames, save
+from ganscope.views.diagrams.canvas import Canvas
 from ganscope.views.diagrams.kinds import KINDS
 from ganscope.views.diagrams.options import LANGUAGES, SIZES, THEMES
 from ganscope.views.diagrams.phrases import PHRASES
+from ganscope.views.diagrams.picture import Picture
 from ganscope.views.diagrams.theme import contrast, theme
 
 from .models import chain, stepped, train
@@ -127,3 +129,12 @@ def test_a_trace_alone_knows_no_pictures(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(Trace, "presenter", None)
     with pytest.raises(UsageError, match="import ganscope first"):
         trace.diagram()
+
+
+def test_of_a_name_that_is_too_long_the_end_stays() -> None:
+    canvas = Canvas(Picture(figsize=(4, 3)), theme("light"), ("DejaVu Sans",))
+    name = "encoder.layers.11.linear1"
+    cut = [canvas.cut_start(name, width, 10) for width in (3.0, 1.1, 0.8, 0.5)]
+    assert cut == [name, "…11.linear1", "…linear1", "…ear1"]
+    assert all(canvas.width_of(text, 10) <= 1.1 for text in cut[1:])
+    assert canvas.cut_start(name, 0.01, 10) == "…"

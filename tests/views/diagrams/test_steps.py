@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import ganscope
 from ganscope.traces import Trace
 from ganscope.views.diagrams import DiagramOptions, draw
 from ganscope.views.diagrams.step_axis import ticks_among
 
-from .models import stepped, train
+from .models import Scaled, chain, stepped, train
 from .rendering import Rendered
 
 
@@ -156,3 +156,41 @@ def test_a_training_that_failed_says_so(tmp_path: Path) -> None:
 )
 def test_steps_that_are_named_were_recorded(steps: range, named: list[int]) -> None:
     assert ticks_among(list(steps), 6) == named
+
+
+def test_a_norm_keeps_away_from_the_shape_beside_it() -> None:
+    shown = Rendered(draw(stepped(), "step", DiagramOptions(size="square")))
+    norms = [one for one in shown.texts if re.fullmatch(r"(‖∇‖ )?[\d.e−-]+", one.text)]
+    shapes = [one for one in shown.texts if one.text == "1×28×28"]
+    assert norms
+    assert shapes
+    for norm in norms:
+        for shape in shapes:
+            beside = min(norm.box[3], shape.box[3]) > max(norm.box[1], shape.box[1])
+            gap = max(norm.box[0] - shape.box[2], shape.box[0] - norm.box[2])
+            assert not beside or gap > 5
+
+
+class Beside(nn.Module):
+    """Has layers beside the way, one that is drawn as a whole, and many operations."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.scaled, self.last = nn.Linear(4, 6), Scaled(), nn.Linear(6, 1)
+        self.gates = nn.ModuleList(nn.Linear(4, 6) for _ in range(2))
+
+    def forward(self, values: Tensor) -> Tensor:
+        inner = torch.tanh(self.first(values).exp()) * self.gates[0](values)
+        inner = torch.relu(self.scaled(inner)) * self.gates[1](values)
+        return torch.sigmoid(self.last(inner * 2))
+
+
+def test_statistics_say_which_layers_and_operations_they_leave_out() -> None:
+    torch.manual_seed(0)
+    trace = ganscope.trace(Beside(), torch.randn(4, 4))
+    words = " ".join(Rendered(draw(trace, "stats")).words)
+    assert "layers left out: 2" in words, "the gates"
+    assert "operations left out: 7" in words, "of exp, tanh, mul, relu, mul, mul, sigmoid"
+    words = " ".join(Rendered(draw(chain(40), "stats")).words)
+    assert int(re.findall(r"layers left out: (\d+)", words)[0]) > 20
+    assert "operations left out" not in words

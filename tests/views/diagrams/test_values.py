@@ -81,6 +81,19 @@ def test_a_colour_image_keeps_its_channels() -> None:
     assert np.abs(shown.cells("values:0", 6, 9) - wanted).max() <= 1.5
 
 
+@pytest.mark.parametrize("least", [0.0, -0.5])
+def test_an_image_between_0_and_1_is_black_at_0(least: float) -> None:
+    torch.manual_seed(0)
+    images = torch.rand(2, 3, 6, 9)
+    images[1] += least  # of the other sample: the scale is that of the whole batch
+    shown = Rendered(draw(ganscope.trace(nn.Conv2d(3, 4, 3), images)))
+    wanted = images[0].numpy().transpose(1, 2, 0)
+    wanted = wanted if least == 0 else (wanted + 1) / 2
+    assert np.abs(shown.cells("values:0", 6, 9) - wanted * 255).max() <= 1.5
+    assert ("black: 0" in " ".join(shown.words)) == (least == 0)
+    assert shown.faults() == []
+
+
 def test_the_front_map_of_a_deck_is_the_first_one() -> None:
     trace = traced("generator", "dcgan")
     calls = {call.path: call for call in trace.steps[0].calls}
