@@ -77,9 +77,21 @@ def _passed_in(frame: FrameType, expression: ast.expr | None, plain: _Plain) -> 
 
 @once_per_instruction
 def _changed(frame: FrameType) -> frozenset[str]:
-    """The variables to which the function gives something else than they hold, but for a scale."""
+    """The variables to which the function gives something else than they hold, but for a scale.
+
+    A framework's helpers hand a loss around: ``loss = self.precision.scale(loss)``.
+    """
     given = source.assigned_in(frame.f_code)
-    return frozenset(name for name, value in given if _text_of(_unscaled(value)) != name)
+    return frozenset(
+        name
+        for name, value in given
+        if name not in (_text_of(_unscaled(value)), _text_of(_handed_in(value)))
+    )
+
+
+def _handed_in(value: ast.expr | None) -> ast.expr | None:
+    """``loss`` in ``hook(loss, step)``."""
+    return value.args[0] if isinstance(value, ast.Call) and value.args else None
 
 
 def called_text(frame: FrameType) -> str | None:

@@ -81,7 +81,7 @@ def _name(
     heap: Heap,
 ) -> str | None:
     near = _text(expression)
-    frame, expression = outwards.origin(frame, expression)
+    frame, expression = _unwrapped(*outwards.origin(frame, expression))
     name = _text(expression)
     passing, iterated = _loop(frame, expression)
     if name is not None and is_telling(name) and name not in passing and name not in taken:
@@ -99,6 +99,16 @@ def _name(
     if owner is not None and name in taken:
         return f"{owner}_{name}"
     return wide or name or near
+
+
+def _unwrapped(frame: FrameType, expression: ast.expr | None) -> tuple[FrameType, ast.expr | None]:
+    """Out of a wrapper that keeps the object for itself: ``self._optimizer`` → ``opt_d``."""
+    while isinstance(expression, ast.Attribute) and expression.attr.startswith("_"):
+        outer = outwards.caller_of(frame, expression.value)
+        if outer is None:
+            break
+        frame, expression = outwards.origin(*outer)
+    return frame, expression
 
 
 def _text(expression: ast.expr | None) -> str | None:

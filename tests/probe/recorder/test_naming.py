@@ -173,6 +173,11 @@ _HELPERS = {
         self.inner(again=True, loss=loss)
 
     def inner(self, loss, again): loss.backward(retain_graph=again)""",
+    "framework": """def back(self, loss, *args):
+        loss = self.hook(loss, *args)
+        loss.backward()
+
+    def hook(self, loss): return loss""",
     "shared": """def back(self, loss):
         loss = loss / 4
         loss.backward()""",
@@ -271,3 +276,30 @@ def test_a_part_is_called_as_where_the_loss_is_put_together(
     assert list(parts) == expected
     if "gp" in parts:
         assert loss.value == pytest.approx(sum(parts.values()) + 9 * parts["gp"], rel=1e-6)
+
+
+_WRAPPED = """
+class Wrapper:
+    def __init__(self, optimizer): self._optimizer = optimizer
+
+    def step(self): step(self._optimizer)
+
+def step(optimizer): optimizer.step()
+
+def train(D, opt_d):
+    wrapped_opt = Wrapper(opt_d)
+    D(torch.randn(5, 8)).mean().backward()
+    wrapped_opt.step()
+"""
+
+
+def test_an_optimizer_in_a_wrapper_is_called_as_the_wrapper_is(tmp_path: Path) -> None:
+    file = tmp_path / "wrapped.py"
+    file.write_text(f"import torch\n{_WRAPPED}", encoding="utf-8")
+    scope: dict[str, Any] = {}
+    exec(compile(file.read_text(encoding="utf-8"), file, "exec"), scope)
+    critic = make_critic()
+    with ganscope.record() as recording:
+        scope["train"](critic, torch.optim.SGD(critic.parameters(), lr=0.1))
+    (optimizer,) = recording.trace.steps[0].updates[0].optimizers
+    assert optimizer.name == "wrapped_opt"
