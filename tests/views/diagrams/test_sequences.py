@@ -30,7 +30,7 @@ class Patches(nn.Module):
         self.patch, self.last = nn.Conv2d(3, 64, 8, 8), nn.Linear(64, 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.last(self.patch(images).flatten(2).transpose(1, 2).relu())
+        return self.last(self.patch(images).flatten(2).transpose(1, 2))
 
 
 class Folded(nn.Module):
