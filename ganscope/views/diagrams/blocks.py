@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganscope.traces import TensorRecord
 from ganscope.views import style
 from ganscope.views.diagrams.canvas import DPI, Box, Canvas
+from ganscope.views.diagrams.images import black_of, image_colours
 from ganscope.views.diagrams.nonfinite import draw_nonfinite
 from ganscope.views.diagrams.stages import Stage
-from ganscope.views.diagrams.theme import Colours, rgb
 from ganscope.views.diagrams.values import Values, limit_of, one_sample
 from ganscope.views.diagrams.words import Words
 
@@ -26,8 +25,6 @@ _STRIP, _MATRIX, _NUMBER = 0.52, 0.8, 0.34
 _WAVE = 1.3, 0.9
 """Inches across, and those up for what has a height of its own."""
 _MOST_CARDS = 7
-_FAINT = 0.25
-"""Share of the scale below which an image's contrast is stretched."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +79,7 @@ def body_of(stage: Stage, sample: int, height: float, widest: float) -> Body:
         rows, columns = stage.shape[1:]
         longest = max(rows, columns)
         wide, high = side * columns / longest, side * rows / longest
-        return Body(kind, values, wide, high, black=_black_of(stage.record))
+        return Body(kind, values, wide, high, black=black_of(stage.record))
     if kind == MAP:
         side = min(widest * 0.78, _side_of(stage))
         if values is not None and len(maps_of(values)) == 1:
@@ -91,14 +88,6 @@ def body_of(stage: Stage, sample: int, height: float, widest: float) -> Body:
     wide = {MATRIX: _MATRIX, CHANNELS: _MATRIX, WAVE: _WAVE[0], NUMBER: _NUMBER}.get(kind, _STRIP)
     high = {WAVE: _WAVE[1], NUMBER: _NUMBER}.get(kind, height)
     return Body(kind, values, min(widest, wide), high)
-
-
-def _black_of(record: TensorRecord) -> float:
-    """Where an image's scale to 1 begins: at 0 where all samples are within [0, 1]."""
-    stats = record.stats
-    if stats is None or stats.min is None or stats.max is None:
-        return -1.0
-    return 0.0 if stats.min >= 0 and stats.max <= 1 else -1.0
 
 
 def _side_of(stage: Stage) -> float:
@@ -162,30 +151,6 @@ def as_cells(values: Values, height: float) -> Values:
     missing = np.arange(rows * columns) >= flat.size
     cells: Values = np.ma.MaskedArray(filled, missing).reshape(rows, columns)
     return cells
-
-
-def image_colours(
-    values: Values, bad: str = "#000000", black: float = -1.0
-) -> tuple[Colours, bool]:
-    """An image (1 or 3, H, W) as colours, and whether its contrast had to be stretched.
-
-    Args:
-        values: Those of its pixels.
-        bad: The colour of those that are NaN or infinite.
-        black: What is black, where 1 is white.
-    """
-    finite = values[np.isfinite(values)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (black, 1.0)
-    stretched = high - low < (1 - black) * _FAINT or low < black - 0.0005 or high > 1.0005
-    if not stretched:
-        low, high = black, 1.0
-    share = np.clip((values - low) / ((high - low) or 1.0), 0, 1)
-    share = np.where(np.isfinite(share), share, 0)
-    channels = np.repeat(share, 3, axis=0) if len(share) == 1 else share
-    colours = np.full((*values.shape[1:], 4), 255, np.uint8)
-    colours[..., :3] = np.rint(channels.transpose(1, 2, 0) * 255)
-    colours[~np.isfinite(values).all(axis=0), :3] = rgb(bad)
-    return colours, stretched
 
 
 def maps_of(values: Values) -> Values:

@@ -87,9 +87,11 @@ class FlowPainter:
             self._answer(column)
         else:
             draw_body(canvas, body, (column.centre, self.plan.middle), self.colour, name)
-            at = self.plan.middle - body.height / 2 - 0.19
-            for place, text in enumerate(self._captions(column)):
-                where = (column.centre, at - 0.175 * place)
+            texts = self._captions(column)
+            first, pitch = (0.19, 0.175) if len(texts) < 3 else (0.17, 0.15)
+            at = self.plan.middle - body.height / 2 - first
+            for place, text in enumerate(texts):
+                where = (column.centre, at - pitch * place)
                 size = canvas.fitted(text, self._room(column), CAPTION)
                 canvas.text(where, text, size, colour=canvas.theme.quiet)
         if column.stage.symbol:
@@ -144,7 +146,7 @@ class FlowPainter:
         if body.kind == MATRIX and body.values is not None and body.values.shape[1] < shape[1]:
             every = style.format_count(shape[1])
             features = self.scene.words("features", shown=body.values.shape[1], count=every)
-            texts[0] = f"{texts[0]}{self.scene.words.separator}{features}"
+            texts.append(features)
         if body.kind == MAP and len(shape) > 3:
             slices = self.scene.words("slice", count=style.format_count(shape[-1]))
             texts[0] = f"{texts[0]}{self.scene.words.separator}{slices}"
@@ -201,4 +203,5 @@ class FlowPainter:
         left = last.centre + self._shape_width(last, size) / 2
         right = column.centre - self._shape_width(column, size) / 2
         # The shapes read as one chain.
-        canvas.text(((left + right) / 2, self.plan.names), "→", size - 2, colour=theme.quiet)
+        at, small = ((left + right) / 2, self.plan.names), max(SMALLEST, size - 2)
+        canvas.text(at, "→", small, colour=theme.quiet)

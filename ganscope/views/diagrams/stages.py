@@ -135,14 +135,7 @@ def _joined(stages: list[Stage], links: Sequence[Link]) -> list[Stage]:
         record = main_output(link.call)
         if record is None or record.shape is None:
             continue
-        layers = (
-            *(_beside(side, side.main) for side in link.sides if side.main),
-            Layer(
-                style.printable(base_type(link.call)),
-                link.parameters,
-                is_repeated=link.call.parameters > link.parameters,
-            ),
-        )
+        layers = _layers_of(link)
         if stages and _belongs(link, stages[-1], record):
             last = stages[-1]
             stages[-1] = replace(
@@ -170,6 +163,13 @@ def _joined(stages: list[Stage], links: Sequence[Link]) -> list[Stage]:
                 )
             )
     return stages
+
+
+def _layers_of(link: Link) -> tuple[Layer, ...]:
+    """A call's layer, behind those that bring in something from beside the way."""
+    name, again = style.printable(base_type(link.call)), link.call.parameters > link.parameters
+    sides = (_beside(side, side.main) for side in link.sides if side.main)
+    return (*sides, Layer(name, link.parameters, is_repeated=again))
 
 
 def _beside(side: Side, main: Call) -> Layer:
