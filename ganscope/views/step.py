@@ -98,7 +98,7 @@ def _update(
     page: _StepPage,
 ) -> Iterator[Text]:
     told = about(story, update)
-    yield from page.packed(told.title, "heading")
+    yield from page.packed(told.title, "heading", hang=_INDENT)
     yield from page.flow(told.flow)
     yield from page.packed(told.runs, "", indent=_INDENT)
     for remark in told.remarks:

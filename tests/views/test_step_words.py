@@ -359,3 +359,13 @@ def test_a_zero_grad_that_was_forgotten_in_every_step() -> None:
     lesson = next(text for text in lessons(story(again), update_of(again, 1))
                   if "NOT cleared" in text)  # fmt: skip
     assert lesson.endswith("so the discriminator was moved along earlier gradients too.")
+
+
+def test_a_sum_of_many_parts_is_told_and_no_choice_of_signs_is_guessed() -> None:
+    values = (1.0, 0.5, 0.25, 0.125, 2.0, 4.0)
+    parts = tuple(LossPart(f"part_{place}", value) for place, value in enumerate(values))
+    signed = sum(values) - 2 * values[3]
+    losses = (Loss("a", sum(values), None, parts), Loss("b", signed, None, parts))
+    whole, guessed = loss_texts(replace(update_of(forgotten(), 1), losses=losses))
+    assert whole.startswith("a 7.875 = part_0 1.000 + part_1 0.500 + ")
+    assert guessed.startswith("b 7.625 from part_0 1.000, ")

@@ -13,7 +13,9 @@ from ganscope.views import style
 from ganscope.views.steps.cast import joined, numeral
 
 _NUMBER = re.compile(r" #\d+$")
-_MOST_PARTS = 4
+_MOST_ADDED = 12
+_MOST_SIGNS = 4
+"""With more parts some choice of signs would fit by chance."""
 _MOST_VALUES = 4
 _SAME = 2e-5
 """Relative: rounding in single precision, summed up a few times."""
@@ -63,11 +65,11 @@ def made_of(loss: Loss) -> str:
 def _sum(loss: Loss) -> tuple[tuple[int, ...], int] | None:
     """Signs of the parts and a divisor that make up the loss, where there are such."""
     parts = [part.value for part in loss.parts]
-    if not 2 <= len(parts) <= _MOST_PARTS or not all(map(math.isfinite, (*parts, loss.value))):
+    if not 2 <= len(parts) <= _MOST_ADDED or not all(map(math.isfinite, (*parts, loss.value))):
         return None
     size = max(map(abs, parts))
     for share in dict.fromkeys((1, len(parts))):
-        for signs in product((1, -1), repeat=len(parts)):
+        for signs in product((1, -1) if len(parts) <= _MOST_SIGNS else (1,), repeat=len(parts)):
             total = sum(sign * part for sign, part in zip(signs, parts, strict=True)) / share
             if abs(total - loss.value) <= _SAME * size:
                 return signs, share
