@@ -100,7 +100,10 @@ def blocks(watcher: Watcher, model: str) -> Iterator[float]:
     shape = training.gan.image_shape
     images = real_images(None, BATCH * BLOCK, shape).split(BATCH)
     step = 0
-    with tempfile.TemporaryDirectory() as folder, watcher(training, Path(folder)) as after:
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        watcher(training, Path(folder)) as after,
+    ):
         while True:
             started = perf_counter()
             for batch in images:
