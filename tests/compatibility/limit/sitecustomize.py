@@ -76,6 +76,8 @@ def count_steps(module: Any) -> None:
 
 
 def told(made: list[Any], steps: list[int]) -> dict[str, Any]:
+    import torch
+
     digest = hashlib.sha256()
     parameters = [[each for group in one.param_groups for each in group["params"]] for one in made]
     for each in parameters:
@@ -88,6 +90,7 @@ def told(made: list[Any], steps: list[int]) -> dict[str, Any]:
             for one, each in zip(made, parameters, strict=True)
         ],
         "weights": digest.hexdigest(),
+        "random state": hashlib.sha256(torch.get_rng_state().numpy().tobytes()).hexdigest(),
     }
 
 
