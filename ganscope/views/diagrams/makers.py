@@ -1,16 +1,11 @@
-"""Who brought out a tensor, recognised by its record: the same shape and the same figures."""
+"""Who brought out a tensor, recognised by its record."""
 
 from __future__ import annotations
 
 from collections import Counter
 
 from ganscope.traces import Call, TensorRecord
-
-_Key = tuple[object, object]
-
-
-def _key(record: TensorRecord) -> _Key:
-    return record.shape, record.stats
+from ganscope.views.recognition import Likeness, likeness
 
 
 class Makers:
@@ -23,30 +18,30 @@ class Makers:
     """
 
     def __init__(self) -> None:
-        self._known: dict[_Key, list[int]] = {}
+        self._known: dict[Likeness, list[int]] = {}
         self._taken: set[int] = set()
         self._origins: dict[int, object] = {}
 
     def add_input(self, record: TensorRecord, maker: int) -> None:
         """Note an input of the network under a number of its own."""
-        self._known.setdefault(_key(record), []).append(maker)
+        self._known.setdefault(likeness(record), []).append(maker)
 
     def add(self, call: Call, sources: tuple[int, ...]) -> None:
         """Note what a call brought out, and what that was made of."""
         self._origins[call.id] = (call.path, call.type, sources)
         for record in call.outputs:
-            known = self._known.setdefault(_key(record), [])
+            known = self._known.setdefault(likeness(record), [])
             known[:] = [one for one in known if one not in sources and one != call.id]
             known.append(call.id)
 
     def of(self, record: TensorRecord) -> int | None:
         """The latest that brought out a tensor."""
-        found = self._known.get(_key(record)) if record.shape is not None else None
+        found = self._known.get(likeness(record)) if record.shape is not None else None
         return found[-1] if found else None
 
     def taken_by(self, call: Call) -> tuple[tuple[int, ...], frozenset[int]]:
         """Who brought out what a call takes in, and which of these are guesses."""
-        times = Counter(_key(record) for record in call.inputs if record.shape is not None)
+        times = Counter(likeness(record) for record in call.inputs if record.shape is not None)
         sources: list[int] = []
         guesses: set[int] = set()
         for key, count in times.items():
@@ -56,7 +51,7 @@ class Makers:
         self._taken.update(sources)
         return tuple(sources), frozenset(guesses)
 
-    def _chosen(self, key: _Key, count: int) -> tuple[list[int], bool]:
+    def _chosen(self, key: Likeness, count: int) -> tuple[list[int], bool]:
         """So many of those that brought out tensors alike, and whether it can be no others."""
         alike = self._known.get(key, [])
         if len(alike) < 2:

@@ -10,6 +10,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
 from ganscope.traces import Call, Step, TensorRecord
+from ganscope.views.recognition import Likeness, likeness
 from ganscope.views.rows import main_output
 from ganscope.views.steps.cast import DISCRIMINATOR, GENERATOR, Cast
 
@@ -75,14 +76,6 @@ class Forward:
         return main_output(self.call)
 
 
-_Key = tuple[object, ...]
-
-
-def _key(record: TensorRecord) -> _Key:
-    """What a tensor is recognised by."""
-    return record.shape, record.stats, repr(record.preview)  # as text, NaN equals NaN
-
-
 def _is_telling(record: TensorRecord) -> bool:
     """Whether figures tell a tensor from others of its kind: any two batches of classes, each a
     one among zeros, have the same."""
@@ -106,16 +99,16 @@ class _Memory:
     """Tensors that networks made, by their records; with and without autograd behind them."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[_Key, bool], _Known] = {}
+        self._known: dict[tuple[Likeness, bool], _Known] = {}
 
     def keep(self, record: TensorRecord, made: _Known) -> None:
         """Remember who made a tensor."""
         if record.stats is not None and record.shape:
-            self._known[_key(record), record.requires_grad] = made
+            self._known[likeness(record), record.requires_grad] = made
 
     def source(self, record: TensorRecord) -> Source:
         """Where a tensor came from."""
-        key = _key(record)
+        key = likeness(record)
         follows = record.requires_grad
         same, other = self._known.get((key, follows)), self._known.get((key, not follows))
         if same is None and not follows and not _is_telling(record):
@@ -153,25 +146,27 @@ def forwards(step: Step, cast: Cast) -> tuple[Forward, ...]:
         else:
             made = _passed_on(call, sources)
         # What a network hands on as it came was made where it came from.
-        handed = {_key(record) for record in call.inputs if made.makers == (call.id,)}
+        handed = {likeness(record) for record in call.inputs if made.makers == (call.id,)}
         for record in call.outputs if made.makers else ():
-            if _key(record) not in handed:
+            if likeness(record) not in handed:
                 memory.keep(record, made)
     probing = {
         update.index
         for update in step.updates
         if any(run.kind == "grad" for run in update.backwards)
     }
-    asked = {_key(record) for call in step.calls if call.type == _ASKING for record in call.inputs}
+    asked = {
+        likeness(record) for call in step.calls if call.type == _ASKING for record in call.inputs
+    }
     return tuple(
         _blend(_probed(one, found), asked) if one.call.update in probing else one for one in found
     )
 
 
-def _blend(forward: Forward, asked: Container[_Key]) -> Forward:
+def _blend(forward: Forward, asked: Container[Likeness]) -> Forward:
     """Where the gradient is asked for at images with something of fake ones: the points of a
     penalty, though autograd does not begin at them."""
-    mixed = any(source.mixed and _key(source.record) in asked for source in forward.sources)
+    mixed = any(source.mixed and likeness(source.record) in asked for source in forward.sources)
     return replace(forward, shown=BETWEEN) if forward.shown == FAKE and mixed else forward
 
 
@@ -181,9 +176,9 @@ def _probed(forward: Forward, ran: Sequence[Forward]) -> Forward:
     among the calls)."""
     if forward.shown != REAL or not any(source.is_leaf for source in forward.sources):
         return forward
-    records = [_key(source.record) for source in forward.sources]
+    records = [likeness(source.record) for source in forward.sources]
     plain = [
-        [_key(source.record) for source in one.sources]
+        [likeness(source.record) for source in one.sources]
         for one in ran
         if one.shown == REAL
         and (one.call.network, one.call.update) == (forward.call.network, forward.call.update)

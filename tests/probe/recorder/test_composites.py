@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -47,18 +49,20 @@ def adam(*networks: nn.Module) -> torch.optim.Optimizer:
     return torch.optim.Adam([each for network in networks for each in network.parameters()])
 
 
+def update(optimizer: torch.optim.Optimizer, loss: Callable[[], Tensor]) -> None:
+    optimizer.zero_grad()
+    loss().backward()
+    optimizer.step()
+
+
 def test_a_generator_and_a_critic_in_one_class_are_two_networks() -> None:
     torch.manual_seed(0)
     duel = Duel()
     opt_g, opt_c = adam(duel.generator), adam(duel.critic)
     with ganscope.record() as recording:
         for _ in range(3):
-            opt_g.zero_grad()
-            duel.losses()[0].backward()
-            opt_g.step()
-            opt_c.zero_grad()
-            duel.losses()[1].backward()
-            opt_c.step()
+            update(opt_g, lambda: duel.losses()[0])
+            update(opt_c, lambda: duel.losses()[1])
     trace = recording.trace
     assert roles_of(trace) == {"generator": "generator", "critic": "discriminator"}
     assert optimizers_of(trace) == [["opt_g", "opt_c"]] * 3
@@ -74,15 +78,15 @@ def test_operations_between_networks_in_one_call_stand_between_them() -> None:
     torch.manual_seed(0)
     both = Both()
     opt_g, opt_d = adam(both.G), adam(both.D)
+
+    def apart() -> Tensor:
+        fake, real = both(torch.randn(5, 6), torch.randn(5, 8)).split(5)
+        return fake.mean() - real.mean()
+
     with ganscope.record() as recording:
         for _ in range(3):
-            opt_d.zero_grad()
-            fake, real = both(torch.randn(5, 6), torch.randn(5, 8)).split(5)
-            (fake.mean() - real.mean()).backward()
-            opt_d.step()
-            opt_g.zero_grad()
-            (-both(torch.randn(5, 6)).mean()).backward()
-            opt_g.step()
+            update(opt_d, apart)
+            update(opt_g, lambda: -both(torch.randn(5, 6)).mean())
     trace = recording.trace
     assert roles_of(trace) == {"G": "generator", "D": "discriminator"}
     step = trace.steps[1]
