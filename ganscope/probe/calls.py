@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sys
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from types import FrameType
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ganscope.probe import modules, names, sites, structure
 from ganscope.probe.drafts import Draft, Named
+from ganscope.probe.earlier import EarlierOutputs
 from ganscope.probe.finishing import finished
 from ganscope.probe.operations import Operation
 from ganscope.probe.tensors import TensorDraft, TensorObserver
@@ -36,6 +37,9 @@ class Places(Protocol):
 
     def adopt(self, module: nn.Module, inputs: tuple[Any, ...], frame: FrameType) -> Place | None:
         """The place of an outermost module that was not seen before; None to pass it over."""
+
+    def take_absorbed(self) -> Mapping[str, Place]:
+        """Networks that `adopt` has found to be parts of another one, with their places in it."""
 
     def look_inside(self, module: nn.Module, around: Place) -> Place | None:
         """The place of a module met in the call `around`, if its network holds it by now."""
@@ -67,6 +71,8 @@ class CallLog:
         """Which update runs now; drafts carry it."""
         self.recomputes: Callable[[], bool] | None = None
         """Tells whether the backward engine runs, which then calls modules a second time."""
+        self.earlier: EarlierOutputs | None = None
+        """What networks made in earlier steps, where there are such."""
         self.own_time = 0.0
         """Seconds that the observer itself has taken so far."""
         self.drafts: list[Draft] = []
@@ -98,6 +104,7 @@ class CallLog:
             if self.places.holds_networks(inner):
                 return self._hide(module, parent, holds_networks=True)
             place = self.places.adopt(inner, args, frame)
+            self._move(self.places.take_absorbed())
         place = place or self._place_inside(inner, top, name)
         if place is None:
             return self._hide(module, parent, opaque=True, hides=True)
@@ -124,6 +131,8 @@ class CallLog:
         if error is not None:
             draft.outside_error = error
         draft.inputs = self._records(args, kwargs)
+        if parent is None and draft.network and self.earlier is not None:
+            self.earlier.tell(structure.arguments(args, kwargs), draft.inputs)
         self._enlist(draft)
         return draft
 
@@ -161,7 +170,17 @@ class CallLog:
         else:
             leaves = structure.leaves(output)
             draft.outputs = self._named(leaves, self.tensors.record_output)
+        if draft.parent is None and draft.network and self.earlier is not None:
+            self.earlier.keep(draft.network, output, draft.round)
         return draft
+
+    def _move(self, places: Mapping[str, Place]) -> None:
+        """Calls of what were networks stand at these places of another network now."""
+        for draft in self.drafts if places else ():
+            if draft.network in places:
+                network, path = places[draft.network]
+                draft.path = path + draft.path.removeprefix(draft.network)
+                draft.network = network
 
     def _place_inside(self, module: nn.Module, around: Draft | None, name: str) -> Place | None:
         """The place of a module that is unknown, in the call around it."""

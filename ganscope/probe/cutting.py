@@ -179,6 +179,7 @@ class StepCutter:
         keys = [round for round in self._stepped if before is None or round < before]
         stepped = {round: self._stepped.pop(round) for round in keys}
         draft = StepDraft(drafts, runs, stepped, math.inf if before is None else before - 1)
+        self._networks.fix()
         self._relations.flowed(*draft.flow.edges(draft.fed))
         self._guard(self._look_for_moves)
         step = draft.finish(self.store.index, self.ledger)

@@ -130,6 +130,7 @@ class GradientLog:
         name, site = names.loss_name(frame), sites.find(frame)
         run = Run(self._begun, kind, name, drafts, round, site)
         self.again = None
+        self._networks.fix()
         self._told[self._begun] = (name, kind, site)
         self._told.pop(self._begun - _REMEMBERED, None)
         self._begun += 1

@@ -224,6 +224,10 @@ class Paths:
         """A place for a module that was made on the fly."""
         return self.name, f"{self.name}/{type(module).__name__}"
 
+    def take_absorbed(self) -> dict[str, tuple[str, str]]:
+        """None: there is one network."""
+        return {}
+
     def holds_networks(self, _module: object) -> bool:
         """False: what is traced is the network."""
         return False

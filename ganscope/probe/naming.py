@@ -65,6 +65,10 @@ class Naming:
         wanted = variables.network_name(frame, module, others, self._heap)
         return _give(self._networks, others, wanted)
 
+    def forget(self, network: str) -> None:
+        """No network has this name any longer."""
+        self._networks.pop(network, None)
+
     def part(self, module: nn.Module, path: str) -> str:
         """A name for a network that stands at `path` in the module that holds it."""
         own = _Bearer(weakref.ref(module), _kind(module), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from dataclasses import replace
 from types import FrameType
 from typing import Any
@@ -37,6 +38,8 @@ class Networks:
         self._roots: dict[str, weakref.ref[nn.Module]] = {}
         self._strays: set[Place] = set()
         """Of modules that are made on the fly, by the call around them and their class."""
+        self._fixed: set[str] = set()
+        self._absorbed: dict[str, Place] = {}
         self._composites: Living[bool] = Living()
         self._whole: set[type] = set()
         """Classes of which one was found to be one network."""
@@ -105,6 +108,16 @@ class Networks:
             self._strays.add(stray)  # its like comes again, perhaps in every call
         return place
 
+    def fix(self) -> None:
+        """The networks so far keep their names: gradients are told by them from now on."""
+        self._fixed.update(self._nouns)
+
+    def take_absorbed(self) -> dict[str, Place]:
+        """What were networks until they turned out to be parts of another one, with their places
+        in it; each is told once."""
+        absorbed, self._absorbed = self._absorbed, {}
+        return absorbed
+
     def owner_of(self, parameter: Tensor) -> Owner | None:
         """Network and full name of a parameter, or None where no network owns it."""
         return self._owners.get(parameter)
@@ -133,20 +146,42 @@ class Networks:
     def _enter(self, module: nn.Module, name: str, wrapper: str | None) -> None:
         self._nouns[name] = Network(name, type(module).__name__, "unknown", 0, wrapper)
         self._roots[name] = weakref.ref(module)
-        self._survey(module, name)
+        self._survey(module, name, self._parts_in(module, name))
 
-    def _survey(self, module: nn.Module, name: str) -> None:
-        """Remember all that is in a network; what another one had before stays there."""
+    def _parts_in(self, module: nn.Module, name: str) -> list[str]:
+        """The networks found since the last backward that are parts of `module`.
+
+        A part can be called by itself before the whole is: ``G(z, G.embed(labels))``.
+        """
+        held = {id(part) for part in module.modules()}
+        roots = [(each, root()) for each, root in self._roots.items()]
+        loose = [(each, root) for each, root in roots if each != name and each not in self._fixed]
+        return [each for each, root in loose if root is not None and id(root) in held]
+
+    def _survey(self, module: nn.Module, name: str, absorbed: Sequence[str] = ()) -> None:
+        """Remember all that is in a network; what another one had before stays there.
+
+        Args:
+            module: The network.
+            name: Its name.
+            absorbed: Other networks that are parts of it.
+        """
+        own = {name, *absorbed}
         parts = list(module.named_modules())
         paths = modules.Paths(parts, name)
         for _, part in parts:
             place = paths.place_of(part)
-            if place is not None and (self.place_of(part) or place)[0] == name:
+            if place is not None and (self.place_of(part) or place)[0] in own:
                 self._places.put(part, place)
         for path, parameter in module.named_parameters():
             owner = name, f"{name}.{path}"
-            if (self.owner_of(parameter) or owner)[0] == name:
+            if (self.owner_of(parameter) or owner)[0] in own:
                 self._owners.put(parameter, owner)
+        for other in absorbed:
+            root = self._roots.pop(other)()
+            self._absorbed[other] = self.place_of(root) or (name, name) if root else (name, name)
+            del self._nouns[other]
+            self.naming.forget(other)
         size = modules.parameter_count(module)
         self._nouns[name] = replace(self._nouns[name], parameters=size)
 

@@ -25,6 +25,7 @@ from torch.utils.hooks import RemovableHandle
 from ganscope.probe import failures, freed, patches, sites, training_patches
 from ganscope.probe.calls import CallLog
 from ganscope.probe.cutting import StepCutter, Unfinished
+from ganscope.probe.earlier import EarlierOutputs
 from ganscope.probe.gradients import GradientLog, Run
 from ganscope.probe.modules import optimized_module
 from ganscope.probe.networks import Networks
@@ -68,6 +69,7 @@ class Recorder:
         self._gradients.tensors = self._updates.tensors = tensors
         log = CallLog(self._networks, tensors, outside=True)
         log.recomputes = self._is_running
+        log.earlier = EarlierOutputs()
         self._log = log
         self._observer = Observer(log)
         self._cutter = StepCutter(

@@ -13,7 +13,7 @@ from ganscope.traces.step import (
     Step,
     Update,
 )
-from ganscope.traces.tensor import Histogram, Samples, TensorRecord, TensorStats
+from ganscope.traces.tensor import Earlier, Histogram, Samples, TensorRecord, TensorStats
 from ganscope.traces.trace import SCHEMA, Failure, Finding, Meta, Network, Trace
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Backward",
     "Call",
     "CallSite",
+    "Earlier",
     "Failure",
     "Finding",
     "Gradient",

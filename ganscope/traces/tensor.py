@@ -79,6 +79,37 @@ class Samples:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """Who made a tensor's values before the step in which it was seen.
+
+    Attributes:
+        network: The network whose output they were, in an earlier step.
+        whole: Whether all rows of the batch are outputs of networks; else some of them are.
+    """
+
+    network: str
+    whole: bool
+
+    @property
+    def note(self) -> str:
+        """What a record says of it."""
+        return f"{'' if self.whole else _IN_PART}{_MADE_BY}{self.network}{_EARLIER}"
+
+    @classmethod
+    def of_note(cls, note: str | None) -> Earlier | None:
+        """Read back from a record's note; None where that says something else."""
+        text = note or ""
+        whole = not text.startswith(_IN_PART)
+        text = text.removeprefix(_IN_PART)
+        if not (text.startswith(_MADE_BY) and text.endswith(_EARLIER)):
+            return None
+        return cls(text.removeprefix(_MADE_BY).removesuffix(_EARLIER), whole)
+
+
+_IN_PART, _MADE_BY, _EARLIER = "in part ", "made by ", " in an earlier step"
+
+
+@dataclass(frozen=True, slots=True)
 class TensorRecord:
     """What was seen of one tensor, or why nothing was.
 
@@ -109,6 +140,11 @@ class TensorRecord:
         """Whether it stands for None, a truth value, a number or a text: nothing to be seen."""
         note = self.note or ""
         return self.shape is None and note.endswith(NO_TENSOR) and not note.startswith("a ")
+
+    @property
+    def earlier(self) -> Earlier | None:
+        """Who made the values in an earlier step, where that was noticed."""
+        return Earlier.of_note(self.note)
 
 
 NO_TENSOR = ": no tensor"

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from ganscope.traces import Backward, Call, Histogram, Network, Step, TensorRecord, Update
+from ganscope.traces import Backward, Call, Earlier, Histogram, Network, Step, TensorRecord, Update
 from ganscope.views.steps.cast import Cast
-from ganscope.views.steps.flow import BETWEEN, BOTH, FAKE, PROBED, REAL, Forward, forwards
+from ganscope.views.steps.flow import BETWEEN, BOTH, FAKE, PROBED, REAL, UNTOLD, Forward, forwards
 from ganscope.views.steps.heading import flow_lines
 from ganscope.views.steps.verdicts import verdicts
 
@@ -61,6 +61,65 @@ def test_what_the_generator_made_is_fake() -> None:
     assert found.sources[0].makers == (0,)
     assert not found.sources[0].detached
     assert lines(judged(1, FAKES)) == ["z 8×6 → G → 8×1×4×4 → D → 8×1 — D(G(z)) 0.510"]
+
+
+def test_images_that_a_pool_kept_are_those_of_an_earlier_step() -> None:
+    kept = replace(record(0.3), note=Earlier("G", whole=True).note)
+    found = last(judged(1, kept))
+    assert (found.shown, found.sources[0].makers) == (FAKE, ())
+    assert lines(judged(1, kept))[1] == "G(z) of an earlier step 8×1×4×4 → D → 8×1 — D(G(z)) 0.510"
+
+
+def test_a_batch_of_a_pool_can_hold_images_of_this_step_too() -> None:
+    one = record(0.25, 1, 1, 4, 4, grad=True)
+    mixed = replace(record(0.3), note=Earlier("G", whole=True).note)
+    calls = (op(1, "unbind", FAKES, out=one), op(2, "cat", one, out=mixed), judged(3, mixed))
+    assert last(*calls).shown == FAKE
+    assert "in one batch" not in "".join(lines(*calls))
+    assert lines(*calls)[0].startswith("z 8×6 → G → 8×1×4×4 → unbind → cat → D")
+    apart = replace(mixed, note=Earlier("G", whole=False).note)
+    assert last(judged(1, apart)).shown == BOTH
+    assert lines(judged(1, apart))[1].startswith("x and G(z) of an earlier step 8×1×4×4 → D")
+
+
+def test_what_another_network_made_earlier_is_no_fake() -> None:
+    kept = replace(record(0.3), note=Earlier("E", whole=True).note)
+    assert last(judged(1, kept)).shown == REAL
+
+
+def test_of_several_batches_of_unknown_origin_none_is_called_real() -> None:
+    calls = [replace(judged(one, record(0.5 + one / 10)), update=0) for one in (1, 2)]
+    found = forwards(Step(0, (MADE, *calls)), CAST)
+    assert [one.shown for one in found] == ["", UNTOLD, UNTOLD]
+    told = lines(*calls)
+    assert told[1:] == [
+        "input 8×1×4×4 → D → 8×1 — D(input) 0.510",
+        "input 8×1×4×4 → D → 8×1 — D(input) 0.520",
+    ]
+    twice = [replace(judged(one, REALS), update=0) for one in (1, 2)]
+    assert last(*twice).shown == REAL
+    beside = [*calls, replace(judged(3, FAKES), update=0)]
+    assert [one.shown for one in forwards(Step(0, (MADE, *beside)), CAST)][1:] == [REAL, REAL, FAKE]
+    evaluated = [replace(each, update=None) for each in calls]
+    assert last(*evaluated).shown == REAL
+
+
+def test_a_part_called_by_itself_gives_no_verdict() -> None:
+    features = replace(judged(1, FAKES), path="D.features")
+    assert last(features).shown == FAKE
+    assert lines(features) == ["z 8×6 → G → 8×1×4×4 → D.features → 8×1"]
+
+
+def test_what_a_network_takes_beside_another_ones_output_is_told() -> None:
+    labels, embedded = record(4.5, 8), record(0.4, 8, 3, grad=True)
+    embed = replace(MADE, path="G.embed", inputs=(labels,), outputs=(embedded,))
+    made = replace(MADE, id=1, inputs=(NOISE, embedded))
+    verdict = judged(2, FAKES, replace(labels, name="labels"))
+    step = Step(0, (embed, made, verdict))
+    ran = forwards(step, CAST)
+    assert [one.part for one in ran] == ["embed", "", ""]
+    told = [line.whole for line in flow_lines(ran, ran, verdicts(step, ran, CAST), CAST)]
+    assert told == ["8 → G.embed → 8×3 + z 8×6 → G → 8×1×4×4 + labels 8 → D → 8×1 — D(G(z)) 0.520"]
 
 
 def test_detached_with_the_operation_or_without() -> None:
@@ -210,7 +269,7 @@ def test_real_images_whose_gradient_is_asked_for_stay_real() -> None:
     found = forwards(Step(0, (judged(1, REALS), judged(2, other)), (grad,)), CAST)
     assert [one.shown for one in found] == [REAL, PROBED]
     found = forwards(Step(0, (judged(1, REALS), judged(2, other))), CAST)
-    assert [one.shown for one in found] == [REAL, REAL]
+    assert [one.shown for one in found] == [UNTOLD, UNTOLD]
 
 
 def test_the_recorded_loops_are_read_right() -> None:

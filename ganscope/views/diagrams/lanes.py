@@ -46,6 +46,7 @@ class Box:
         network: Its name.
         role: Its role.
         symbol: ``G``, ``D``, or its name.
+        part: The place of the part of it that is called; empty for the network.
         moved: Whether the update moves it.
         reached: Whether gradients reached its parameters.
         gradient: L2 norm of the gradient of all its parameters, where it is moved.
@@ -55,6 +56,7 @@ class Box:
     network: str
     role: str
     symbol: str
+    part: str
     moved: bool
     reached: bool
     gradient: float | None = None
@@ -139,14 +141,19 @@ def _distinct(lanes: Sequence[Lane]) -> list[Lane]:
     """The lanes without those that go the same way as an earlier one, the longest first."""
     seen: dict[object, Lane] = {}
     for lane in lanes:
-        way = (lane.start.name, lane.start.cut, tuple(box.network for box in lane.boxes))
+        way = (
+            lane.start.name,
+            lane.start.cut,
+            tuple((box.network, box.part) for box in lane.boxes),
+        )
         seen.setdefault(way, lane)
     return list(seen.values())
 
 
 def _lane(story: Story, update: Update, chain: Sequence[Forward], trained: Set[str]) -> Lane:
     start = _start(story, chain[0], trained)
-    boxes, tensors = [], []
+    boxes: list[Box] = []
+    tensors: list[Tensor] = []
     for place, forward in enumerate(chain):
         boxes.append(_box(story, update, forward))
         output = main_output(forward.call)
@@ -155,7 +162,8 @@ def _lane(story: Story, update: Update, chain: Sequence[Forward], trained: Set[s
         if after is not None and forward.call.update != update.index:
             name = _start(story, after, trained).name  # made earlier: ``G(z) of ①``
         if not name:
-            name = f"{story.cast.symbol(forward.call.network)}({start.name})"
+            taken = tensors[-1].name if tensors else start.name
+            name = f"{forward.called(story.cast.symbol(forward.call.network))}({taken})"
         record = output or start.record
         cut = _cut_between(forward, after, trained) if after is not None else ""
         tensors.append(Tensor(name, record, _gradient(update, forward), cut))
@@ -239,6 +247,7 @@ def _box(story: Story, update: Update, forward: Forward) -> Box:
         name,
         cast.role(name),
         cast.symbol(name),
+        forward.part,
         moved,
         reached,
         together(one.gradient.norm for one in own if one.gradient is not None),

@@ -39,7 +39,8 @@ def draw_network(canvas: Canvas, words: Words, box: Box, place: Place, *, backwa
     canvas.box(place, edge=colour, fill=fill, line=1.8, rounded=0.1, order=3.6)
     ink = theme.paper if box.moved else colour
     centre, middle = left + width / 2, bottom + height / 2
-    name = style.printable(words.network(box.network))
+    name = words.network(box.network)
+    name = style.printable(f"{name}.{box.part}" if box.part else name)
     is_letter = len(box.symbol) <= 2
     if is_letter:
         lone = box.symbol == name

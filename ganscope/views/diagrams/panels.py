@@ -22,6 +22,8 @@ _BOX_WIDTH, _LOSS_WIDTH = 1.15, 1.72
 _PICTURE = 0.8
 _COMFORTABLE = 12.0
 """Inches of a panel in which everything has its full width."""
+_EASY, _BELOW = 1.08, 0.46
+"""Inches of a lane from which on networks have their full height; what they leave in lower ones."""
 _BACK = 0.24
 """Inches that gradients run below the data."""
 _HEADING, _ANSWER, _NAME, _SMALL = 14.0, 12.5, 11.0, 9.5
@@ -72,6 +74,10 @@ class PanelPainter:
         return _BOX_WIDTH * self._scale
 
     @property
+    def _box_height(self) -> float:
+        return HEIGHT if self.lane >= _EASY else self.lane - _BELOW
+
+    @property
     def _loss_width(self) -> float:
         return _LOSS_WIDTH * self._scale
 
@@ -79,7 +85,8 @@ class PanelPainter:
 
     def _row(self, place: int) -> float:
         """Inches from below at which a lane's data run."""
-        return self.box[1] + self.box[3] - HEADER - (place + 0.5) * self.lane + 0.02
+        rise = 0.02 if self.lane >= _EASY else 0.08
+        return self.box[1] + self.box[3] - HEADER - (place + 0.5) * self.lane + rise
 
     def _column(self, place: int) -> float:
         """Inches from the left of the n-th tensor or network; the first tensor is 0."""
@@ -93,7 +100,7 @@ class PanelPainter:
     def _loss_box(self) -> tuple[float, float, float, float]:
         """Left, bottom, width and height of the loss: as tall as the lanes that lead to it."""
         rows = [self._row(place) for place in range(len(self.panel.lanes))] or [self._row(0)]
-        low, high = rows[-1] - HEIGHT / 2, rows[0] + HEIGHT / 2
+        low, high = rows[-1] - self._box_height / 2, rows[0] + self._box_height / 2
         return (
             self.box[0] + self.box[2] - self._loss_width - 0.12,
             low,
@@ -216,7 +223,8 @@ class PanelPainter:
         """The networks; one that stands in neighbouring lanes is one tall box."""
         for place, rows, box in self._runs():
             left, width = self._sides(place)[0], self._box_width
-            around = (left, min(rows) - HEIGHT / 2, width, max(rows) - min(rows) + HEIGHT)
+            low, high = min(rows) - self._box_height / 2, max(rows) + self._box_height / 2
+            around = (left, low, width, high - low)
             draw_network(self.canvas, self.words, box, around, backward=backward)
 
     def _runs(self) -> Iterator[tuple[int, list[float], Box]]:
@@ -226,7 +234,9 @@ class PanelPainter:
             for index, lane in enumerate(self.panel.lanes):
                 at = (place - self._first(lane) - 1) // 2
                 box = lane.boxes[at] if 0 <= at < len(lane.boxes) else None
-                if run and (box is None or box.network != run[1].network):
+                if run and (
+                    box is None or (box.network, box.part) != (run[1].network, run[1].part)
+                ):
                     yield place, *run
                     run = None
                 if box is not None:

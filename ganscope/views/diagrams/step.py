@@ -19,7 +19,7 @@ from ganscope.views.steps.cast import numeral
 _TOP, _BOTTOM = 1.28, 0.62
 _GAP = 0.16
 _LANE = 1.62
-_LEAST_LANE = 1.08
+_LEAST_LANE = 1.0
 _MOST_PANELS = 3
 
 

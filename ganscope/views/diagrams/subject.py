@@ -89,6 +89,7 @@ def subject_of(trace: Trace, options: DiagramOptions) -> Subject:
     ran = [one for one in forwards(step, Cast(trace.networks)) if one.call.network == network.name]
     if not ran:
         raise UsageError(f"{network.name} was not called in step {step.index}; try another step")
+    ran = [one for one in ran if not one.part] or ran
     followed = next((one for one in ran if one.output and one.output.requires_grad), ran[0])
     chosen = next((one for one in ran if one.shown == REAL), followed)
     return Subject(replace(network, role=role_of(network)), step, chosen.call)

@@ -19,6 +19,7 @@ _SHOWN = {
     "real": "x",
     "fake": "fake",
     "between": "blended",
+    "untold": "input",
     "both": "x and fake",
     "probed": "probe",
 }

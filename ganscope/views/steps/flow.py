@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
-from ganscope.traces import Call, Step, TensorRecord
+from ganscope.traces import Call, Earlier, Step, TensorRecord
 from ganscope.views.recognition import Likeness, likeness
 from ganscope.views.rows import main_output
 from ganscope.views.steps.cast import DISCRIMINATOR, GENERATOR, Cast
@@ -18,6 +18,10 @@ REAL, FAKE, BETWEEN, BOTH, PROBED = "real", "fake", "between", "both", "probed"
 """What a discriminator was shown; `BETWEEN` are blends of the two, as a gradient penalty takes
 them, `BOTH` is a batch that holds some of each, `PROBED` are images of unknown origin whose
 gradient is asked for."""
+
+UNTOLD = "untold"
+"""Shown where there were several batches, and of none is known that a generator made it: real
+ones and generated ones of a pool, perhaps."""
 
 _DETACHED = "detach"
 _ASKING = "grad"
@@ -61,8 +65,8 @@ class Forward:
         call: The call.
         role: Of its network.
         sources: Of each of its inputs that is a tensor.
-        shown: What a discriminator was shown: `REAL`, `FAKE`, `BETWEEN`, `BOTH` or `PROBED`;
-            empty for other networks.
+        shown: What a discriminator was shown: `REAL`, `FAKE`, `BETWEEN`, `BOTH`, `PROBED` or
+            `UNTOLD`; empty for other networks.
     """
 
     call: Call
@@ -74,6 +78,16 @@ class Forward:
     def output(self) -> TensorRecord | None:
         """What it is shown by."""
         return main_output(self.call)
+
+    @property
+    def part(self) -> str:
+        """The place of the part of a network that was called by itself, as ``D.features`` is for
+        a loss on its features; empty where the network was called."""
+        return self.call.path.removeprefix(self.call.network).lstrip("./")
+
+    def called(self, network: str) -> str:
+        """What was called, where its network is called `network`: ``D``, ``D.features``."""
+        return f"{network}.{self.part}" if self.part else network
 
 
 def _is_telling(record: TensorRecord) -> bool:
@@ -140,7 +154,7 @@ def forwards(step: Step, cast: Cast) -> tuple[Forward, ...]:
         sources = tuple(memory.source(record) for record in call.inputs if record.shape)
         if call.kind == "module" and call.network:
             role = roles[call.id] = cast.role(call.network)
-            shown = _shown(sources, roles) if role == DISCRIMINATOR else ""
+            shown = _shown(sources, roles, cast) if role == DISCRIMINATOR else ""
             found.append(Forward(call, role, sources, shown))
             made = _Known((call.id,))
         else:
@@ -158,9 +172,22 @@ def forwards(step: Step, cast: Cast) -> tuple[Forward, ...]:
     asked = {
         likeness(record) for call in step.calls if call.type == _ASKING for record in call.inputs
     }
-    return tuple(
+    told = [
         _blend(_probed(one, found), asked) if one.call.update in probing else one for one in found
-    )
+    ]
+    return tuple(_untold(one, told) for one in told)
+
+
+def _untold(forward: Forward, every: Sequence[Forward]) -> Forward:
+    """Where an update shows its discriminator several batches, and no generator made any of
+    them, they need not be real."""
+    if forward.shown != REAL or forward.call.update is None:
+        return forward
+    where = forward.call.network, forward.call.update
+    same = [one for one in every if (one.call.network, one.call.update) == where]
+    batches = {likeness(one.sources[0].record) for one in same if one.shown == REAL and one.sources}
+    several = len(batches) > 1 and all(one.shown in (REAL, PROBED) for one in same)
+    return replace(forward, shown=UNTOLD) if several else forward
 
 
 def _blend(forward: Forward, asked: Container[Likeness]) -> Forward:
@@ -206,12 +233,15 @@ def _passed_on(call: Call, sources: Sequence[Source]) -> _Known:
     )
 
 
-def _shown(sources: Sequence[Source], roles: dict[int, str]) -> str:
+def _shown(sources: Sequence[Source], roles: dict[int, str], cast: Cast) -> str:
     fakes = [
         source
         for source in sources
         if any(roles.get(maker) == GENERATOR for maker in source.makers)
     ]
+    earlier = [each for each in (earlier_of(source, cast) for source in sources) if each]
+    if earlier:
+        return FAKE if all(each.whole for each in earlier) else BOTH
     if not fakes:
         return REAL
     if any(source.doubled for source in fakes):
@@ -219,6 +249,14 @@ def _shown(sources: Sequence[Source], roles: dict[int, str]) -> str:
     if any(source.blended and source.is_leaf for source in fakes):
         return BETWEEN
     return FAKE
+
+
+def earlier_of(source: Source, cast: Cast) -> Earlier | None:
+    """The generator that made an input, or some of it, in an earlier step: a pool handed it out."""
+    earlier = source.record.earlier
+    if earlier is None or (source.makers and not source.blended):
+        return None
+    return earlier if cast.role(earlier.network) == GENERATOR else None
 
 
 def is_unfollowed(forward: Forward, every: Sequence[Forward]) -> bool:
@@ -246,4 +284,11 @@ def made(forward: Forward, cast: Cast) -> str:
     if forward.role != GENERATOR:
         return forward.call.label
     shape = forward.sources[0].record.shape if forward.sources else None
-    return f"{cast.symbol(forward.call.network)}({'z' if is_noise(shape) else 'input'})"
+    name = forward.called(cast.symbol(forward.call.network))
+    return f"{name}({'z' if is_noise(shape) else 'input'})"
+
+
+def made_by(network: str, every: Sequence[Forward], cast: Cast) -> str:
+    """The same of a generator's outputs from other steps than that of `every`."""
+    own = next((one for one in every if one.call.network == network), None)
+    return f"{cast.symbol(network)}(z)" if own is None else made(own, cast)

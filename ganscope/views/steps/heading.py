@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ganscope.traces import Optimizer, Step, Update
+from ganscope.traces import Earlier, Optimizer, Step, Update
 from ganscope.views import style
 from ganscope.views.steps.cast import GENERATOR, Cast, joined, numeral
 from ganscope.views.steps.flow import (
     BETWEEN,
     PROBED,
+    UNTOLD,
     Forward,
     Source,
+    earlier_of,
     is_noise,
     is_unfollowed,
     made,
+    made_by,
 )
 from ganscope.views.steps.verdicts import Verdict, together
 
@@ -99,7 +102,8 @@ def flow_lines(
     for chain in chains(ran):
         parts = tuple(_parts(chain, every, cast))
         said = judged.get(chain[-1].call.id)
-        key = parts, (said.symbol, said.is_probability) if said else None
+        apart = chain[0].call.id if chain[0].shown == UNTOLD else None
+        key = parts, (said.symbol, said.is_probability) if said else None, apart
         alike.setdefault(key, []).append((parts, said))
     for same in alike.values():
         verdict = together([said for _, said in same if said is not None])
@@ -120,26 +124,38 @@ def chains(ran: Sequence[Forward]) -> list[list[Forward]]:
 
 
 def _parts(chain: Sequence[Forward], every: Sequence[Forward], cast: Cast) -> Iterator[str]:
-    last: Forward | None = None
-    for forward in chain:
-        if last is None:
-            yield from _beginning(forward, every, cast)
-        else:
-            yield from _between(_main_source(forward, last.call.id), forward.shown, every)
-        yield style.printable(forward.call.network)
-        yield _shape(forward)
-        last = forward
+    taken = _beginning(chain[0], every, cast)
+    for place, forward in enumerate(chain):
+        if place > 0:
+            main = _main_source(forward, chain[place - 1].call.id)
+            taken += _between(main, forward.shown, every)
+            taken[-1] = " + ".join([taken[-1], *_beside(forward, every, cast)])
+        yield from taken
+        yield style.printable(forward.called(forward.call.network))
+        taken = [_shape(forward)]
+    yield from taken
+
+
+def _beside(forward: Forward, every: Sequence[Forward], cast: Cast) -> list[str]:
+    """What a network takes beside what another one made: noise, labels."""
+    return [
+        _input(forward, place, every, cast)
+        for place, source in enumerate(forward.sources)
+        if not source.makers
+    ]
 
 
 def _beginning(forward: Forward, every: Sequence[Forward], cast: Cast) -> list[str]:
     taken = next((source for source in forward.sources if source.makers), None)
-    names = []
-    for place, source in enumerate(forward.sources):
-        shape = style.format_shape(source.record.shape)
-        name = input_name(forward, place, every, cast)
-        names.append(f"{name} {shape}".strip())
+    names = [_input(forward, place, every, cast) for place in range(len(forward.sources))]
     start = [" + ".join(names) or style.NOTHING]
     return start + (_between(taken, forward.shown, every) if taken else [])
+
+
+def _input(forward: Forward, place: int, every: Sequence[Forward], cast: Cast) -> str:
+    """``z 64×100``."""
+    shape = style.format_shape(forward.sources[place].record.shape)
+    return f"{input_name(forward, place, every, cast)} {shape}".strip()
 
 
 def input_name(forward: Forward, place: int, every: Sequence[Forward], cast: Cast) -> str:
@@ -151,10 +167,23 @@ def input_name(forward: Forward, place: int, every: Sequence[Forward], cast: Cas
         every: What was run in the whole step.
         cast: The networks.
     """
-    taken = next((source for source in forward.sources if source.makers), None)
-    if forward.sources[place] is taken:
-        return _origin(forward, taken, every, cast)
+    source = forward.sources[place]
+    earlier = earlier_of(source, cast) if forward.shown else None
+    if earlier is not None:
+        return _of_earlier(source, earlier, every, cast)
+    if source is next((source for source in forward.sources if source.makers), None):
+        return _origin(forward, source, every, cast)
     return _name(forward, place)
+
+
+def _of_earlier(source: Source, earlier: Earlier, every: Sequence[Forward], cast: Cast) -> str:
+    """``G(z) of an earlier step`` for images that a pool has kept."""
+    name = made_by(earlier.network, every, cast)
+    if not earlier.whole:
+        return f"x and {name} of an earlier step"
+    return (
+        f"{name} of this step and earlier ones" if source.makers else f"{name} of an earlier step"
+    )
 
 
 def _name(forward: Forward, place: int) -> str:
@@ -163,9 +192,9 @@ def _name(forward: Forward, place: int) -> str:
     if record.name and record.name.isidentifier() and place:
         return record.name
     if place == 0 and forward.shown:
-        return "points of the penalty" if forward.shown == PROBED else "x"
+        return {PROBED: "points of the penalty", UNTOLD: "input"}.get(forward.shown, "x")
     if place == 0 and forward.role == GENERATOR:
-        return "z" if is_noise(record.shape) else "input"
+        return "z" if is_noise(record.shape) else "" if forward.part else "input"
     return style.printable(record.name or "")
 
 
@@ -189,7 +218,7 @@ def _between(source: Source, shown: str, every: Sequence[Forward]) -> list[str]:
     names = [style.printable(name) for name in source.through]
     if source.blended and (shown == BETWEEN or source.is_leaf):
         names = ["blended with x"]
-    elif source.doubled:
+    elif source.doubled and not (source.record.earlier and source.record.earlier.whole):
         names = ["in one batch with x"]
     elif len(names) > _MOST_BETWEEN:
         names = [*names[:1], "…", *names[-1:]]

@@ -9,7 +9,7 @@ from ganscope.traces import Call, ParameterUpdate, TensorRecord, TensorStats, Up
 from ganscope.views import style
 from ganscope.views.options import ViewOptions
 from ganscope.views.rows import main_output
-from ganscope.views.steps.flow import Forward
+from ganscope.views.steps.flow import UNTOLD, Forward
 from ganscope.views.steps.story import Story
 from ganscope.views.steps.weights import Weights, weights_of
 
@@ -134,7 +134,8 @@ def _blocks(story: Story, update: int | None, own: set[int]) -> list[Block]:
         first, forward = block.calls[0], block.forward
         if forward is not None:
             shapes = tuple(record.shape for record in first.inputs)
-            key = (first.path, forward.shown, shapes, block.ran_in)
+            apart = first.id if forward.shown == UNTOLD else None
+            key = (first.path, forward.shown, shapes, block.ran_in, apart)
             alike.setdefault(key, []).append(block)
     return [replace(same[0], alike=len(same) - 1) for same in alike.values()]
 

@@ -8,7 +8,18 @@ from dataclasses import dataclass, replace
 from ganscope.traces import Call, Step, TensorRecord
 from ganscope.views import style
 from ganscope.views.steps.cast import Cast
-from ganscope.views.steps.flow import BETWEEN, BOTH, FAKE, PROBED, REAL, Forward, made
+from ganscope.views.steps.flow import (
+    BETWEEN,
+    BOTH,
+    FAKE,
+    PROBED,
+    REAL,
+    UNTOLD,
+    Forward,
+    earlier_of,
+    made,
+    made_by,
+)
 from ganscope.views.steps.origins import Origins
 
 _OF_LOGITS = ("withlogits", "softplus", "logsigmoid")
@@ -59,7 +70,7 @@ def verdicts(step: Step, forwards: Sequence[Forward], cast: Cast) -> dict[int, V
     logits = _logits(step)
     for forward in forwards:
         output = forward.output
-        if not forward.shown or output is None or output.stats is None:
+        if not forward.shown or forward.part or output is None or output.stats is None:
             continue
         stats = output.stats
         if stats.mean is None or stats.min is None or stats.max is None:
@@ -124,12 +135,18 @@ def _maker(calls: Sequence[Call], output: TensorRecord) -> Call | None:
     return None
 
 
+_PLAINLY = {REAL: "x", PROBED: "probe", UNTOLD: "input"}
+
+
 def what_was_shown(forward: Forward, forwards: Sequence[Forward], cast: Cast) -> str:
     """``x``, ``G(z)``, a batch of both, or blends of both."""
-    if forward.shown in (REAL, PROBED):
-        return "x" if forward.shown == REAL else "probe"
+    if forward.shown in _PLAINLY:
+        return _PLAINLY[forward.shown]
     makers = {maker for source in forward.sources for maker in source.makers}
     names = dict.fromkeys(made(other, cast) for other in forwards if other.call.id in makers)
+    for earlier in (earlier_of(source, cast) for source in forward.sources):
+        if earlier is not None:
+            names[made_by(earlier.network, forwards, cast)] = None
     fakes = " and ".join(names) or "G(z)"
     return {FAKE: fakes, BOTH: f"x and {fakes}", BETWEEN: "blend"}.get(forward.shown, fakes)
 

@@ -1,0 +1,106 @@
+"""What networks made in earlier steps, known again by its values.
+
+A pool of images shows a discriminator what a generator made many steps ago, copied, cut and put
+together anew: nothing but the values themselves tells. So a few values of each row are kept, of
+as many rows as a pool may hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganscope.probe import structure
+from ganscope.probe.drafts import Named
+from ganscope.probe.tensors import TensorDraft, as_array
+from ganscope.traces import Earlier
+
+VALUES = 16
+"""How many values of a row are kept, evenly spaced over it."""
+
+DIFFERENT = 8
+"""A row of fewer different ones among them is not told from others: a saturated image is not."""
+
+ROWS = 8_192
+"""How many rows are known at most, the latest ones: about 1 MB."""
+
+_SMALLEST_ROW = 64
+"""Verdicts and classes are not known again, images and signals are."""
+
+_Mark = bytes
+
+
+class EarlierOutputs:
+    """Rows of networks' outputs, by their marks. Values on devices are not looked at."""
+
+    def __init__(self) -> None:
+        self._makers: dict[_Mark, tuple[str, int]] = {}
+        self._latest: dict[str, int] = {}
+        """In which update each network ran last."""
+
+    def keep(self, network: str, output: object, update: int) -> None:
+        """Remember what a network has made in an update, counted over all steps."""
+        self._latest[network] = update
+        for _, leaf in islice(structure.leaves(output), structure.MOST_LEAVES):
+            for mark in _marks(leaf):
+                if mark is not None:
+                    self._makers.pop(mark, None)  # the latest stand last
+                    self._makers[mark] = network, update
+        while len(self._makers) > ROWS:
+            del self._makers[next(iter(self._makers))]
+
+    def tell(self, values: Iterable[tuple[str | None, object]], records: Sequence[Named]) -> None:
+        """Note on the records of what a network is shown who made it in earlier steps.
+
+        Args:
+            values: The leaves of its arguments.
+            records: Theirs.
+        """
+        for (_, leaf), (_, record) in zip(values, records, strict=False):
+            if isinstance(record, TensorDraft) and record.note is None:
+                earlier = self._maker_of(leaf)
+                record.note = None if earlier is None else earlier.note
+
+    def _maker_of(self, values: object) -> Earlier | None:
+        """What a network made in the update in which it ran last is followed through its calls."""
+        if not self._makers:
+            return None
+        marks = _marks(values)
+        found = [self._makers[mark] for mark in marks if mark is not None and mark in self._makers]
+        earlier = [network for network, update in found if update < self._latest[network]]
+        if not earlier:
+            return None
+        return Earlier(earlier[0], whole=len(found) == len(marks))
+
+
+def _marks(values: object) -> list[_Mark | None]:
+    """A mark of each row; None for a row that has none, and no marks of what is not followed."""
+    if type(values) not in _PLAIN or not isinstance(values, Tensor) or not _is_batch(values):
+        return []
+    array = as_array(values)
+    if array is None or not array.flags.c_contiguous:
+        return []
+    flat = array.reshape(len(array), -1)
+    spacing = flat.shape[1] // VALUES
+    some = np.ascontiguousarray(flat[:, spacing // 2 :: spacing][:, :VALUES])
+    ordered = np.sort(some, axis=1)
+    different = (ordered[:, 1:] != ordered[:, :-1]).sum(axis=1) + 1
+    data, width = some.tobytes(), some.shape[1] * some.itemsize
+    return [
+        data[row * width : (row + 1) * width] if count >= DIFFERENT else None
+        for row, count in enumerate(different.tolist())
+    ]
+
+
+_PLAIN = (Tensor, torch.nn.Parameter)
+_FLOATS = (torch.float32, torch.float64)
+
+
+def _is_batch(values: Tensor) -> bool:
+    if not values.is_cpu or values.dtype not in _FLOATS or values.dim() < 2:
+        return False
+    return 0 < values.shape[0] <= ROWS and values.numel() >= _SMALLEST_ROW * values.shape[0]
