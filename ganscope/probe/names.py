@@ -72,7 +72,29 @@ def _passed_in(frame: FrameType, expression: ast.expr | None, plain: _Plain) -> 
         if isinstance(expression, ast.Name) and expression.id in _changed(frame):
             break
         frame, expression = outer[0], plain(outer[1])
+    return _kept_as(frame, expression)
+
+
+def _kept_as(frame: FrameType, expression: ast.expr | None) -> ast.expr | None:
+    """A helper's own variable as its caller calls what it returns of it, if that says more:
+    ``loss_D_A`` for the ``loss_D`` of a helper that runs for each discriminator."""
+    while isinstance(expression, ast.Name):
+        kept = outwards.kept_as(frame, expression.id)
+        name = None if kept is None else _name_of(kept[1])
+        if kept is None or name is None or not _says_more(name, expression.id):
+            break
+        frame, expression = kept
     return expression
+
+
+def _says_more(name: str, own: str) -> bool:
+    """Whether a name is a longer form of a helper's `own`, or one of a loss for any name."""
+    name, own = name.lower(), own.lower()
+    is_loss = own in _ANY_LOSS and any(word in name for word in _ANY_LOSS[:4])
+    return name != own and len(name) > len(own) and (own in name or is_loss)
+
+
+_ANY_LOSS = ("loss", "err", "cost", "objective", "total", "total_loss", "error", "l")
 
 
 @once_per_instruction

@@ -1,4 +1,7 @@
-"""From a parameter of a helper outwards to what its caller passes, read from the source."""
+"""From a helper outwards: to what its caller passes for a parameter, and does with what it returns.
+
+Read from the source.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,40 @@ def caller_of(frame: FrameType, expression: ast.expr | None) -> tuple[FrameType,
     call = None if caller is None else source.call_of(caller)
     passed = None if call is None else _passed(call, frame.f_code, expression.id)
     return None if caller is None or passed is None else (caller, passed)
+
+
+def kept_as(frame: FrameType, variable: str) -> tuple[FrameType, ast.expr] | None:
+    """The caller of a helper and where it keeps what the helper returns of its own `variable`:
+    ``loss_D_A = self.back(D_A)`` for the ``loss`` of ``back``; None where it does not."""
+    caller = sites.user_frame(frame.f_back)
+    if caller is None:
+        return None
+    targets = source.targets_of_call(caller)
+    for returned in source.returned_by(frame.f_code) if targets else ():
+        parts = returned.elts if isinstance(returned, ast.Tuple | ast.List) else [returned]
+        for part, target in zip(parts, targets, strict=False) if len(parts) == len(targets) else ():
+            kept = _undressed(part)
+            if isinstance(kept, ast.Name) and kept.id == variable:
+                return caller, target
+    return None
+
+
+def _undressed(expression: ast.expr) -> ast.expr:
+    """``loss`` in ``loss.detach().item()`` and in ``float(loss)``."""
+    while True:
+        if isinstance(expression, ast.Call) and isinstance(expression.func, ast.Attribute):
+            if expression.args or expression.func.attr not in _DRESSES:
+                return expression
+            expression = expression.func.value
+        elif isinstance(expression, ast.Call) and source.name_of(expression.func) == "float":
+            expression = expression.args[0] if expression.args else expression.func
+        elif isinstance(expression, ast.Attribute) and expression.attr in _DRESSES:
+            expression = expression.value
+        else:
+            return expression
+
+
+_DRESSES = frozenset({"item", "detach", "cpu", "data", "clone", "mean", "float"})
 
 
 def _parameters(code: CodeType) -> tuple[str, ...]:

@@ -24,22 +24,45 @@ def tree(file: str) -> ast.Module | None:
         return None
 
 
-def assigned_in(code: CodeType) -> list[tuple[str, ast.expr | None]]:
-    """Variables and what statements of a function give them; None where that is no one value."""
+def _inside(code: CodeType) -> list[ast.AST]:
+    """Everything in the definition of a function; nothing of what is none."""
     module = tree(code.co_filename)
     for function in () if module is None else ast.walk(module):
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         first = min([function.lineno, *(each.lineno for each in function.decorator_list)])
         if (function.name, first) == (code.co_name, code.co_firstlineno):
-            inside = list(ast.walk(function))
-            plain = [node for node in inside if isinstance(node, ast.Assign)]
-            values = {id(node.targets[0]): node.value for node in plain if len(node.targets) == 1}
-            return [
-                (node.id, values.get(id(node)))
-                for node in inside
-                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-            ]
+            return list(ast.walk(function))
+    return []
+
+
+def assigned_in(code: CodeType) -> list[tuple[str, ast.expr | None]]:
+    """Variables and what statements of a function give them; None where that is no one value."""
+    inside = _inside(code)
+    plain = [node for node in inside if isinstance(node, ast.Assign)]
+    values = {id(node.targets[0]): node.value for node in plain if len(node.targets) == 1}
+    return [
+        (node.id, values.get(id(node)))
+        for node in inside
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    ]
+
+
+def returned_by(code: CodeType) -> list[ast.expr]:
+    """What the statements of a function return."""
+    returns = [node for node in _inside(code) if isinstance(node, ast.Return)]
+    return [node.value for node in returns if node.value is not None]
+
+
+def targets_of_call(frame: FrameType) -> list[ast.expr]:
+    """The variables to which `frame` assigns what the call that it is at returns: several where
+    that is taken apart, none where it goes elsewhere."""
+    place, module = position(frame), tree(frame.f_code.co_filename)
+    for node in () if module is None else ast.walk(module):
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            value, target = node.value, node.targets[0]
+            if (value.lineno, value.end_lineno, value.col_offset, value.end_col_offset) == place:
+                return target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
     return []
 
 
