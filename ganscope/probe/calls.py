@@ -21,6 +21,7 @@ from ganscope.probe.drafts import Draft, Named
 from ganscope.probe.earlier import EarlierOutputs
 from ganscope.probe.finishing import finished
 from ganscope.probe.operations import Operation
+from ganscope.probe.raised import Raised
 from ganscope.probe.tensors import TensorDraft, TensorObserver
 from ganscope.traces import Call, TensorRecord
 from ganscope.traces.tensor import NO_TENSOR
@@ -129,7 +130,7 @@ class CallLog:
         draft.points = sites.points(frame) if parent is None else ()  # it may be a loss
         error = sys.exception()
         if error is not None:
-            draft.outside_error = error
+            draft.outside_error = id(error)  # it is being handled as long as the call runs
         draft.inputs = self._records(args, kwargs)
         if parent is None and draft.network and self.earlier is not None:
             self.earlier.tell(structure.arguments(args, kwargs), draft.inputs)
@@ -159,7 +160,7 @@ class CallLog:
         draft = self._close(module)
         if draft is None or draft.hidden:
             return draft
-        if error is not None and error is not draft.outside_error:
+        if error is not None and id(error) != draft.outside_error:
             self._fail(draft, error)
             return draft
         if draft.distrusted:
@@ -318,8 +319,14 @@ class CallLog:
         # While an exception travels outwards, the first call to report it, or the one that it
         # was raised from, is the innermost. A call that began later failed by itself.
         inner = self.failure
-        if inner is None or draft.ident > inner.ident or not stems_from(error, inner.error):
-            draft.error = error
+        known = None if inner is None else inner.error
+        if (
+            inner is None
+            or known is None
+            or draft.ident > inner.ident
+            or not known.is_behind(error)
+        ):
+            draft.error = Raised.of(error)
             self.failure = draft
 
     def take(self, before: int | None = None) -> list[Draft]:
@@ -336,18 +343,6 @@ class CallLog:
         """All calls, immutable; the log holds nothing of them afterwards."""
         self.tensors.settle()
         return finished(self.take())
-
-
-def stems_from(error: BaseException, cause: BaseException | None) -> bool:
-    """Whether `error` is `cause`, or was raised from it or while it was handled."""
-    current: BaseException | None = error
-    met: list[BaseException] = []  # an exception can be its own cause
-    while current is not None and not any(current is earlier for earlier in met):
-        if current is cause:
-            return True
-        met.append(current)
-        current = current.__cause__ or current.__context__
-    return False
 
 
 def _only_tensors(leaves: Iterable[tuple[str | None, Any]]) -> list[tuple[str | None, Tensor]]:

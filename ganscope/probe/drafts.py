@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from ganscope.probe import sites
+from ganscope.probe.raised import Raised
 from ganscope.probe.tensors import TensorDraft
 from ganscope.traces import TensorRecord
 
@@ -52,9 +53,9 @@ class Draft:
     """What runs inside stands by itself: networks, and operations between them."""
     recomputed = False
     """Run a second time, for the backward pass."""
-    error: BaseException | None = None
-    outside_error: BaseException | None = None
-    """What was being handled already when the call began."""
+    error: Raised | None = None
+    outside_error: int | None = None
+    """The id of what was being handled already when the call began."""
     started = 0.0
     own_time_before = 0.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from ganscope.probe import expectations, sites
-from ganscope.probe.calls import CallLog, stems_from
+from ganscope.probe.calls import CallLog
 from ganscope.probe.drafts import Draft
 from ganscope.probe.tensors import TensorDraft
 from ganscope.traces import Failure
@@ -29,7 +29,7 @@ def describe(
         calls_before: Calls of the step that are not in `log`.
     """
     draft = log.failure
-    if draft is not None and not stems_from(error, draft.error):
+    if draft is not None and not (draft.error and draft.error.is_behind(error)):
         draft = None
     message = _message(error)
     if draft is None:

@@ -95,6 +95,11 @@ class GradientLog:
         self._lock = Lock()  # the engine calls hooks on a thread of its own for each device
 
     @property
+    def has_run(self) -> bool:
+        """Whether the engine has ever run."""
+        return self._begun > 0
+
+    @property
     def is_running(self) -> bool:
         """Whether the engine is at work."""
         return bool(self._running)

@@ -60,6 +60,8 @@ class Observer:
         """Above 0 while modules are called that are nobody's network (a loader's)."""
         self._thread = get_ident()
         self._handles: list[RemovableHandle] = []
+        self._is_wanted = False
+        """Whether the hooks are to be there, except for the time of an opaque call."""
         self._mode = modes.OperationMode(self)
         self._mode_in = False
         self._handling = 0
@@ -81,6 +83,7 @@ class Observer:
     def __enter__(self) -> Observer:
         self.refuse_second()
         Observer._at_work = self
+        self._is_wanted = True
         self._attach()
         return self
 
@@ -113,10 +116,19 @@ class Observer:
 
     def detach(self) -> None:
         """Take every hook away."""
+        self._is_wanted = False
+        self._take_away()
+
+    def _take_away(self) -> None:
         for handle in self._handles:
             handle.remove()
         self._handles = []
         self._want_mode(False)
+
+    def _put_back(self) -> None:
+        """After `_take_away`, unless the observation has ended meanwhile."""
+        if self._is_wanted and not self._handles:
+            self._attach()
 
     def _want_mode(self, wanted: bool) -> None:
         """The function mode is there only between modules: never inside a leaf or a kernel."""
@@ -126,6 +138,7 @@ class Observer:
 
     def attach(self) -> None:
         """Put the hooks back after `detach`."""
+        self._is_wanted = True
         if not self._handles:
             self._attach()
         self._want_mode(self.log.wants_operations)
@@ -158,11 +171,11 @@ class Observer:
             yield
             return
         self.log.note_open(note)
-        self.detach()
+        self._take_away()
         try:
             yield
         finally:
-            self._attach()
+            self._put_back()
 
     @contextmanager
     def around_opaque(
@@ -185,7 +198,7 @@ class Observer:
         outputs: list[Any] = [None]
         entered = perf_counter()
         draft = self.guarded(lambda: self.log.begin(module, args, kwargs, sys._getframe(4)))
-        self.detach()
+        self._take_away()
         now = perf_counter()
         self.log.own_time += now - entered
         if draft is not None:
@@ -203,7 +216,7 @@ class Observer:
             error = raised
             raise
         finally:
-            self._attach()
+            self._put_back()
             self._end(module, outputs[0], error)
 
     # -- hooks -------------------------------------------------------------------------------
@@ -248,7 +261,7 @@ class Observer:
             with _Quiet():
                 log.end(module, output, error, entered)
             if log.wants_operations is not self._mode_in:
-                self._want_mode(log.wants_operations)
+                self._want_mode(log.wants_operations and self.is_attached)
         except Exception as fault:
             self.note(fault)
         log.own_time += perf_counter() - entered

@@ -87,6 +87,9 @@ class Recorder:
         self._scale: Any = 1.0
         """Of the GradScaler that steps an optimizer now."""
         self._handles: list[RemovableHandle] = []
+        self._left: list[RemovableHandle] = []
+        """Hooks that could not be taken away yet, and do nothing any more."""
+        self._is_hooking = self._has_stepped = False
         self._patches = training_patches.TrainingPatches(self)
         self._compiled = ExitStack()
         self._knows_compiled = False
@@ -112,6 +115,8 @@ class Recorder:
             for name in sorted(self._updates.moved_unseen)
         ]
         notes += self._cutter.moves.notes
+        if self._gradients.has_run and not self._has_stepped and "torch._dynamo" in sys.modules:
+            notes.append("no optimizer was seen to step: one whose step is compiled is not seen")
         notes += [lost for lost in (self._cutter.store.lost, self.lost) if lost is not None]
         return tuple(notes)
 
@@ -159,24 +164,36 @@ class Recorder:
 
     def stop(self, error: BaseException | None = None) -> None:
         """Take every hook away; `error` is what ended the loop, if something did."""
+        while self._left and not self._is_hooking:
+            self._left.pop().remove()
         if not self._handles:
             return
         works: list[Callable[[], object]] = [
             self._pause,
             self._patches.end,
             self._updates.release,
-            *(handle.remove for handle in self._handles),
+            self._take_away,
             lambda: self._observer.__exit__(None, None, None),
         ]
         if self._recording:
             works.insert(0, lambda: self._close_last(error))
-        self._handles = []
         for work in works:  # none may keep the others from being done
             try:
                 with torch._C.DisableTorchFunction():
                     work()
             except Exception as fault:
                 self.note(fault)
+
+    def _take_away(self) -> None:
+        """Remove the optimizers' hooks. Where torch is going through them just now and others come
+        behind ours, it could not go on, so they are left for the end."""
+        handles, self._handles = self._handles, []
+        for handle in handles:
+            hooks = handle.hooks_dict_ref()
+            if self._is_hooking and hooks is not None and next(reversed(hooks), None) != handle.id:
+                self._left.append(handle)
+            else:
+                handle.remove()
 
     def next_step(self) -> None:
         """The step ends here, because the user says so; from now on only the user does."""
@@ -276,10 +293,17 @@ class Recorder:
         """A hook of which no fault comes out."""
 
         def hook(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+            if _is_compiling():  # or it would become a part of what is compiled
+                return
+            if not self._handles:
+                return
+            self._is_hooking = self._has_stepped = True
             try:
                 work(optimizer, args, kwargs, sys._getframe(1))
             except Exception as fault:
                 self.note(fault)
+            finally:
+                self._is_hooking = False
 
         return hook
 
@@ -423,6 +447,7 @@ class Recorder:
 
 
 _OPTIMIZER = optimizer.__file__
+_is_compiling = torch.compiler.is_compiling
 _Hook = Callable[[Optimizer, Any, Any], None]
 
 

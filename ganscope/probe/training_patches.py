@@ -20,6 +20,7 @@ Each passes its arguments, result and exception through, and is put back when th
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -60,8 +61,10 @@ class Listener(Protocol):
         """It has, or left the step out."""
 
 
-_Originals = list[tuple[Any, str, Any]]
-"""What to put back: owner, name, what was there."""
+_is_compiling = torch.compiler.is_compiling
+
+_Originals = list[tuple[Any, str, Any, Any]]
+"""What to put back: owner, name, what was there, what is there now."""
 
 
 class TrainingPatches:
@@ -106,21 +109,27 @@ class TrainingPatches:
             return None
 
     def _put_back(self, originals: _Originals) -> None:
+        """A patch that somebody has laid over ours stays; what it calls then passes through."""
         while originals:
-            setattr(*originals.pop())
+            owner, name, original, ours = originals.pop()
+            if inspect.getattr_static(owner, name, None) is ours:
+                setattr(owner, name, original)
 
     def _patch(
         self, originals: _Originals, owner: Any, name: str, make: Callable[[Any], Any]
     ) -> None:
         original = getattr(owner, name, None)
         if original is not None:
-            originals.append((owner, name, original))
-            setattr(owner, name, make(original))
+            ours = make(original)
+            originals.append((owner, name, original, ours))
+            setattr(owner, name, ours)
 
     def _engine(self, original: Any) -> Any:
         listener = self._listener
 
         def _engine_run_backward(t_outputs: Any, *args: Any, **kwargs: Any) -> Any:
+            if _is_compiling():  # a compiler cannot look into what follows
+                return original(t_outputs, *args, **kwargs)
             kind = "backward" if kwargs.get("accumulate_grad") else "grad"
             inputs = args[3] if len(args) > 3 else ()
             followed = bool(args[2]) if len(args) > 2 else None
@@ -141,7 +150,7 @@ class TrainingPatches:
         listener, tell = self._listener, self._tell
 
         def step(self: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
-            if not self.is_enabled():
+            if not self.is_enabled() or _is_compiling():
                 return original(self, optimizer, *args, **kwargs)
             scale = self._scale
             if isinstance(scale, torch.Tensor):

@@ -127,7 +127,7 @@ def test_a_fault_anywhere_in_the_observer_is_noted_and_not_raised(
     assert again.meta.completeness == "complete"
 
 
-@pytest.mark.parametrize("place", ["describe", "stems_from"])
+@pytest.mark.parametrize("place", ["describe", "_message"])
 def test_a_fault_while_a_failure_is_described_leaves_the_users_exception(
     place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

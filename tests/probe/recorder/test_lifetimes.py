@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import ganscope
 from tests.probe.recorder.test_control import Duel
@@ -43,6 +43,46 @@ def test_activations_and_gradients_die_when_the_loop_lets_them_go() -> None:
             duel.turn()
             assert not [each() for each in alive if each() is not None]
     assert len(recording.trace.steps) == 4
+
+
+class _Hungry(nn.Module):
+    """Fails on more rows than it has memory for, as on a device that is full."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 1)
+        self.kept: weakref.ref[Tensor] | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden: Tensor = self.layer(x)
+        self.kept = weakref.ref(hidden)
+        if len(x) > 8:
+            raise RuntimeError("out of memory")
+        return hidden.mean()
+
+
+def test_an_exception_that_is_caught_takes_its_frames_with_it() -> None:
+    """Whoever catches it makes room so, and tries again with less."""
+    net = _Hungry()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+
+    def attempt(rows: int) -> None:
+        net(torch.randn(rows, 4)).backward()
+
+    with ganscope.record() as recording:
+        for _ in range(3):
+            optimizer.zero_grad()
+            try:
+                attempt(16)
+            except RuntimeError:
+                attempt_again = True
+            assert attempt_again
+            assert net.kept is not None
+            assert net.kept() is None
+            attempt(4)
+            optimizer.step()
+    assert len(recording.trace.steps) == 3
+    assert recording.trace.failure is None
 
 
 def test_networks_and_optimizers_die_with_the_last_name_of_the_user() -> None:
