@@ -17,7 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganscope.probe import names, sites
+from ganscope.probe import names, sites, structure
+from ganscope.probe.living import Living
 from ganscope.probe.networks import Networks
 from ganscope.probe.tensors import TensorDraft, TensorObserver
 
@@ -36,6 +37,7 @@ class Run:
         round: Which update it belongs to.
         site: Where the user's code started it.
         create_graph: Whether autograd follows the run itself.
+        is_scaled: Whether it ran on what a GradScaler has scaled.
         reached: Parameters that received a gradient, by network.
     """
 
@@ -46,6 +48,7 @@ class Run:
     round: int
     site: sites.Place | None
     create_graph: bool | None = None
+    is_scaled: bool = False
     reached: dict[str, list[Tensor]] = field(default_factory=dict)
 
 
@@ -86,6 +89,7 @@ class GradientLog:
         self.runs: list[Run] = []
         self.again: Again | None = None
         """The last of its kind in the run that ran last: where that stopped, if it failed."""
+        self._scaled: Living[bool] = Living()
         self._told: dict[int, _Told] = {}
         """What the last runs ran on, also those of steps that have ended."""
         self._networks = networks
@@ -93,6 +97,12 @@ class GradientLog:
         self._running: list[tuple[Run, list[tuple[Tensor, str, _Mark]]]] = []
         self._begun = 0
         self._lock = Lock()  # the engine calls hooks on a thread of its own for each device
+
+    def scaled(self, losses: object) -> None:
+        """A GradScaler has scaled these."""
+        for _, loss in structure.leaves(losses):
+            if isinstance(loss, Tensor):
+                self._scaled.put(loss, True)
 
     @property
     def has_run(self) -> bool:
@@ -134,6 +144,7 @@ class GradientLog:
         drafts = tuple([record(root) for root in roots if isinstance(root, Tensor)])
         name, site = names.loss_name(frame), sites.find(frame)
         run = Run(self._begun, kind, name, drafts, round, site)
+        run.is_scaled = any(self._scaled.get(root) for root in roots)
         self.again = None
         self._networks.fix()
         self._told[self._begun] = (name, kind, site)

@@ -29,16 +29,41 @@ class _Pending:
     Attributes:
         parameter: The parameter.
         network: Whose it is.
-        version: Of the gradient, when it was last looked at.
+        gradient: Its gradient, when it was last looked at.
+        version: Of that.
+        was_asked: Whether ``autograd.grad`` has given another one since, which may replace it.
         runs: The engine's runs that nobody has used or cleared yet.
         stale: Those that an optimizer has used, and that are still there.
     """
 
     parameter: weakref.ref[Tensor]
     network: str
+    gradient: weakref.ref[Tensor] | None = None
     version: int = -1
+    was_asked: bool = False
     runs: list[int] = field(default_factory=list)
     stale: list[int] = field(default_factory=list)
+
+    def see(self, gradient: Tensor) -> None:
+        """What is there now is what was left there."""
+        self.gradient, self.version = weakref.ref(gradient), _version(gradient)
+        self.was_asked = False
+
+    def change(self, gradient: Tensor | None) -> str:
+        """``gone``, ``zero``, ``changed`` in another way, or nothing, since the last look."""
+        if gradient is None:
+            return "gone"
+        before = None if self.gradient is None else self.gradient()
+        version = _version(gradient)
+        if before is gradient and version == self.version:
+            return ""
+        # Made of the one before, or put in its place?
+        if before is not gradient and self.was_asked:
+            return "gone"
+        self.see(gradient)
+        # Scaled, clipped or zeroed? Only the values tell; on a device, asking would stall it.
+        is_zero = gradient.is_cpu and not bool(gradient.detach().any())
+        return "zero" if is_zero else "changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,26 +89,45 @@ class Ledger:
 
     def received(self, run: Run) -> None:
         """A backward has left gradients."""
-        if run.kind != "backward":
-            return
         for network, parameters in run.reached.items():
             for parameter in parameters:
-                if parameter.grad is None:
-                    continue
-                entry = self._entry(parameter, network)
-                entry.runs.append(run.ident)
-                entry.version = _version(parameter.grad)
+                if run.kind != "backward":
+                    self._asked(parameter)
+                elif parameter.grad is not None:
+                    entry = self._entry(parameter, network)
+                    entry.runs.append(run.ident)
+                    entry.see(parameter.grad)
 
     def look(self, round: int) -> None:
         """Notice what was cleared since the last look."""
+        zeroed: dict[str, list[int]] = {}
+        scaled: set[str] = set()
         for key, entry in list(self._pending.items()):
             parameter = entry.parameter()
             if parameter is None:
                 del self._pending[key]
-            elif self._was_cleared(parameter, entry):
-                if entry.runs:
-                    self._settle(entry, "cleared", round)
-                del self._pending[key]
+                continue
+            found = entry.change(parameter.grad)
+            if found == "gone":
+                self._clear(key, round)
+            elif found == "zero":
+                zeroed.setdefault(entry.network, []).append(key)
+            elif found == "changed":
+                scaled.add(entry.network)
+        # What scales gradients (clipping) leaves those at zero that were zero before.
+        for network in zeroed.keys() - scaled:
+            for key in zeroed[network]:
+                self._clear(key, round)
+
+    def _clear(self, key: int, round: int) -> None:
+        entry = self._pending.pop(key)
+        if entry.runs:
+            self._settle(entry, "cleared", round)
+
+    def _asked(self, parameter: Tensor) -> None:
+        entry = self._pending.get(id(parameter))
+        if entry is not None and entry.parameter() is parameter:
+            entry.was_asked = True
 
     def used(self, parameters: Iterable[Tensor], round: int) -> None:
         """An optimizer steps on these."""
@@ -139,17 +183,6 @@ class Ledger:
             entry = _Pending(weakref.ref(parameter), network)
             self._pending[id(parameter)] = entry
         return entry
-
-    def _was_cleared(self, parameter: Tensor, entry: _Pending) -> bool:
-        gradient = parameter.grad
-        if gradient is None:
-            return True
-        version = _version(gradient)
-        if version == entry.version:
-            return False
-        entry.version = version
-        # Scaled, clipped or zeroed? Only the values tell; on a device, asking would stall it.
-        return gradient.is_cpu and not bool(gradient.detach().any())
 
     def _settle(self, entry: _Pending, what: str, round: int) -> None:
         # What is cleared after it was used was told of when it was used.

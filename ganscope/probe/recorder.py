@@ -264,6 +264,11 @@ class Recorder:
             self._knows_compiled = True
             self._compiled.enter_context(patches.patched((), self._observer))
 
+    def scaled(self, losses: object) -> None:
+        """A GradScaler has scaled these."""
+        if self._observer.is_here():
+            self._gradients.scaled(losses)
+
     def begin_scaled(self, scale: Any) -> None:
         """A GradScaler is about to step an optimizer."""
         if self._observer.is_here():
@@ -277,7 +282,6 @@ class Recorder:
 
             def skip() -> None:
                 draft = self._begin_step(optimizer, frame, uses=False)
-                draft.skipped = True
                 self._updates.end(optimizer, draft)
                 self._cutter.finish_update(draft)
 

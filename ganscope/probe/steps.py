@@ -11,6 +11,7 @@ from ganscope.probe.flow import Flow, value_of
 from ganscope.probe.gradients import Run
 from ganscope.probe.ledger import Ledger
 from ganscope.probe.updates import Stepped, fetch
+from ganscope.probe.weights import Number
 from ganscope.traces import Backward, Call, LedgerEntry, Loss, Step, Update
 
 
@@ -48,7 +49,7 @@ class StepDraft:
     def finish(self, index: int, ledger: Ledger) -> Step:
         """The step, immutable; the figures have been settled."""
         every = [stepped for group in self.stepped.values() for stepped in group]
-        fetch(every, ("scale",))
+        fetch(every, ("scale", "left_in"))
         fetch([each for stepped in every for each in stepped.parameters], _NUMBERS)
         rounds = {round: place for place, round in enumerate(sorted(self.stepped))}
         runs = {run.ident: place for place, run in enumerate(self.runs)}
@@ -61,8 +62,15 @@ class StepDraft:
     def scales(self) -> dict[int, float]:
         """By the engine's run, the GradScaler's factor in its gradients, where there is one."""
         scales = {round: _scale(stepped) for round, stepped in self.stepped.items()}
-        scaled = {round: scale for round, scale in scales.items() if scale != 1.0}
-        return {run.ident: scaled[run.round] for run in self.runs if run.round in scaled}
+        found = {}
+        for round, scale in scales.items():
+            own = [run for run in self.runs if run.round == round] if scale != 1.0 else []
+            # What is put together of scaled losses is scaled, and not known as such.
+            told = any(run.is_scaled for run in own if run.kind == "backward")
+            for run in own:
+                if run.is_scaled or (run.kind == "backward" and not told):
+                    found[run.ident] = scale
+        return found
 
     def _labels(self, rounds: Mapping[int, int]) -> dict[int, Label]:
         return {
@@ -77,13 +85,16 @@ class StepDraft:
     ) -> Update:
         own = [run for run in self.runs if run.round == round]
         networks = dict.fromkeys(network for each in stepped for network in each.networks)
-        scale = _scale(stepped)
+        scale, scales = _scale(stepped), self.scales()
         return Update(
             index=place,
             optimizers=tuple(each.optimizer for each in stepped),
             networks=tuple(networks),
             losses=tuple(
-                loss for run in own if run.kind == "backward" for loss in self._losses(run, scale)
+                loss
+                for run in own
+                if run.kind == "backward"
+                for loss in self._losses(run, scales.get(run.ident, 1.0))
             ),
             backwards=tuple(
                 Backward(
@@ -96,7 +107,11 @@ class StepDraft:
                 for run in own
             ),
             gradient_scale=scale,
-            parameters=tuple(each.finish() for every in stepped for each in every.parameters),
+            parameters=tuple(
+                each.finish(_number(every.left_in))
+                for every in stepped
+                for each in every.parameters
+            ),
         )
 
     def _losses(self, run: Run, scale: float) -> list[Loss]:
@@ -110,6 +125,10 @@ class StepDraft:
             name = run.name or "loss"
             losses.append(Loss(name, value / scale, call, self.flow.parts_of(root, name)))
         return losses
+
+
+def _number(number: Number) -> float:
+    return 1.0 if number is None else float(number)
 
 
 def _scale(stepped: Sequence[Stepped]) -> float:

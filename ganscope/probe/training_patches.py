@@ -8,6 +8,9 @@
     On an overflow it steps no optimizer, and the update ends all the same. This one stays between
     recorded steps, or the rounds of optimizers would be counted wrong there.
 
+``torch.amp.GradScaler.scale``
+    Which runs of the engine carry its factor is known by what they run on.
+
 ``_BaseDataLoaderIter.__next__``
     A batch is thousands of operations, and transforms are modules: none of them is a network's.
 
@@ -54,6 +57,9 @@ class Listener(Protocol):
     def note(self, fault: Exception) -> None:
         """A fault of its own."""
 
+    def scaled(self, losses: object) -> None:
+        """A GradScaler has scaled these."""
+
     def begin_scaled(self, scale: Any) -> None:
         """A GradScaler is about to step an optimizer."""
 
@@ -95,6 +101,7 @@ class TrainingPatches:
         self._patch(self._originals, torch.autograd, "_engine_run_backward", self._engine)
         self._patch(self._originals, dataloader._BaseDataLoaderIter, "__next__", self._next_batch)
         self._patch(self._originals, torch, "compile", self._compile)
+        self._patch(self._originals, grad_scaler.GradScaler, "scale", self._scale)
 
     def take_off(self) -> None:
         """Put back what `put_on` has patched."""
@@ -170,6 +177,15 @@ class TrainingPatches:
             return result
 
         return step
+
+    def _scale(self, original: Any) -> Any:
+        def scale(self_: Any, outputs: Any) -> Any:
+            result = original(self_, outputs)
+            if self_.is_enabled() and not _is_compiling():
+                self._tell(self._listener.scaled, result)
+            return result
+
+        return scale
 
     def _next_batch(self, original: Any) -> Any:
         listener, tell = self._listener, self._tell

@@ -18,6 +18,7 @@ from ganscope.probe.figures import Figures
 from ganscope.probe.living import Living
 from ganscope.probe.naming import Keys
 from ganscope.probe.networks import Networks
+from ganscope.probe.statistics import unscaled
 from ganscope.probe.tensors import TensorObserver
 from ganscope.probe.weights import Number
 from ganscope.traces import Optimizer, ParameterUpdate
@@ -34,11 +35,17 @@ class ParameterDraft:
     weight_norm: Number = None
     update_norm: Number = None
 
-    def finish(self) -> ParameterUpdate:
-        """The update, immutable; the figures have been settled and the numbers fetched."""
+    def finish(self, left_in: float = 1.0) -> ParameterUpdate:
+        """The update, immutable; the figures have been settled and the numbers fetched.
+
+        Args:
+            left_in: The factor to take out of the gradient.
+        """
         weight, update = _plain(self.weight_norm), _plain(self.update_norm)
         ratio = update / weight if update is not None and weight else None
         stats = None if self.gradient is None else self.gradient.stats
+        if stats is not None and left_in > 0 and left_in != 1:
+            stats = unscaled(stats, left_in)
         return ParameterUpdate(self.name, self.shape, self.optimizer, stats, weight, update, ratio)
 
 
@@ -52,7 +59,9 @@ class Stepped:
     networks: tuple[str, ...]
     parameters: list[ParameterDraft]
     scale: Number = 1.0
-    skipped: bool = False
+    left_in: Number = 1.0
+    """The factor of a GradScaler that the gradients still had as they were looked at: fused
+    optimizers take it out themselves."""
     place: sites.Place | None = None
     """Where the user's code made it step."""
     suspends: bool = False
@@ -95,7 +104,9 @@ class UpdateLog:
                 moved[owner[0]] = None
             self._notice_unseen(parameter, owner[0] or owner[1])
         noun = Optimizer(name, type(optimizer).__name__, _learning_rates(optimizer))
-        return Stepped(noun, self.key_of(optimizer, frame), tuple(moved), drafts)
+        stepped = Stepped(noun, self.key_of(optimizer, frame), tuple(moved), drafts)
+        stepped.left_in = _left_in(optimizer)
+        return stepped
 
     def unmeasured(self, optimizer: TorchOptimizer) -> Stepped:
         """What is left to say where looking failed: that it stepped."""
@@ -190,6 +201,13 @@ def _learning_rates(optimizer: TorchOptimizer) -> tuple[float, ...]:
         for rate in rates
         if isinstance(rate, int | float) or (isinstance(rate, Tensor) and rate.is_cpu)
     )
+
+
+def _left_in(optimizer: TorchOptimizer) -> Number:
+    factor = getattr(optimizer, "grad_scale", None)
+    if not isinstance(factor, Tensor):
+        return 1.0
+    return float(factor) if factor.is_cpu else factor.detach().clone()
 
 
 def _plain(number: Number) -> float | None:

@@ -135,3 +135,52 @@ def test_a_parameter_that_an_optimizer_has_twice_is_told_once() -> None:
         optimizer.step()
     names = [each.name for each in recording.trace.steps[0].updates[0].parameters]
     assert names == ["first.0.weight", "first.0.bias"]
+
+
+def test_a_gradient_put_in_the_place_of_another_is_none_that_was_forgotten() -> None:
+    losses = Losses()
+    critics = list(losses.critic.parameters())
+    with ganscope.record() as recording:
+        for _ in range(3):
+            losses.opt_g.zero_grad()
+            fake = losses.fake()
+            (-losses.critic(fake).mean()).backward()  # fills the critic's gradients, too
+            losses.opt_g.step()
+            found = torch.autograd.grad(losses.for_critic(fake), critics)
+            for parameter, gradient in zip(critics, found, strict=True):
+                parameter.grad = gradient
+            losses.opt_c.step()
+    for step in recording.trace.steps:
+        assert ledger_of(step) == {
+            ("critic", 0, len(critics), "cleared", 1),
+            ("generator", 0, len(list(losses.generator.parameters())), "used", 0),
+        }
+
+
+def test_what_is_made_of_a_gradient_and_put_in_its_place_was_not_cleared() -> None:
+    losses = Losses()
+    with ganscope.record() as recording:
+        for _ in range(3):
+            losses.opt_c.zero_grad()
+            losses.for_critic(losses.fake()).backward()
+            for parameter in losses.critic.parameters():
+                assert parameter.grad is not None
+                parameter.grad = parameter.grad.clamp(-0.01, 0.01)
+            losses.opt_c.step()
+    for step in recording.trace.steps:
+        assert {fate for _, _, _, fate, _ in ledger_of(step)} == {"used"}
+
+
+def test_gradients_that_are_zero_anyway_are_not_cleared_by_being_clipped() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 1))
+    nn.init.zeros_(net[2].weight)  # type: ignore[arg-type]
+    sgd = torch.optim.SGD(net.parameters(), lr=0.0)
+    with ganscope.record() as recording:
+        for _ in range(3):
+            sgd.zero_grad(set_to_none=False)
+            net(torch.randn(2, 4)).mean().backward()
+            nn.utils.clip_grad_norm_(net.parameters(), 1e-3)
+            sgd.step()
+    for step in recording.trace.steps:
+        assert ledger_of(step) == {("net", 0, 4, "used", 0)}
