@@ -7,11 +7,12 @@ since then are taken from their logs.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ganscope.probe import sites
 from ganscope.probe.calls import CallLog
+from ganscope.probe.drafts import Draft
 from ganscope.probe.gradients import GradientLog
 from ganscope.probe.late import LateGradients
 from ganscope.probe.ledger import Ledger
@@ -34,6 +35,7 @@ class Unfinished:
         index: Its number.
         update: How many updates had ended in it.
         calls: How many of its calls are in `before`.
+        drafts: The others.
         before: The part of it that has been finished already.
         last: The step, or the part of one, that was finished last.
         moved: Networks that optimizers have moved in it.
@@ -42,6 +44,7 @@ class Unfinished:
     index: int
     update: int
     calls: int
+    drafts: Sequence[Draft]
     before: Step | None
     last: Step | None
     moved: frozenset[str]
@@ -210,6 +213,7 @@ class StepCutter:
             self.store.index if before is None else before.index,
             len(self._stepped) + len(updates),
             0 if before is None else len(before.calls),
+            StepDraft(self._log.drafts, self._gradients.runs, {}, math.inf).drafts,
             before,
             last,
             frozenset(moved),

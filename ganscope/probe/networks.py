@@ -38,6 +38,8 @@ class Networks:
         self._roots: dict[str, weakref.ref[nn.Module]] = {}
         self._strays: set[Place] = set()
         """Of modules that are made on the fly, by the call around them and their class."""
+        self._is_stale = False
+        """Whether a network was seen with weights that are not its own."""
         self._fixed: set[str] = set()
         self._absorbed: dict[str, Place] = {}
         self._composites: Living[bool] = Living()
@@ -136,6 +138,9 @@ class Networks:
 
     def parameters(self) -> list[tuple[Tensor, Owner]]:
         """Every living parameter of every network."""
+        if self._is_stale:
+            self._is_stale = False
+            self.refresh()
         return self._owners.items()
 
     def _adopt_network(self, module: nn.Module, frame: FrameType) -> Place:
@@ -174,6 +179,9 @@ class Networks:
             if place is not None and (self.place_of(part) or place)[0] in own:
                 self._places.put(part, place)
         for path, parameter in module.named_parameters():
+            if not parameter.is_leaf:  # lent to it for one call, by ``functional_call``
+                self._is_stale = True
+                continue
             owner = name, f"{name}.{path}"
             if (self.owner_of(parameter) or owner)[0] in own:
                 self._owners.put(parameter, owner)

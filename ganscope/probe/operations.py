@@ -13,11 +13,14 @@ Function = Callable[..., Any]
 _names: dict[str, str] = {}
 _LONGEST_SETTINGS = 72
 
-_LENDS_MEMORY = {"data", "numpy", "__array__", "__dlpack__", "__set__"}
-"""Operations whose result can change the tensor's values without a trace of it."""
+_LENDS_MEMORY = {"data", "numpy", "__array__", "__dlpack__"}
+"""Operations whose result can change the tensor's values without a trace of it, as can setting
+its ``data``."""
 
 _WRITES_STATISTICS = {"batch_norm", "instance_norm", "native_batch_norm"}
 """Operations that update their running statistics beside their result."""
+
+_SET_DATA = Tensor.data.__set__  # type: ignore[attr-defined]
 
 _SILENT = {"requires_grad_", "retain_grad", "backward", "register_hook"}
 """Operations that give a tensor back but compute nothing."""
@@ -47,7 +50,7 @@ class Operation:
     @property
     def lends_memory(self) -> bool:
         """Whether it gives out its tensor's memory unversioned."""
-        return self.raw in _LENDS_MEMORY
+        return self.raw in _LENDS_MEMORY or self.function == _SET_DATA
 
     @property
     def changes_unversioned(self) -> bool:

@@ -70,6 +70,7 @@ class Recorder:
         log = CallLog(self._networks, tensors, outside=True)
         log.recomputes = self._is_running
         log.earlier = EarlierOutputs()
+        log.doubts = self._drop_failed
         self._log = log
         self._observer = Observer(log)
         self._cutter = StepCutter(
@@ -398,6 +399,7 @@ class Recorder:
                 step=unfinished.index,
                 update=unfinished.update,
                 calls_before=unfinished.calls,
+                drafts=unfinished.drafts,
             )
             self.failure = self._explained(failure, unfinished)
         self._cutter.close_last(failed=error is not None)

@@ -39,12 +39,16 @@ class StepDraft:
         self.flow = Flow(self.drafts)
         self.fed = self.flow.fed(self.runs)
         if self.runs:
-            self.drafts = [draft for draft in self.drafts if not self._is_idle(draft)]
+            # What failed fed no loss, nor did what led to it.
+            failed = {draft.round for draft in self.drafts if draft.error is not None}
+            self.drafts = [
+                draft for draft in self.drafts if draft.round in failed or not self._is_idle(draft)
+            ]
 
     def _is_idle(self, draft: Draft) -> bool:
         """An operation outside every module that fed no loss: logging, the making of a grid."""
         outside = draft.kind == "op" and draft.parent is None and not draft.network
-        return outside and draft.ident not in self.fed and draft.error is None
+        return outside and draft.ident not in self.fed
 
     def finish(self, index: int, ledger: Ledger) -> Step:
         """The step, immutable; the figures have been settled."""

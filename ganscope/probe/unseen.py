@@ -57,12 +57,9 @@ class UnseenMoves:
         free -= {network for parameter, (network, _) in parameters if self._is_stepped(parameter)}
         if not free:
             return
-        sizes = {network: _sides(parameters, network) for network in free}
-        sources = {
-            network
-            for _, (network, _) in parameters
-            if network not in free and _sides(parameters, network) in sizes.values()
-        }
+        sides = _sides(parameters)
+        wanted = [sides[network] for network in free]
+        sources = {network for network in sides.keys() - free if sides[network] in wanted}
         looked = {network: self._looked.get(network, _Looked()) for network in free | sources}
         for each in looked.values():
             each.before, each.now = each.now, {}
@@ -116,8 +113,12 @@ def _average(name: str, source: str, kept: float) -> str:
     return f"{name} is an average of {source}: each step it keeps {1 - share:.6g} of itself"
 
 
-def _sides(parameters: Sequence[tuple[Tensor, Owner]], network: str) -> tuple[object, ...]:
-    return tuple(tuple(each.shape) for each, (owner, _) in parameters if owner == network)
+def _sides(parameters: Sequence[tuple[Tensor, Owner]]) -> dict[str, list[tuple[int, ...]]]:
+    """The shapes of the parameters of each network."""
+    sides: dict[str, list[tuple[int, ...]]] = {}
+    for parameter, (network, _) in parameters:
+        sides.setdefault(network, []).append(tuple(parameter.shape))
+    return sides
 
 
 def _has_moved(looked: _Looked) -> bool:

@@ -35,6 +35,8 @@ def network_name(frame: FrameType, value: object, taken: Container[str], heap: H
     expression = None if call is None else call.func
     if isinstance(expression, ast.Attribute) and expression.attr == "forward":
         expression = expression.value
+    if call is not None and call.args and _text(expression) == "functional_call":
+        expression = call.args[0]
     return _name(users, expression, value, taken, heap)
 
 

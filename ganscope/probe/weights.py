@@ -95,8 +95,12 @@ def sketch_of(parameter: Tensor) -> _Array | None:
 
 def _some(parameter: Tensor) -> _Array | None:
     values = as_array(parameter) if parameter.is_cpu else None
-    if values is None or not values.flags.c_contiguous:
+    if values is None:
         return None
+    if not values.flags.c_contiguous:  # in the order of its memory, which is the same each time
+        values = values.transpose(np.argsort(values.strides)[::-1])
+        if not values.flags.c_contiguous:
+            return None
     flat = values.reshape(-1)
     return flat[:: max(1, flat.size // _SKETCH)]
 

@@ -303,3 +303,21 @@ def test_an_optimizer_in_a_wrapper_is_called_as_the_wrapper_is(tmp_path: Path) -
         scope["train"](critic, torch.optim.SGD(critic.parameters(), lr=0.1))
     (optimizer,) = recording.trace.steps[0].updates[0].optimizers
     assert optimizer.name == "wrapped_opt"
+
+
+def test_weights_lent_for_one_call_are_not_the_networks_own(
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    torch.manual_seed(0)
+    net = torch.nn.Linear(4, 1)
+    sgd = torch.optim.SGD(net.parameters(), lr=0.1)
+    with ganscope.record() as recording:
+        for _ in range(2):
+            sgd.zero_grad()
+            lent = {name: each * 1.0 for name, each in net.named_parameters()}
+            torch.func.functional_call(net, lent, (torch.randn(2, 4),)).mean().backward()
+            sgd.step()
+    assert not recwarn.list
+    assert [network.name for network in recording.trace.networks] == ["net"]
+    for step in recording.trace.steps:
+        assert step.updates[0].backwards[0].reached == {"net": 2}

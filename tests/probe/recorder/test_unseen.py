@@ -99,3 +99,32 @@ def test_a_generator_that_is_moved_by_hand_has_its_role() -> None:
             optimizer.step()
     roles = {network.name: network.role for network in recorder.trace.networks}
     assert roles == {"G": "generator", "D": "discriminator"}
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_clipping_is_noticed_whatever_the_layout(layout: torch.memory_format) -> None:
+    torch.manual_seed(0)
+    critic = nn.Sequential(nn.Conv2d(2, 3, 3), nn.Flatten(), nn.Linear(12, 1))
+    critic = critic.to(memory_format=layout)  # type: ignore[call-overload]
+    sgd = torch.optim.SGD(critic.parameters(), lr=0.1)
+    with ganscope.record() as recording:
+        for _ in range(3):
+            sgd.zero_grad()
+            critic(torch.randn(2, 2, 4, 4)).mean().backward()
+            sgd.step()
+            critic[0].weight.data.clamp_(-0.01, 0.01)  # type: ignore[operator,union-attr]
+    assert any("clipping" in note for note in recording.trace.meta.notes)
+
+
+def test_setting_a_gradient_reaches_no_weights() -> None:
+    torch.manual_seed(0)
+    net = nn.Linear(4, 1)
+    sgd = torch.optim.SGD(net.parameters(), lr=0.1)
+    with ganscope.record() as recording:
+        for _ in range(2):
+            loss = net(torch.randn(2, 4)).mean()
+            found = torch.autograd.grad(loss, list(net.parameters()))
+            for parameter, gradient in zip(net.parameters(), found, strict=True):
+                parameter.grad = gradient
+            sgd.step()
+    assert recording.trace.meta.notes == ()
