@@ -137,10 +137,13 @@ class CallLog:
         if error is not None:
             draft.outside_error = id(error)  # it is being handled as long as the call runs
         draft.inputs = self._records(args, kwargs)
-        if parent is None and draft.network and self.earlier is not None:
-            self.earlier.tell(structure.arguments(args, kwargs), draft.inputs)
+        self._look_back(draft, args, kwargs)
         self._enlist(draft)
         return draft
+
+    def _look_back(self, draft: Draft, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if draft.parent is None and draft.network and self.earlier is not None:
+            self.earlier.tell(structure.arguments(args, kwargs), draft.inputs, self.round)
 
     def _hide(
         self,

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ganscope.probe import structure
 from ganscope.probe.drafts import Named
-from ganscope.probe.tensors import TensorDraft, as_array
+from ganscope.probe.tensors import TensorDraft, array_if_any
 from ganscope.traces import Earlier
 
 VALUES = 16
@@ -29,7 +29,7 @@ ROWS = 8_192
 """How many rows are known at most, the latest ones: about 1 MB."""
 
 _SMALLEST_ROW = 64
-"""Verdicts and classes are not known again, images and signals are."""
+"""Where rows have fewer values (points in a plane), only a whole batch is known again."""
 
 _Mark = bytes
 
@@ -53,25 +53,39 @@ class EarlierOutputs:
         while len(self._makers) > ROWS:
             del self._makers[next(iter(self._makers))]
 
-    def tell(self, values: Iterable[tuple[str | None, object]], records: Sequence[Named]) -> None:
+    def tell(
+        self,
+        values: Iterable[tuple[str | None, object]],
+        records: Sequence[Named],
+        update: int,
+    ) -> None:
         """Note on the records of what a network is shown who made it in earlier steps.
 
         Args:
             values: The leaves of its arguments.
             records: Theirs.
+            update: The update that runs.
         """
         for (_, leaf), (_, record) in zip(values, records, strict=False):
             if isinstance(record, TensorDraft) and record.note is None:
-                earlier = self._maker_of(leaf)
+                followed = record.made or record.origin is not None
+                earlier = self._maker_of(leaf, None if followed else update)
                 record.note = None if earlier is None else earlier.note
 
-    def _maker_of(self, values: object) -> Earlier | None:
-        """What a network made in the update in which it ran last is followed through its calls."""
+    def _maker_of(self, values: object, update: int | None = None) -> Earlier | None:
+        """Who made `values` before the update in which it ran last, or before this `update`.
+
+        What is followed through the calls of this step is given without an update.
+        """
         if not self._makers:
             return None
         marks = _marks(values)
         found = [self._makers[mark] for mark in marks if mark is not None and mark in self._makers]
-        earlier = [network for network, update in found if update < self._latest[network]]
+        earlier = [
+            network
+            for network, made in found
+            if made < self._latest[network] or (update is not None and made < update)
+        ]
         if not earlier:
             return None
         return Earlier(earlier[0], whole=len(found) == len(marks))
@@ -81,10 +95,11 @@ def _marks(values: object) -> list[_Mark | None]:
     """A mark of each row; None for a row that has none, and no marks of what is not followed."""
     if type(values) not in _PLAIN or not isinstance(values, Tensor) or not _is_batch(values):
         return []
-    array = as_array(values)
+    array = array_if_any(values)
     if array is None or not array.flags.c_contiguous:
         return []
-    flat = array.reshape(len(array), -1)
+    small = array.size < _SMALLEST_ROW * len(array)
+    flat = array.reshape(1 if small else len(array), -1)
     spacing = flat.shape[1] // VALUES
     some = np.ascontiguousarray(flat[:, spacing // 2 :: spacing][:, :VALUES])
     ordered = np.sort(some, axis=1)
@@ -103,4 +118,4 @@ _FLOATS = (torch.float32, torch.float64)
 def _is_batch(values: Tensor) -> bool:
     if not values.is_cpu or values.dtype not in _FLOATS or values.dim() < 2:
         return False
-    return 0 < values.shape[0] <= ROWS and values.numel() >= _SMALLEST_ROW * values.shape[0]
+    return 0 < values.shape[0] <= ROWS and values.numel() >= VALUES

@@ -54,7 +54,7 @@ def loss_name(frame: FrameType | None) -> str | None:
     """
     users = sites.user_frame(frame)
     call = None if users is None else call_of(users)
-    if users is None or call is None:
+    if users is None or call is None or _is_transformed(frame, users):
         return None
     if _called_on_tensor(frame, users) and isinstance(call.func, ast.Attribute):
         return _text_of(_passed_in(users, call.func.value, _unscaled))
@@ -138,6 +138,15 @@ def _is_behind_dot(frame: FrameType) -> bool:
     line, _, start, _ = position(frame)
     before = linecache.getline(frame.f_code.co_filename, line or 0).encode()[: start or 0]
     return before.rstrip().endswith(b".")
+
+
+def _is_transformed(frame: FrameType | None, users: FrameType) -> bool:
+    """Whether a transform of ``torch.func`` runs the engine, on what a function gave it."""
+    while frame is not None and frame is not users:
+        if frame.f_globals.get("__name__", "").startswith("torch._functorch."):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _called_on_tensor(frame: FrameType | None, users: FrameType | None) -> bool:

@@ -77,7 +77,7 @@ def _passed(call: ast.Call, code: CodeType, parameter: str) -> ast.expr | None:
     if parameter not in own:
         return None
     place = own.index(parameter)
-    if own[0] in ("self", "cls"):
+    if source.is_method(code) and isinstance(call.func, ast.Attribute):  # bound to the first
         place -= 1
         if place < 0:
             return call.func.value if isinstance(call.func, ast.Attribute) else None

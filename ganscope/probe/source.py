@@ -36,6 +36,19 @@ def _inside(code: CodeType) -> list[ast.AST]:
     return []
 
 
+def is_method(code: CodeType) -> bool:
+    """Whether a function is one of a class, and takes an instance or the class first."""
+    around = code.co_qualname.rpartition(".")[0]
+    if not around or around.endswith("<locals>"):
+        return False
+    decorators = [name_of(each) for node in _inside(code)[:1] for each in _decorators(node)]
+    return "staticmethod" not in decorators
+
+
+def _decorators(node: ast.AST) -> list[ast.expr]:
+    return node.decorator_list if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else []
+
+
 def assigned_in(code: CodeType) -> list[tuple[str, ast.expr | None]]:
     """Variables and what statements of a function give them; None where that is no one value."""
     inside = _inside(code)

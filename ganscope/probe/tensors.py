@@ -196,7 +196,7 @@ class TensorObserver:
     def figures_of(self, tensor: Tensor) -> Figures:
         """The statistics of a tensor that is no input or output of a call; nothing is cached."""
         if type(tensor) in _PLAIN and tensor.is_cpu and tensor.dtype is torch.float32:
-            array = as_array(tensor)
+            array = array_if_any(tensor)
             if array is not None:
                 return self._stage.add_statistics(array)
         return self._observe(tensor).figures
@@ -349,6 +349,14 @@ def as_array(tensor: Tensor) -> np.ndarray[Any, Any] | None:
     if tensor.dtype in _WIDENED:
         return tensor.detach().to(torch.float32).numpy()
     return None
+
+
+def array_if_any(tensor: Tensor) -> np.ndarray[Any, Any] | None:
+    """The same; None for a tensor that has no memory to ask for."""
+    try:
+        return as_array(tensor)
+    except RuntimeError:  # inside functorch's transforms a tensor has no memory of its own
+        return None
 
 
 _Reason = tuple[Callable[[Tensor], bool], str]

@@ -119,6 +119,18 @@ def test_a_batch_of_both_kinds_is_made_in_part() -> None:
     assert known._maker_of(old + 1e-3) is None
 
 
+def test_points_in_a_plane_are_known_as_a_batch_alone() -> None:
+    torch.manual_seed(0)
+    known = earlier.EarlierOutputs()
+    old, new = torch.randn(64, 2), torch.randn(64, 2)
+    known.keep("G", old, 0)
+    known.keep("G", new, 1)
+    assert known._maker_of(old.clone()) == Earlier("G", whole=True)
+    assert known._maker_of(torch.cat([old[1:], new[:1]])) is None
+    assert known._maker_of(new) is None
+    assert known._maker_of(new, 2) == Earlier("G", whole=True)
+
+
 def test_no_more_rows_are_kept_than_a_pool_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(earlier, "ROWS", 4)
     torch.manual_seed(0)
@@ -134,7 +146,7 @@ def test_no_more_rows_are_kept_than_a_pool_may_hold(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     "values",
     [
-        torch.randn(3, 8),  # no image
+        torch.randn(3, 4),  # no image, nor many points
         torch.randn(100),
         torch.empty(0, 1, SIDE, SIDE),
         torch.randn(3, 1, SIDE, SIDE, dtype=torch.complex64),

@@ -198,9 +198,11 @@ def _updates_of(source: str, tmp_path: Path) -> tuple[Update, ...]:
     return recording.trace.steps[0].updates
 
 
+@pytest.mark.parametrize("own", ["self", "this"])
 @pytest.mark.parametrize("helper", _HELPERS)
-def test_a_loss_is_called_what_is_passed_to_a_helper(helper: str, tmp_path: Path) -> None:
-    updates = _updates_of(_LOOP.format(helper=f"    {_HELPERS[helper]}\n"), tmp_path)
+def test_a_loss_is_called_what_is_passed_to_a_helper(helper: str, own: str, tmp_path: Path) -> None:
+    source = _LOOP.format(helper=f"    {_HELPERS[helper]}\n").replace("self", own)
+    updates = _updates_of(source, tmp_path)
     names = [loss.name for update in updates for loss in update.losses]
     # What a helper makes of its parameter is no longer what was passed.
     expected = ["loss"] * 2 if helper == "shared" else ["loss_D", "-D(fake).mean()"]
@@ -321,3 +323,42 @@ def test_weights_lent_for_one_call_are_not_the_networks_own(
     assert [network.name for network in recording.trace.networks] == ["net"]
     for step in recording.trace.steps:
         assert step.updates[0].backwards[0].reached == {"net": 2}
+
+
+_RETURNING = """
+import torch
+
+class Trainer:
+    def back(self, D, x, fake, opt):
+        opt.zero_grad()
+        loss_D = D(fake.detach()).mean() - D(x).mean()
+        loss_D.backward()
+        opt.step()
+        return {returned}
+
+    def train(self, D, G, opt_d, opt_g):
+        x, fake = torch.randn(5, 8), G(torch.randn(5, 6))
+        {kept} = self.back(D, x, fake, opt_d)
+        opt_g.zero_grad()
+        (-D(fake).mean()).backward()
+        opt_g.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("returned", "kept", "expected"),
+    [
+        ("loss_D", "self.loss_D_A", "loss_D_A"),
+        ("loss_D.item()", "loss_D_A", "loss_D_A"),
+        ("float(loss_D.detach()), fake", "loss_D_A, other", "loss_D_A"),
+        ("loss_D", "out", "loss_D"),  # says less
+        ("loss_D * 2", "loss_D_A", "loss_D"),  # something else
+        ("fake", "loss_D_A", "loss_D"),
+    ],
+)
+def test_a_helpers_loss_is_called_as_its_caller_keeps_it(
+    returned: str, kept: str, expected: str, tmp_path: Path
+) -> None:
+    source = _RETURNING.format(returned=returned, kept=kept)
+    updates = _updates_of(source, tmp_path)
+    assert [loss.name for loss in updates[0].losses] == [expected]

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 import ganscope
 from ganscope.views.steps.cast import Cast
 from ganscope.views.steps.flow import BETWEEN, FAKE, REAL, forwards
+from tests.probe.recorder.loops import make_critic, make_generator
 
 Blend = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -54,3 +55,22 @@ def test_blends_of_a_penalty(blend: Blend, detached: bool) -> None:
     step = recorder.trace.steps[0]
     ran = forwards(step, Cast(recorder.trace.networks))
     assert [one.shown for one in ran if one.shown] == [BETWEEN, FAKE, REAL, FAKE]
+
+
+def test_a_penalty_by_functorch_is_recorded_without_a_fault() -> None:
+    torch.manual_seed(0)
+    generator, critic = make_generator(), make_critic()
+    optimizer = torch.optim.SGD(critic.parameters(), lr=0.01)
+    with ganscope.record() as recording:
+        for _ in range(2):
+            optimizer.zero_grad()
+            real, fake = torch.randn(5, 8), generator(torch.randn(5, 6)).detach()
+            slope = torch.func.grad(lambda points: critic(points).sum())
+            norms = torch.func.vmap(slope)(0.5 * real + 0.5 * fake).norm(dim=1)
+            loss = critic(fake).mean() - critic(real).mean() + (norms - 1).square().mean()
+            loss.backward()
+            optimizer.step()
+    assert not [note for note in recording.trace.meta.notes if "failed" in note]
+    for step in recording.trace.steps:
+        asked = [run for run in step.updates[0].backwards if run.kind == "grad"]
+        assert [run.loss for run in asked] == [None]  # of a function, not of a variable
