@@ -68,9 +68,8 @@ class CallLog:
         self.outside = outside
         self.suspended = 0
         """Above 0 while operations are torch's own business (a loader, an optimizer's step)."""
-        self.doubts: Callable[[FrameType], None] | None = None
-        """Told where a module is called while it is above 0: the step of an optimizer may have
-        failed, which ends nothing that tells."""
+        self.enters: Callable[[FrameType], None] | None = None
+        """Told where a module is about to be called that nothing recorded encloses."""
         self.round = 0
         """Which update runs now; drafts carry it."""
         self.recomputes: Callable[[], bool] | None = None
@@ -94,8 +93,8 @@ class CallLog:
     ) -> Draft:
         """A module is about to run; `frame` is where torch calls its hooks."""
         top = self._open[-1] if self._open else None
-        if self.suspended and top is None and self.doubts is not None:
-            self.doubts(frame)
+        if top is None and self.enters is not None:
+            self.enters(frame)
         traits = modules.traits(module)
         parent = None if top is None else top.ident if top.ident >= 0 else top.parent
         if traits.transparent or traits.parametrization or (top is not None and top.hides):

@@ -117,12 +117,18 @@ class StepCutter:
                 return True
         return False
 
-    def finish_update(self, stepped: Stepped) -> None:
-        """An optimizer has stepped: end the update, and the step where it ends here."""
+    def finish_update(self, stepped: Stepped, *more: Stepped) -> None:
+        """An optimizer has stepped: end the update, and the step where it ends here.
+
+        Args:
+            stepped: What it did.
+            more: What others did at once.
+        """
         round = self.round_of_step()
-        self._relations.moved(stepped.networks)
+        every = stepped, *more
+        self._relations.moved(network for each in every for network in each.networks)
         if self.is_manual:
-            self._stepped.setdefault(round, []).append(stepped)
+            self._stepped.setdefault(round, []).extend(every)
             self._log.round = round + 1
             return
         decision = self._rounds.update(stepped.key, stepped.place)
@@ -131,7 +137,7 @@ class StepCutter:
         if decision.joins:
             self.store.join(decision.joins, self.networks)
         self._reopened = self._reopened or decision.reopens
-        self._stepped.setdefault(round, []).append(stepped)
+        self._stepped.setdefault(round, []).extend(every)
         self._log.round = round + 1
         if decision.ends:
             self.end_step()

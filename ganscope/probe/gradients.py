@@ -7,8 +7,8 @@ saved or copied takes nothing with it. The hook holds the draft of a record, nev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Lock
 from types import FrameType
@@ -38,6 +38,7 @@ class Run:
         site: Where the user's code started it.
         create_graph: Whether autograd follows the run itself.
         is_scaled: Whether it ran on what a GradScaler has scaled.
+        stepped: Ids of those on which an optimizer stepped while it ran.
         reached: Parameters that received a gradient, by network.
     """
 
@@ -49,6 +50,7 @@ class Run:
     site: sites.Place | None
     create_graph: bool | None = None
     is_scaled: bool = False
+    stepped: set[int] = field(default_factory=set)
     reached: dict[str, list[Tensor]] = field(default_factory=dict)
 
 
@@ -164,12 +166,35 @@ class GradientLog:
         self._running.append((run, marks))
         return run
 
+    def step_inside(self, parameters: Iterable[Tensor]) -> Run | None:
+        """An optimizer is about to step on these while the engine runs: what it has brought them
+        may be gone when it ends.
+
+        Returns:
+            The run, as if it had reached these alone.
+        """
+        if not self._running:
+            return None
+        run = self._running[-1][0]
+        own = replace(run, reached={})
+        for parameter in parameters:
+            owner = self._networks.owner_of(parameter)
+            if (
+                owner is not None
+                and parameter.grad is not None
+                and id(parameter) not in run.stepped
+            ):
+                run.stepped.add(id(parameter))
+                for each in (run, own):
+                    each.reached.setdefault(owner[0], []).append(parameter)
+        return own
+
     def end(self, run: Run) -> None:
         """The engine has run, or failed."""
         while self._running:
             ended, marks = self._running.pop()
             for parameter, network, mark in marks:
-                if _mark(parameter) != mark:
+                if id(parameter) not in ended.stepped and _mark(parameter) != mark:
                     ended.reached.setdefault(network, []).append(parameter)
             self.runs.append(ended)
             if ended is run:

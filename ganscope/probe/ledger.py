@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from torch import Tensor
@@ -87,10 +87,12 @@ class Ledger:
         self._pending: dict[int, _Pending] = {}
         self._fates: list[_Fate] = []
 
-    def received(self, run: Run) -> None:
-        """A backward has left gradients."""
+    def received(self, run: Run, *, told: Container[int] = ()) -> None:
+        """A backward has left gradients; of the parameters with the ids `told` that is known."""
         for network, parameters in run.reached.items():
             for parameter in parameters:
+                if id(parameter) in told:
+                    continue
                 if run.kind != "backward":
                     self._asked(parameter)
                 elif parameter.grad is not None:

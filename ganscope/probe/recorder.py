@@ -34,7 +34,7 @@ from ganscope.probe.overwritten import Steppers
 from ganscope.probe.selection import EVERY_STEP, Selection
 from ganscope.probe.store import Sink
 from ganscope.probe.tensors import TensorObserver
-from ganscope.probe.updates import Stepped, UpdateLog
+from ganscope.probe.updates import Stepped, UpdateLog, together
 from ganscope.traces import Failure, Network
 
 
@@ -70,7 +70,7 @@ class Recorder:
         log = CallLog(self._networks, tensors, outside=True)
         log.recomputes = self._is_running
         log.earlier = EarlierOutputs()
-        log.doubts = self._drop_failed
+        log.enters = self._catch_up
         self._log = log
         self._observer = Observer(log)
         self._cutter = StepCutter(
@@ -83,6 +83,10 @@ class Recorder:
         )
         self._cutter.is_manual = manual
         self._on_full = on_full
+        self._inside: list[Stepped] = []
+        """What optimizers did inside the backward that runs."""
+        self._is_due = False
+        """Whether it is to be asked whether a step has ended, once no operation runs."""
         self._stepping: list[tuple[Optimizer, Stepped | None]] = []
         self._steppers = Steppers()
         self._scale: Any = 1.0
@@ -240,7 +244,11 @@ class Recorder:
 
         def end() -> None:
             self._gradients.end(run)
-            self._cutter.ledger.received(run)
+            inside, self._inside = together(self._inside), []
+            self._cutter.ledger.received(run, told=run.stepped)
+            if inside:
+                self._cutter.finish_update(*inside)
+                self._is_due = True
 
         self._observer.guarded(end)
         self._observer.resume()
@@ -350,10 +358,23 @@ class Recorder:
             self._updates.end(optimizer, done)
 
         self._guard(end)
+        if self._is_running():  # its update ends with the backward
+            self._inside.append(done)
+            if done.suspends:
+                self._observer.resume()
+            return
         self._guard(lambda: self._cutter.finish_update(done))
         if done.suspends:
             self._observer.resume()
         self._turn()
+
+    def _catch_up(self, frame: FrameType) -> None:
+        """A network is about to be called: what could not be told before is told now."""
+        if self._stepping:
+            self._drop_failed(frame)
+        if self._is_due:
+            self._is_due = False
+            self._turn()
 
     def _drop_failed(self, frame: FrameType | None) -> None:
         """Forget the steps that raised and never ended: they do not run at or above `frame`."""
@@ -376,6 +397,9 @@ class Recorder:
         draft.place = sites.find(frame)
         self._steppers.stepped(draft, draft.place)
         self._cutter.moves.stepped(_parameters(optimizer))
+        inside = self._gradients.step_inside(_parameters(optimizer))
+        if inside is not None:
+            self._cutter.ledger.received(inside)
         if uses:
             self._cutter.ledger.used(_parameters(optimizer), round)
         return draft

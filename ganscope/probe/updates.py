@@ -68,6 +68,19 @@ class Stepped:
     """Whether operations are unseen until it ends."""
 
 
+def together(stepped: Sequence[Stepped]) -> list[Stepped]:
+    """Optimizers of one kind and rate as one: as many as there are parameters, perhaps."""
+    alike: dict[tuple[str, tuple[float, ...]], Stepped] = {}
+    for each in stepped:
+        first = alike.setdefault((each.optimizer.type, each.optimizer.learning_rates), each)
+        if first is not each:
+            first.networks = tuple(dict.fromkeys((*first.networks, *each.networks)))
+            for draft in each.parameters:
+                draft.optimizer = first.optimizer.name
+            first.parameters += each.parameters
+    return list(alike.values())
+
+
 class UpdateLog:
     """Measures what optimizers do.
 
