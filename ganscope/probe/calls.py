@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from ganscope.probe import modules, names, sites, structure
+from ganscope.probe import modules, names, renamed, sites, structure
 from ganscope.probe.drafts import Draft, Named
 from ganscope.probe.earlier import EarlierOutputs
 from ganscope.probe.finishing import finished
@@ -109,7 +109,7 @@ class CallLog:
             if self.places.holds_networks(inner):
                 return self._hide(module, parent, holds_networks=True)
             place = self.places.adopt(inner, args, frame)
-            self._move(self.places.take_absorbed())
+            renamed.move(self.drafts, self.places.take_absorbed())
         place = place or self._place_inside(inner, top, name)
         if place is None:
             return self._hide(module, parent, opaque=True, hides=True)
@@ -182,13 +182,10 @@ class CallLog:
             self.earlier.keep(draft.network, output, draft.round)
         return draft
 
-    def _move(self, places: Mapping[str, Place]) -> None:
-        """Calls of what were networks stand at these places of another network now."""
-        for draft in self.drafts if places else ():
-            if draft.network in places:
-                network, path = places[draft.network]
-                draft.path = path + draft.path.removeprefix(draft.network)
-                draft.network = network
+    def split(self, networks: Mapping[str, Mapping[str, str]]) -> None:
+        """Calls of what turned out to hold networks are calls of those; see `renamed`."""
+        if networks:
+            self.drafts = renamed.split(self.drafts, networks)
 
     def _place_inside(self, module: nn.Module, around: Draft | None, name: str) -> Place | None:
         """The place of a module that is unknown, in the call around it."""

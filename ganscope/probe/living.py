@@ -39,6 +39,11 @@ class Living(Generic[Value]):
         """Know `value` of `thing`."""
         self._entries[id(thing)] = (_Reference(thing, self._forgets), value)
 
+    def discard(self, thing: object) -> None:
+        """Know nothing of `thing` any more."""
+        if self.get(thing) is not None:
+            del self._entries[id(thing)]
+
     def items(self) -> list[tuple[Any, Value]]:
         """Every object that lives, with what is known of it."""
         # Copied in one go, since any of them may die meanwhile.

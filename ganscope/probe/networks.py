@@ -66,12 +66,44 @@ class Networks:
         parts = composites.networks_in(module, self._heap.optimizers())
         for path, part in parts.items():
             if self.place_of(part) is None:
-                self._enter(part, self.naming.part(part, path), None)
+                self._enter_part(part, path)
         if parts:
             self._composites.put(module, True)
         else:
             self._whole.add(type(module))  # a loop may make its like anew in every turn
         return bool(parts)
+
+    def split(self) -> dict[str, dict[str, str]]:
+        """Networks found since the last backward that turn out to hold networks, with the names of
+        these by their places in it; they are told once.
+
+        They were called before there were optimizers, as for a dry run.
+        """
+        found: dict[str, dict[str, str]] = {}
+        loose = [(name, root()) for name, root in self._roots.items() if name not in self._fixed]
+        for name, root in loose:
+            if root is None or not composites.may_be(root):
+                continue
+            parts = composites.networks_in(root, self._heap.optimizers())
+            if parts:
+                self._forget(root, name)
+                found[name] = {path: self._enter_part(part, path) for path, part in parts.items()}
+                self._composites.put(root, True)
+        return found
+
+    def _forget(self, root: nn.Module, name: str) -> None:
+        for part in root.modules():
+            self._places.discard(part)
+        for parameter in root.parameters():
+            self._owners.discard(parameter)
+        del self._nouns[name], self._roots[name]
+        self.naming.forget(name)
+        self._whole.discard(type(root))
+
+    def _enter_part(self, part: nn.Module, path: str) -> str:
+        name = self.naming.part(part, path)
+        self._enter(part, name, None)
+        return name
 
     def adopt(self, module: nn.Module, inputs: tuple[Any, ...], frame: FrameType) -> Place | None:
         """Take an outermost module for a network, or for a loss; None passes it over.

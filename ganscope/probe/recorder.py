@@ -230,6 +230,7 @@ class Recorder:
 
         def begin() -> Run:
             self._cutter.ledger.look(self._log.round)
+            self._log.split(self._networks.split())
             run = self._gradients.begin(roots, kind, inputs, self._log.round, frame)
             run.create_graph = create_graph
             return run

@@ -134,3 +134,58 @@ def test_parts_that_nobody_trains_are_networks_as_well() -> None:
         "duel.critic": outer.duel.critic,
         "judge": outer.judge,
     }
+
+
+class Pair(nn.Module):
+    """Its forward runs the two, with an operation between them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.generator, self.critic = make_generator(), make_critic()
+
+    def forward(self, z: Tensor) -> Tensor:
+        judged: Tensor = self.critic(self.generator(z) * 2.0)
+        return judged
+
+
+@pytest.mark.parametrize("dry", [0, 1, 3])
+def test_a_dry_run_before_there_are_optimizers_makes_no_network_of_the_whole(dry: int) -> None:
+    torch.manual_seed(0)
+    pair = Pair()
+    with ganscope.record() as recording:
+        for _ in range(dry):
+            pair(torch.randn(2, 6))
+        opt_g, opt_c = adam(pair.generator), adam(pair.critic)
+        for _ in range(3):
+            update(
+                opt_c,
+                lambda: (
+                    pair.critic(pair.generator(torch.randn(5, 6)).detach()).mean()
+                    - pair.critic(torch.randn(5, 8)).mean()
+                ),
+            )
+            update(opt_g, lambda: -pair(torch.randn(5, 6)).mean())
+    trace = recording.trace
+    assert roles_of(trace) == {"generator": "generator", "critic": "discriminator"}
+    for step in trace.steps:
+        outer = [call for call in step.calls if call.parent is None]
+        modules = [call.path for call in outer if call.kind == "module" and call.update is not None]
+        assert modules == ["generator", "critic", "critic", "generator", "critic"]
+        assert {call.network for call in step.calls} == {"generator", "critic", ""}
+        assert [call.type for call in outer if call.type == "mul" and call.update == 1] == ["mul"]
+        assert {call.parent for call in step.calls if call.path in ("generator.0", "critic.0")} <= {
+            call.id for call in outer
+        }
+
+
+def test_a_whole_that_was_trained_keeps_its_name() -> None:
+    torch.manual_seed(0)
+    pair = Pair()
+    together = adam(pair)
+    with ganscope.record() as recording:
+        update(together, lambda: pair(torch.randn(5, 6)).mean())
+        opt_g, opt_c = adam(pair.generator), adam(pair.critic)
+        for _ in range(2):
+            update(opt_c, lambda: pair(torch.randn(5, 6)).mean())
+            update(opt_g, lambda: -pair(torch.randn(5, 6)).mean())
+    assert [network.name for network in recording.trace.networks] == ["pair"]
