@@ -84,7 +84,9 @@ def _name(
 ) -> str | None:
     near = _text(expression)
     frame, expression = _unwrapped(*outwards.origin(frame, expression))
-    name = _text(expression)
+    name, owner = _text(expression), _owner(expression)
+    if owner is not None and owner in taken and name in _OF_EACH:  # what each network has
+        name = f"{owner}_{name}"
     passing, iterated = _loop(frame, expression)
     if name is not None and is_telling(name) and name not in passing and name not in taken:
         return name
@@ -97,7 +99,6 @@ def _name(
             return held
     if around is not None and name is not None and name in taken and name not in passing:
         return f"{around}_{name}"
-    owner = _owner(expression)
     if owner is not None and name in taken:
         return f"{owner}_{name}"
     return wide or name or near
@@ -163,9 +164,13 @@ def _base(expression: ast.expr | None) -> str | None:
 
 
 def _owner(expression: ast.expr | None) -> str | None:
-    """``D`` in ``D.optim``; nothing in ``self.optim``."""
+    """``D`` in ``D.optim`` and ``self.D.optim``; nothing in ``self.optim``."""
     value = expression.value if isinstance(expression, ast.Attribute) else None
-    return value.id if isinstance(value, ast.Name) and value.id not in ("self", "cls") else None
+    owner = None if value is None else _text(value)
+    return owner if owner not in ("self", "cls") else None
+
+
+_OF_EACH = frozenset({"optim", "optimizer", "optimiser", "opt"})
 
 
 def _is_scaled(frame: FrameType | None, users: FrameType) -> bool:

@@ -362,3 +362,30 @@ def test_a_helpers_loss_is_called_as_its_caller_keeps_it(
     source = _RETURNING.format(returned=returned, kept=kept)
     updates = _updates_of(source, tmp_path)
     assert [loss.name for loss in updates[0].losses] == [expected]
+
+
+class _Own(torch.nn.Module):
+    def __init__(self, given: int, made: int) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(given, made)
+        self.optim = torch.optim.SGD(self.parameters(), lr=0.01)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        made: torch.Tensor = self.layer(x)
+        return made
+
+
+def test_an_optimizer_that_each_network_has_is_called_by_both() -> None:
+    torch.manual_seed(0)
+    G, D = _Own(6, 8), _Own(8, 1)
+    with ganscope.record() as recording:
+        for _ in range(2):
+            D.optim.zero_grad()
+            (D(G(torch.randn(5, 6)).detach()) - D(torch.randn(5, 8))).mean().backward()
+            D.optim.step()
+            G.optim.zero_grad()
+            (-D(G(torch.randn(5, 6)))).mean().backward()
+            G.optim.step()
+    for step in recording.trace.steps:
+        names = [each.name for update in step.updates for each in update.optimizers]
+        assert names == ["D_optim", "G_optim"]
