@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -118,7 +119,10 @@ def _origin(step: Step, entries: Sequence[LedgerEntry]) -> str:
 
 def _tensors(entries: Sequence[LedgerEntry]) -> int:
     """How many parameters: several backwards may have filled the same ones."""
-    return max(entry.tensors for entry in entries)
+    by_backward: Counter[tuple[int, str, int | None]] = Counter()
+    for entry in entries:
+        by_backward[entry.backward, entry.fate, entry.update] += entry.tensors
+    return max(by_backward.values())
 
 
 def _gradients(entries: Sequence[LedgerEntry]) -> str:

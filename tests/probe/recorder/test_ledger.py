@@ -135,3 +135,21 @@ def test_a_parameter_that_an_optimizer_has_twice_is_told_once() -> None:
         optimizer.step()
     names = [each.name for each in recording.trace.steps[0].updates[0].parameters]
     assert names == ["first.0.weight", "first.0.bias"]
+
+
+def test_two_optimizers_that_step_on_one_backward_are_one_entry_from_the_first_step_on() -> None:
+    torch.manual_seed(0)
+    critic = make_critic()
+    halves = [layer.parameters() for layer in critic.modules() if isinstance(layer, nn.Linear)]
+    first, second = (torch.optim.SGD(half, lr=0.01) for half in halves)
+    with ganscope.record() as recording:
+        for _ in range(3):
+            first.zero_grad()
+            second.zero_grad()
+            critic(torch.randn(5, 8)).mean().backward()
+            first.step()
+            second.step()
+    for step in recording.trace.steps:
+        assert [(each.backward, each.tensors, each.fate) for each in step.ledger] == [
+            (0, 4, "used")
+        ]
