@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ganscope.traces.call import Call
-from ganscope.traces.tensor import TensorRecord, TensorStats
+from ganscope.traces.tensor import TensorRecord, TensorStats, sides_of
 
 Figure = float | str | None
 
@@ -132,7 +132,7 @@ def _size(stats: TensorStats | None) -> float:
 
 
 def _words(shape: Sequence[int] | None) -> str | None:
-    return None if shape is None else "×".join(map(str, shape)) or "scalar"
+    return None if shape is None else sides_of(shape)
 
 
 def _seen(stats: TensorStats | None) -> str:

@@ -6,12 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ganscope.traces import LedgerEntry, Step, Update
+from ganscope.traces import EARLIER, LedgerEntry, Step, Update
 from ganscope.views import style
 from ganscope.views.steps.cast import Cast, joined, numeral, possessive
-
-EARLIER = -1
-"""Stands for a backward of an earlier step."""
 
 
 @dataclass(frozen=True, slots=True)

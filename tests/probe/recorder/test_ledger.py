@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 
 import ganscope
-from ganscope.probe.ledger import EARLIER
-from ganscope.traces import Step
+from ganscope.traces import EARLIER, Step
 from tests.probe.recorder.loops import ledger_of, make_critic, make_generator
 
 
