@@ -11,7 +11,7 @@ from functools import cached_property
 
 from ganscope.traces import Call, Step, TensorRecord
 from ganscope.traces.call import outermost_of
-from ganscope.views.recognition import Likeness, likeness
+from ganscope.traces.recognition import Likeness, likeness
 
 _Key = tuple[Likeness, bool]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ganscope.traces import Backward, Call, TensorRecord, Update
-from ganscope.views.recognition import likeness
+from ganscope.traces.recognition import likeness
 from ganscope.views.steps.cast import DISCRIMINATOR, GENERATOR, joined, possessive
 from ganscope.views.steps.flow import BETWEEN, FAKE, REAL
 from ganscope.views.steps.losses import short_name
