@@ -464,6 +464,15 @@ def test_another_backward_before_does_not_change_whose_gradients_are_told() -> N
     assert told(one, other) == [("backward", "more", "backward")]
 
 
+def test_which_of_two_backwards_of_one_name_had_brought_the_gradients() -> None:
+    updates = (replace(UPDATE, backwards=(RUN, replace(RUN, id=1))),)
+    one, other = (Step(0, (), updates, (LedgerEntry("D", run, 4, "used", 0),)) for run in (0, 1))
+    assert told(one, other) == [
+        ("ledger", "D from d_loss", "used in update 0"),
+        ("ledger", "D from d_loss (2)", "used in update 0"),
+    ]
+
+
 FAILURE = Failure(1, 0, 2, "RuntimeError: boom", "a", "b", None)
 
 
