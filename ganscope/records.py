@@ -37,7 +37,7 @@ def diff(
     """What differs between two traces, step by step.
 
     Steps are matched by their index, unless each trace has a single one. Calls are matched by
-    path and nth call, losses and parameters by name.
+    path and nth call, losses, backward runs, optimizers and parameters by name.
 
     Args:
         first: A trace, or the file that holds one.
@@ -45,8 +45,9 @@ def diff(
         tolerance: Relative difference up to which two figures are equal; 0 is to the last bit.
 
     Returns:
-        The first call, in order, whose output differs, all that differs with the furthest
-        apart first, and what only one of them has; `Comparison.equal` says whether nothing.
+        The first call, in order, of which an input or the output differs, all that differs with
+        the furthest apart first, and what only one of them has; `Comparison.equal` says whether
+        nothing does.
 
     Raises:
         TraceFileError: A file holds no trace.

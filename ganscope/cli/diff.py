@@ -137,7 +137,9 @@ def _read(text: str) -> _Side:
         raise
     except UsageError as error:
         raise UsageError(f"{file}: {error}") from None
-    return _Side(text, replace(trace, steps=(step,)), True)
+    failed = trace.failure
+    failure = failed if failed is not None and failed.step == step.index else None
+    return _Side(text, replace(trace, steps=(step,), failure=failure), True)
 
 
 def _require_alike(first: _Side, second: _Side) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 from torch import nn
 
+from ganscope.traces.tensor import sides_of
+
 _Shape = tuple[int, ...]
 _Given = tuple[_Shape, str]
 """Shape and dtype of an input."""
@@ -47,13 +49,13 @@ def _linear(module: Any, shape: _Shape) -> str | None:
     size = module.in_features
     if shape and shape[-1] == size:
         return None
-    batch = "×".join(map(str, shape[:-1])) or "batch"
+    batch = sides_of(shape[:-1], scalar="batch")
     return f"{size} numbers in the last dimension ({batch}×{size})"
 
 
 def _convolution(rank: int) -> _Expectation:
     def expectation(module: Any, shape: _Shape) -> str | None:
-        sides = "×".join(("length", "height×width", "depth×height×width")[rank - 1].split("×"))
+        sides = ("length", "height×width", "depth×height×width")[rank - 1]
         channels = module.in_channels
         if len(shape) not in (rank + 1, rank + 2):
             return f"{rank + 2} dimensions: batch×{channels}×{sides}"
@@ -61,7 +63,7 @@ def _convolution(rank: int) -> _Expectation:
             return f"{channels} channels: batch×{channels}×{sides}"
         kernel = module.kernel_size
         if not module.transposed:
-            return f"images at least as large as its kernel {'×'.join(map(str, kernel))}"
+            return f"images at least as large as its kernel {sides_of(kernel)}"
         return None
 
     return expectation
@@ -98,7 +100,7 @@ def _layer_norm(module: Any, shape: _Shape) -> str | None:
     wanted = tuple(module.normalized_shape)
     if shape[-len(wanted) :] == wanted:
         return None
-    return f"{'×'.join(map(str, wanted))} in the last {len(wanted)} dimension(s)"
+    return f"{sides_of(wanted)} in the last {len(wanted)} dimension(s)"
 
 
 def _embedding(module: Any, _: _Shape) -> str:
@@ -118,7 +120,7 @@ def _recurrent(module: Any, shape: _Shape) -> str | None:
 
 
 def _unflatten(module: Any, _: _Shape) -> str:
-    sizes = "×".join(map(str, module.unflattened_size))
+    sizes = sides_of(module.unflattened_size)
     return f"a dimension {module.dim} that splits into {sizes}"
 
 
@@ -145,7 +147,7 @@ def _classes(predicted: _Given, target: _Given) -> str | None:
 
 
 def _sides(shape: _Shape) -> str:
-    return "×".join(map(str, shape)) or "()"
+    return sides_of(shape, scalar="()")
 
 
 _LAYERS: dict[type[nn.Module], _Expectation] = {

@@ -12,6 +12,7 @@ from ganscope.probe.drafts import Draft
 from ganscope.probe.finishing import place_of
 from ganscope.probe.tensors import TensorDraft
 from ganscope.traces import Failure
+from ganscope.traces.tensor import sides_of
 
 
 def describe(
@@ -76,7 +77,7 @@ def _got(draft: Draft) -> str | None:
     for name, record in draft.inputs:
         if record.shape is None:
             continue
-        text = "×".join(map(str, record.shape)) or "a scalar"
+        text = sides_of(record.shape, scalar="a scalar")
         dtype = record.dtype_name if isinstance(record, TensorDraft) else record.dtype
         plain = dtype == "float32" and not isinstance(draft.module, nn.Embedding)
         text += "" if plain else f" of {dtype}"

@@ -5,8 +5,8 @@ Read from the records themselves: a tensor that one call made and another took h
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from ganscope.probe import names
 from ganscope.probe.drafts import Draft
@@ -17,6 +17,12 @@ from ganscope.traces import LossPart
 _Term = tuple[Draft, TensorDraft, str | None, str | None]
 """A scalar: who made it, itself, the variable that it was assigned to where the loss was put
 together, and where it was made."""
+
+_Sources = tuple[set[str], bool]
+"""Networks, and whether anything comes from none."""
+
+_MOST_PARTS = 64
+"""Parts of a loss that are told; the last of them is the sum of all further ones."""
 
 
 class Flow:
@@ -36,7 +42,7 @@ class Flow:
                 for record in _records(draft.outputs):
                     # A loss of one part, or an alias, came out of the first that made it.
                     self._makers.setdefault(id(record), draft)
-        self._sources: dict[int, tuple[set[str], bool]] = {}
+        self._sources: dict[int, _Sources] = {}
 
     def maker_of(self, record: TensorDraft) -> Draft | None:
         """The outermost call that made a tensor."""
@@ -68,21 +74,15 @@ class Flow:
         if len(found) < 2:
             return ()
         holders = Counter(outer for _, _, outer, _ in found)
-        parts, taken = [], {name}
-        for maker, record, outer, inner in found:
-            # Several in one variable, a list perhaps, are none of them what that holds.
-            wanted = outer if outer is not None and holders[outer] == 1 else inner
-            if wanted is None or wanted in taken:
-                wanted = maker.path or maker.text or maker.type
-            unique, count = wanted, 1
-            while unique in taken:
-                count += 1
-                unique = f"{wanted} #{count}"
-            taken.add(unique)
-            value = value_of(record)
-            if value is not None:
-                parts.append(LossPart(unique, value))
-        return tuple(parts)
+        valued = [(term, value_of(term[1])) for term in found]
+        seen = [(term, value) for term, value in valued if value is not None]
+        told = len(seen) if len(seen) <= _MOST_PARTS else _MOST_PARTS - 1
+        names = _names_of([term for term, _ in seen[:told]], holders, name)
+        values = [value for _, value in seen]
+        if told < len(seen):
+            names.append(f"sum of {len(seen) - told} more")
+            values[told:] = [sum(values[told:])]
+        return tuple(map(LossPart, names, values))
 
     def edges(self, fed: Container[int]) -> tuple[set[tuple[str, str]], set[str]]:
         """Which network's output reaches which other, and who takes what no network made.
@@ -101,12 +101,26 @@ class Flow:
                 outside.add(outermost.network)
         return edges, outside
 
-    def _sources_of(self, draft: Draft) -> tuple[set[str], bool]:
+    def _sources_of(self, draft: Draft) -> _Sources:
         """Networks from which a call's inputs come, and whether one comes from none."""
-        known = self._sources.get(draft.ident)
-        if known is not None:
-            return known
-        self._sources[draft.ident] = (set(), False)  # in case the flow runs in a circle
+        waiting = [draft]  # and no recursion: thousands of operations may stand in between
+        while waiting:
+            last = waiting[-1]
+            if last.ident in self._sources:
+                waiting.pop()
+                self._sources[last.ident] = self._sources_from(last)
+            else:
+                self._sources[last.ident] = (set(), False)  # in case the flow runs in a circle
+                makers = [self.maker_of(record) for record in _records(last.inputs)]
+                waiting += [one for one in makers if one is not None and self._is_open(one)]
+        return self._sources[draft.ident]
+
+    def _is_open(self, maker: Draft) -> bool:
+        """Whether the flow comes from further back, and it is not known yet from where."""
+        return not maker.network and maker.ident not in self._sources
+
+    def _sources_from(self, draft: Draft) -> _Sources:
+        """The same, where it is known for the calls that made the inputs."""
         sources: set[str] = set()
         free, beside = False, _joins_batches(draft)
         for record in _records(draft.inputs):
@@ -116,15 +130,13 @@ class Flow:
             elif maker.network:
                 sources.add(maker.network)
             else:
-                more, also_free = self._sources_of(maker)
+                more, also_free = self._sources[maker.ident]
                 sources |= more
                 free = free or also_free
                 beside = beside or (also_free and bool(more))
         # What is mixed of a network's output and something else (an interpolation) is no real;
         # what stands beside it in one batch is.
-        free = free and (beside or not sources)
-        self._sources[draft.ident] = (sources, free)
-        return self._sources[draft.ident]
+        return sources, free and (beside or not sources)
 
     def _terms(self, records: Iterable[TensorDraft], whole: Draft | None, loss: str) -> list[_Term]:
         """What was put together to `records`, down to scalars with a variable of their own.
@@ -136,16 +148,16 @@ class Flow:
         """
         found: list[_Term] = []
         met: set[int] = set()
-        waiting = [(record, whole) for record in records]
+        waiting = deque((record, whole) for record in records)
         while waiting:
-            record, whole = waiting.pop(0)
+            record, whole = waiting.popleft()
             maker = self.maker_of(record)
             if maker is None or id(record) in met:
                 continue
             met.add(id(record))
             outer, inner = _variables(maker, whole)
             if (outer or inner) in (None, loss) and self._is_sum(maker):
-                waiting = [(each, maker) for each in _records(maker.inputs)] + waiting
+                waiting.extendleft((each, maker) for each in reversed(_records(maker.inputs)))
             else:
                 found.append((maker, record, outer, inner))
         return found
@@ -165,6 +177,24 @@ def value_of(record: TensorDraft) -> float | None:
     """The one value of a scalar; its figures have been settled."""
     preview = record.finish().preview
     return float(preview[0]) if preview else None
+
+
+def _names_of(terms: Iterable[_Term], holders: Mapping[str | None, int], loss: str) -> list[str]:
+    """A name for each of the parts of a loss, with a number behind it where it is taken."""
+    names: list[str] = []
+    taken = {loss}
+    for maker, _, outer, inner in terms:
+        # Several in one variable, a list perhaps, are none of them what that holds.
+        wanted = outer if outer is not None and holders[outer] == 1 else inner
+        if wanted is None or wanted in taken:
+            wanted = maker.path or maker.text or maker.type
+        unique, count = wanted, 1
+        while unique in taken:
+            count += 1
+            unique = f"{wanted} #{count}"
+        taken.add(unique)
+        names.append(unique)
+    return names
 
 
 def _records(named: Iterable[tuple[str | None, object]]) -> list[TensorDraft]:

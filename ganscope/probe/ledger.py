@@ -16,10 +16,7 @@ from dataclasses import dataclass, field, replace
 from torch import Tensor
 
 from ganscope.probe.gradients import Run
-from ganscope.traces import LedgerEntry
-
-EARLIER = -1
-"""Stands for a backward of an earlier step."""
+from ganscope.traces import EARLIER, LedgerEntry
 
 
 @dataclass(slots=True)

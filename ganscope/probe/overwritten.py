@@ -19,6 +19,7 @@ from ganscope.probe.gradients import Run
 from ganscope.probe.networks import Owner
 from ganscope.probe.updates import Stepped
 from ganscope.traces import Failure
+from ganscope.traces.tensor import sides_of
 
 _MESSAGE = re.compile(
     r"modified by an inplace operation: \[\S* ?\[([\d, ]*)\]\].* is at version (\d+); "
@@ -55,17 +56,19 @@ class Steppers:
         found = _MESSAGE.search(failure.message)
         if found is None:
             return failure
-        shape = [int(side) for side in found[1].split(",") if side.strip()]
+        told = [int(side) for side in found[1].split(",") if side.strip()]
         changed = [
             (name, tuple(parameter.shape))
             for parameter, (_, name) in parameters
-            if _fits(parameter, shape, int(found[2])) and name in self._last
+            if _fits(parameter, told, int(found[2])) and name in self._last
         ]
         if not changed:
             return failure
         stepper = self._last[changed[0][0]]
         same = [(name, sides) for name, sides in changed if self._last[name] == stepper]
-        words = " or ".join(f"{name} ({_sides(sides)})" for name, sides in same[:_MOST])
+        words = " or ".join(
+            f"{name} ({sides_of(sides, scalar='a scalar')})" for name, sides in same[:_MOST]
+        )
         words += f" or one of {len(same) - _MOST} more" if len(same) > _MOST else ""
         backward = backward_text(runs)
         optimizer, place = stepper
@@ -84,10 +87,6 @@ def _fits(parameter: Tensor, shape: list[int], version: int) -> bool:
     """Whether the message may be about `parameter`, or about its transpose."""
     own = list(parameter.shape)
     return parameter._version == version and shape in (own, own[::-1])
-
-
-def _sides(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape)) or "a scalar"
 
 
 def backward_text(runs: Sequence[Run]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache, wraps
 from itertools import islice
 from types import CodeType, FrameType
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 Read = TypeVar("Read")
 Position = tuple[int | None, int | None, int | None, int | None]
@@ -85,21 +85,34 @@ def once_per_instruction(read: Callable[[FrameType], Read]) -> Callable[[FrameTy
     A call that runs in a loop is parsed once. What was remembered is let go when it gets much,
     and with it the code; frames are not held at all.
     """
-    # By id, since to hash or compare code means to go through all of it; it is held, so that the
-    # id stays its own.
-    known: dict[tuple[int, int], tuple[CodeType, Read]] = {}
+    known = _Known[Read]()
 
     @wraps(read)
     def remembered(frame: FrameType) -> Read:
-        key = id(frame.f_code), frame.f_lasti
-        found = known.get(key)
-        if found is None:
-            if len(known) >= _MOST:
-                known.clear()
-            found = known[key] = frame.f_code, read(frame)
-        return found[1]
+        return known.of(frame.f_code, frame.f_lasti, lambda: read(frame))
 
     return remembered
+
+
+class _Known(Generic[Read]):
+    """What was read of instructions of code.
+
+    By id, since to hash or compare code means to go through all of it; the code is held, so that
+    the id stays its own.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], tuple[CodeType, Read]] = {}
+
+    def of(self, code: CodeType, instruction: int, read: Callable[[], Read]) -> Read:
+        """What `read` finds at an instruction, found once."""
+        key = id(code), instruction
+        found = self._known.get(key)
+        if found is None:
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            found = self._known[key] = code, read()
+        return found[1]
 
 
 _MOST = 4096
@@ -150,7 +163,13 @@ def position(frame: FrameType) -> Position:
 
 def position_of(code: CodeType, instruction: int) -> Position:
     """The same of the instruction at this offset in `code`."""
-    return next(islice(code.co_positions(), instruction // 2, None))
+    # Positions can only be gone through from the first on: long, in a long function.
+    return _positions.of(
+        code, instruction, lambda: next(islice(code.co_positions(), instruction // 2, None))
+    )
+
+
+_positions = _Known[Position]()
 
 
 def name_of(expression: ast.expr) -> str | None:

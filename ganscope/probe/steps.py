@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ganscope.probe.drafts import Draft
@@ -161,7 +162,7 @@ def joined(steps: Sequence[Step]) -> Step:
             shifted[0] = _together(updates.pop(), shifted[0])
         updates += shifted
         backwards += runs
-    return Step(steps[0].index, tuple(calls), tuple(updates), tuple(ledger))
+    return Step(steps[0].index, tuple(calls), tuple(updates), _summed(ledger))
 
 
 def _goes_on(step: Step, updates: Sequence[Update]) -> bool:
@@ -207,6 +208,17 @@ def _settle_left(ledger: list[LedgerEntry], following: list[LedgerEntry]) -> Non
             if same:
                 fate = min(same, key=lambda each: each.update or 0)
                 ledger[place] = replace(fate, backward=left.backward)
+
+
+def _summed(ledger: Iterable[LedgerEntry]) -> tuple[LedgerEntry, ...]:
+    """One entry for what became of the gradients of one backward in one network.
+
+    Two optimizers that stepped on them one after the other have told of their own ones each.
+    """
+    tensors: Counter[LedgerEntry] = Counter()
+    for entry in ledger:
+        tensors[replace(entry, tensors=0)] += entry.tensors
+    return tuple(replace(entry, tensors=count) for entry, count in tensors.items())
 
 
 def _went_with(later: LedgerEntry, left: LedgerEntry) -> bool:

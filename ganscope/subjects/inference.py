@@ -19,6 +19,7 @@ from ganscope.errors import InputError
 from ganscope.probe.state import ModelState, RandomState
 from ganscope.subjects.inputs import EXAMPLES, forward_parameters, normal
 from ganscope.subjects.user_code import summary
+from ganscope.traces.tensor import sides_of
 
 _SIZES = (64, 32, 28, 128, 224, 256, 299, 16, 96, 512)
 """Heights and widths that are tried where a layer leaves them open."""
@@ -187,7 +188,7 @@ def _inferred(candidate: _Candidate, model: nn.Module, batch: int, seed: int) ->
         tensor = torch.randint(0, candidate.classes, shape, generator=generator)
         values = f"whole numbers from 0 to {candidate.classes - 1}"
     how = "; its size was found by trying" if candidate.open else ""
-    sides = "×".join(map(str, shape))
+    sides = sides_of(shape)
     note = f"input inferred: {sides}, {values}, as {candidate.layer} takes it{how}"
     return Inferred(_like_weights(tensor, model), note)
 
@@ -245,14 +246,14 @@ class _Trial:
 
 def _none_runs(candidates: list[_Candidate], trial: _Trial, batch: int) -> str:
     first = candidates[0]
-    example = "x".join(map(str, (batch, *first.sides)))
+    example = sides_of((batch, *first.sides), between="x")
     own = [(each, why) for each, why in trial.failures if each.layer == first.layer]
     if not own:
         return (
             f"{first.layer} comes first, but trying which size runs takes too long; give it with "
             f"--input, such as {example}"
         )
-    sizes = ["×".join(map(str, each.sides)) for each, _ in own]
+    sizes = [sides_of(each.sides) for each, _ in own]
     return (
         f"{first.layer} comes first, but the model runs with none of {', '.join(sizes)} "
         f"(at the last: {own[-1][1]}); give its input with --input, such as {example}"

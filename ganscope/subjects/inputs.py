@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ganscope.errors import InputError, nearest
+from ganscope.traces.tensor import sides_of
 
 _DTYPES = {
     str(dtype).removeprefix("torch."): dtype
@@ -200,7 +201,7 @@ def _fitting(shape: tuple[int, ...]) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, OverflowError, MemoryError, TypeError):
-        sides = "×".join(map(str, shape))
+        sides = sides_of(shape)
         raise InputError(
             f"an input of {sides} does not fit in memory; give smaller sizes"
         ) from None

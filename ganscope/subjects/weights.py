@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from ganscope.errors import WeightsError, nearest
+from ganscope.traces.tensor import sides_of
 from ganscope.training import checkpoint
 from ganscope.training.settings import is_run
 from ganscope.training.state_dicts import (
@@ -264,7 +265,7 @@ def _shape(value: object) -> str:
         return f"a {type(value).__name__}"
     if is_lazy(value):
         return "not yet shaped"
-    sizes = "×".join(str(size) for size in value.shape) or "one number"
+    sizes = sides_of(value.shape, scalar="one number")
     return f"complex {sizes}" if value.is_complex() else sizes
 
 

@@ -2,6 +2,7 @@
 
 from ganscope.traces.call import Call, CallSite, Gradient
 from ganscope.traces.step import (
+    EARLIER,
     Backward,
     GradientSplit,
     Judgement,
@@ -17,6 +18,7 @@ from ganscope.traces.tensor import Earlier, Histogram, Samples, TensorRecord, Te
 from ganscope.traces.trace import SCHEMA, Failure, Finding, Meta, Network, Trace
 
 __all__ = [
+    "EARLIER",
     "SCHEMA",
     "Backward",
     "Call",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ganscope.traces.tensor import TensorRecord, TensorStats
@@ -91,3 +92,16 @@ class Call:
     def title(self) -> str:
         """The label; operations outside modules are not numbered where they are shown."""
         return self.label if self.path else self.type
+
+
+def outermost_of(calls: Iterable[Call]) -> dict[int, int]:
+    """Id of each call → id of the outermost call around it, its own where there is none.
+
+    Args:
+        calls: In the order in which they began; one whose parent is not among them is outermost.
+    """
+    outermost: dict[int, int] = {}
+    for call in calls:
+        around = None if call.parent is None else outermost.get(call.parent)
+        outermost[call.id] = call.id if around is None else around
+    return outermost

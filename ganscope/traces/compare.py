@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
+from ganscope.traces import matching, step_distances
 from ganscope.traces.call import Call
 from ganscope.traces.comparison import Comparison, Difference, FirstCall, OnlyIn
-from ganscope.traces.distances import Distance, distance, of_outputs, of_stats
+from ganscope.traces.distances import Distance, distance, of_records
+from ganscope.traces.matching import matched
+from ganscope.traces.recognition import Likeness, likeness
 from ganscope.traces.recorded import indices_of
-from ganscope.traces.step import ParameterUpdate, Step
-from ganscope.traces.trace import Meta, Trace
-
-T = TypeVar("T")
+from ganscope.traces.step import Step
+from ganscope.traces.tensor import TensorRecord
+from ganscope.traces.trace import Failure, Meta, Trace
 
 _CIRCUMSTANCES = ("ganscope", "torch", "python", "seed", "device", "threads", "mode")
 
@@ -24,8 +23,8 @@ def compare(first: Trace, second: Trace, *, tolerance: float = 0.0) -> Compariso
     """What differs between two traces, step by step; each step is read once.
 
     Steps are matched by their index, unless each trace has a single one: these are compared
-    whatever their index. Calls are matched by path and nth call, losses and parameters by name.
-    Times, places in the code and kept samples are not compared.
+    whatever their index. Calls are matched by path and nth call, losses, backward runs,
+    optimizers and parameters by name. Times, places in the code and kept samples are not compared.
 
     Args:
         first: One trace.
@@ -36,6 +35,8 @@ def compare(first: Trace, second: Trace, *, tolerance: float = 0.0) -> Compariso
     findings = _Findings(tolerance)
     for place, other in pairs:
         findings.add(first.steps[place], second.steps[other])
+    alone = len(first.steps) == 1 == len(second.steps)
+    findings.failures(first.failure, second.failure, alone=alone)
     return Comparison(
         tolerance,
         len(pairs),
@@ -86,30 +87,59 @@ class _Findings:
     def add(self, first: Step, second: Step) -> None:
         """Compare two steps."""
         index = first.index
-        for label, call, other in _matched(_calls(first), _calls(second)):
+        told = _Told()
+        for label, call, other in matched(matching.calls(first), matching.calls(second)):
             if call is not None and other is not None:
                 self.calls += 1
-                self._call(index, label, call, other)
+                self._call(index, label, (call, other), told)
             elif call is not None:
                 _lacking(self.only_first, label, call, index)
             elif other is not None:
                 _lacking(self.only_second, label, other, index)
-        for name, value, other_value in _matched(_losses(first), _losses(second)):
-            self._number("loss", name, "value", index, value, other_value)
-        for name, rate, other_rate in _matched(_learning_rates(first), _learning_rates(second)):
-            self._number("optimizer", name, "learning_rate", index, rate, other_rate)
-        for name, moved, other_moved in _matched(_parameters(first), _parameters(second)):
-            self._note("update", name, index, _between_updates(moved, other_moved))
+        for name, value, other_value in matched(matching.losses(first), matching.losses(second)):
+            far = Distance("value", value, other_value, distance(value, other_value))
+            self._note("loss", name, index, [far])
+        for what, where, distances in step_distances.between(first, second):
+            self._note(what, where, index, distances)
 
-    def _call(self, step: int, label: str, first: Call, second: Call) -> None:
-        found = self._note("output", label, step, of_outputs(first, second))
-        if found is not None and self.first_call is None:
-            self.first_call = FirstCall(step, label, first.type, first.site, found)
-        self._note("gradient", label, step, _between_gradients(first, second))
+    def failures(self, first: Failure | None, second: Failure | None, *, alone: bool) -> None:
+        """Compare how the traces ended; two steps `alone` need not have the same index."""
+        failed = first or second
+        if failed is not None:
+            found = step_distances.of_failures(first, second, with_step=not alone)
+            self._note("failure", f"step {failed.step}", failed.step, found)
 
-    def _number(self, what: str, where: str, figure: str, step: int, *values: float | None) -> None:
-        first, second = values
-        self._note(what, where, step, [Distance(figure, first, second, distance(first, second))])
+    def _call(self, step: int, label: str, calls: tuple[Call, Call], told: _Told) -> None:
+        first, second = calls
+        inputs = self._records("input", (first.inputs, second.inputs), told)
+        outputs = self._records("output", (first.outputs, second.outputs), told)
+        for what, distances in (("input", inputs), ("output", outputs)):
+            found = self._note(what, label, step, distances)
+            if found is not None and self.first_call is None:
+                self.first_call = FirstCall(step, label, first.type, first.site, found)
+        itself = step_distances.of_calls(first, second)
+        labels = told.anew(step_distances.of_labels(first, second))
+        self._note("call", label, step, (*itself, *labels))
+        self._note("gradient", label, step, step_distances.of_gradients(first, second))
+
+    def _records(
+        self, what: str, both: tuple[Sequence[TensorRecord], Sequence[TensorRecord]], told: _Told
+    ) -> list[Distance]:
+        """Between the tensors that went into a call, or came out; inputs that were told of, as
+        the output of an earlier call or as another's input, are passed over."""
+        first, second = both
+        found = [step_distances.exactly(f"{what}s", len(first), len(second))]
+        several = max(len(first), len(second)) > 1
+        for place, (one, other) in enumerate(zip(first, second, strict=False)):
+            beyond = [each for each in of_records(one, other) if each.relative > self.tolerance]
+            if not beyond:
+                continue
+            follows = told.pair(one, other)
+            if follows and what == "input":
+                continue
+            which = f"{what} {place} " if several else ""
+            found += [each._replace(figure=which + each.figure) for each in beyond]
+        return found
 
     def _note(
         self, what: str, where: str, step: int, distances: Iterable[Distance]
@@ -136,71 +166,25 @@ def _lacking(among: dict[str, OnlyIn], label: str, call: Call, step: int) -> Non
     )
 
 
-def _matched(
-    first: Iterable[tuple[str, T]], second: Iterable[tuple[str, T]]
-) -> Iterator[tuple[str, T | None, T | None]]:
-    """What both call the same, in the first one's order; then what only the second has."""
-    here, there = _numbered(first), _numbered(second)
-    for name, one in here.items():
-        yield name, one, there.get(name)
-    for name, one in there.items():
-        if name not in here:
-            yield name, None, one
+class _Told:
+    """What was told of in a step, so that nothing that follows from it is told again."""
 
+    def __init__(self) -> None:
+        self._pairs: set[tuple[Likeness, Likeness]] = set()
+        self._changes: set[Distance] = set()
 
-def _numbered(items: Iterable[tuple[str, T]]) -> dict[str, T]:
-    """By name, with ``(2)`` behind the second of a name."""
-    seen: Counter[str] = Counter()
-    named = {}
-    for name, item in items:
-        seen[name] += 1
-        named[name if seen[name] == 1 else f"{name} ({seen[name]})"] = item
-    return named
+    def pair(self, first: TensorRecord, second: TensorRecord) -> bool:
+        """Whether these two tensors were met as differing before; from now on they were."""
+        pair = likeness(first), likeness(second)
+        met = pair in self._pairs
+        self._pairs.add(pair)
+        return met
 
+    def anew(self, distances: Iterable[Distance]) -> list[Distance]:
+        """What differs in a call and did not differ in the same way in an earlier one.
 
-def _calls(step: Step) -> Iterator[tuple[str, Call]]:
-    for call in step.calls:
-        yield call.title, call
-
-
-def _losses(step: Step) -> Iterator[tuple[str, float]]:
-    for update in step.updates:
-        for loss in update.losses:
-            yield loss.name, loss.value
-            for part in loss.parts:
-                yield f"{loss.name}: {part.name}", part.value
-
-
-def _learning_rates(step: Step) -> Iterator[tuple[str, float]]:
-    for update in step.updates:
-        for optimizer in update.optimizers:
-            for rate in optimizer.learning_rates:
-                yield optimizer.name, rate
-
-
-def _parameters(step: Step) -> Iterator[tuple[str, ParameterUpdate]]:
-    for update in step.updates:
-        for parameter in update.parameters:
-            yield parameter.name, parameter
-
-
-def _between_gradients(first: Call, second: Call) -> Iterator[Distance]:
-    here, there = first.gradients, second.gradients
-    if len(here) != len(there):
-        yield Distance("gradients", len(here), len(there), math.inf)
-    for one, other in zip(here, there, strict=False):
-        yield from of_stats(one.stats, other.stats)
-
-
-def _between_updates(
-    first: ParameterUpdate | None, second: ParameterUpdate | None
-) -> Iterator[Distance]:
-    if first is None or second is None:
-        here, there = (None if one is None else "moved" for one in (first, second))
-        yield Distance("update", here, there, math.inf)
-        return
-    for name in ("weight_norm", "update_norm"):
-        one, other = getattr(first, name), getattr(second, name)
-        yield Distance(name, one, other, distance(one, other))
-    for found in of_stats(first.gradient, second.gradient):
-        yield found._replace(figure=f"gradient {found.figure}")
+        Where an update became another one, its first call is told of, and not each of its calls.
+        """
+        found = [one for one in distances if one.relative and one not in self._changes]
+        self._changes.update(found)
+        return found

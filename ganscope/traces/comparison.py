@@ -14,9 +14,11 @@ class Difference:
     """One thing that differs, by its figure that is furthest apart.
 
     Attributes:
-        what: ``output``, ``gradient``, ``loss``, ``optimizer`` or ``update``.
-        where: Label of the call, name of the loss, of the optimizer or of the parameter;
-            ``(2)`` behind the second of its name in the step.
+        what: ``input``, ``output`` or ``gradient`` of a call, or the ``call`` itself; ``loss``,
+            ``optimizer``, ``update`` of a parameter, ``backward``, ``ledger`` or ``failure``.
+        where: Label of the call, name of the loss (of a backward: where it began), of the
+            optimizer or of the parameter; ``(2)`` behind the second of its name in the step. Of
+            the ledger: the network and the backward that brought it gradients.
         figure: Which figure: ``mean``, ``shape``, ``weight_norm``.
         first: What it is in the first trace; None where it is not there.
         second: What it is in the second.
@@ -39,14 +41,14 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class FirstCall:
-    """The first call, in order, whose output differs.
+    """The first call, in order, of which an input or the output differs.
 
     Attributes:
         step: Index of the step.
         label: Its path, with ``#2`` behind it for a repeated call.
         type: Its class or operation.
         site: Where the first trace's code made it.
-        difference: What of its output is furthest apart.
+        difference: What of its inputs is furthest apart, else what of its output.
     """
 
     step: int
@@ -81,7 +83,7 @@ class Comparison:
         tolerance: Relative differences up to this count as none.
         steps: How many steps both have.
         calls: How many calls were compared.
-        first_call: The first call whose output differs.
+        first_call: The first call of which an input or the output differs.
         differences: All that differs, the furthest apart first.
         only_first: Calls that only the first trace has.
         only_second: Calls that only the second has.

@@ -11,8 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ganscope.traces.call import Call
-from ganscope.traces.tensor import TensorRecord, TensorStats
+from ganscope.traces.tensor import TensorRecord, TensorStats, sides_of
 
 Figure = float | str | None
 
@@ -52,16 +51,6 @@ def distance(first: float | None, second: float | None, scale: float = 0.0) -> f
         return abs(first - second) / max(abs(first), abs(second), scale)
     except OverflowError:  # whole numbers beyond any float
         return math.inf
-
-
-def of_outputs(first: Call, second: Call) -> Iterator[Distance]:
-    """Between the outputs of two calls, figure by figure; those that are equal are left out."""
-    if len(first.outputs) != len(second.outputs):
-        yield Distance("outputs", len(first.outputs), len(second.outputs), math.inf)
-    for place, (one, other) in enumerate(zip(first.outputs, second.outputs, strict=False)):
-        which = f"output {place} " if len(first.outputs) > 1 else ""
-        for found in of_records(one, other):
-            yield found._replace(figure=which + found.figure)
 
 
 def of_records(first: TensorRecord, second: TensorRecord) -> Iterator[Distance]:
@@ -132,7 +121,7 @@ def _size(stats: TensorStats | None) -> float:
 
 
 def _words(shape: Sequence[int] | None) -> str | None:
-    return None if shape is None else "×".join(map(str, shape)) or "scalar"
+    return None if shape is None else sides_of(shape)
 
 
 def _seen(stats: TensorStats | None) -> str:

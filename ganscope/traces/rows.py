@@ -12,6 +12,7 @@ from ganscope.traces.layout import NOTHING, Layout, pack_layout, take_apart
 from ganscope.traces.packing import Packed, pack
 from ganscope.traces.step import Step
 from ganscope.traces.tables import OF_PLACES, OF_STEPS, PLACES
+from ganscope.traces.tensor import sides_of
 
 _KEPT = 8
 """Layouts held in memory: the last batch of an epoch, say, has one of its own."""
@@ -185,24 +186,20 @@ def _layout_calls(layout: Layout, names: _Names) -> Iterator[Row]:
             *map(_number, (identity, parent, update)),
             *(names[text] for text in (purpose, kind, network, path, type_)),
             *map(_number, (nth, parameters)),
-            None if shape is None else names[_words(shape)],
+            None if shape is None else names[sides_of(shape, between="x")],
         )
 
 
 def _layout_parameters(layout: Layout, names: _Names) -> Iterator[Row]:
     for index, *_, parameters in layout.updates:
         for name, shape, optimizer in parameters:
-            yield _number(index), names[name], names[optimizer], names[_words(shape)]
+            yield _number(index), names[name], names[optimizer], names[sides_of(shape, between="x")]
 
 
 def _layout_losses(layout: Layout, names: _Names) -> Iterator[Row]:
     for row in layout.updates:
         for loss in row[3]:
             yield _number(row[0]), names[loss[0]]
-
-
-def _words(shape: Sequence[int]) -> str:
-    return "x".join(map(str, shape)) or "scalar"
 
 
 def _number(value: int | None) -> int | None:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from ganscope.traces.call import Call
 from ganscope.traces.tensor import TensorStats
 
+EARLIER = -1
+"""Stands in the ledger for the id of a backward of an earlier step; ids begin at 0."""
+
 
 @dataclass(frozen=True, slots=True)
 class LossPart:
@@ -126,7 +129,7 @@ class LedgerEntry:
 
     Attributes:
         network: Who received them.
-        backward: Id of the backward that brought them.
+        backward: Id of the backward that brought them, `EARLIER` for one of an earlier step.
         tensors: How many parameter tensors.
         fate: ``used``, ``cleared`` or ``left``.
         update: Index of the update that used or cleared them, where known.

@@ -154,3 +154,14 @@ NO_TENSOR = ": no tensor"
 def tensors_of(records: Sequence[TensorRecord]) -> list[TensorRecord]:
     """Those that stand for tensors."""
     return [record for record in records if record.shape is not None]
+
+
+def sides_of(shape: Sequence[int], *, between: str = "×", scalar: str = "scalar") -> str:
+    """``(64, 1, 28, 28)`` as ``64×1×28×28``.
+
+    Args:
+        shape: A shape.
+        between: What stands between two sides.
+        scalar: What a shape without dimensions is called.
+    """
+    return between.join(map(str, shape)) or scalar

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ganscope.traces import TensorRecord, TensorStats
+from ganscope.traces.tensor import sides_of
 from ganscope.views import forms, style
 from ganscope.views.fitting import Column as AnyColumn
 from ganscope.views.fitting import Raw, each
@@ -35,7 +36,7 @@ def _statistic(key: str, *more: str, numbers: Cells | None = None) -> Column:
 
 def _plain_shapes(records: Iterable[TensorRecord]) -> str:
     return ";".join(
-        "none" if record.shape is None else "x".join(map(str, record.shape)) or "scalar"
+        "none" if record.shape is None else sides_of(record.shape, between="x")
         for record in records
     )
 

@@ -19,6 +19,8 @@ SHOWN = 20
 
 _LABELS = 16
 _NARROWEST_NAME = 16
+_WIDEST_FIGURE = 24
+"""Any number fits; the message of a failure does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ def _how_much(comparison: Comparison) -> str:
 def _sentence(difference: Difference) -> str:
     here, there = texts(difference.first, difference.second)
     words = difference.figure.replace("_", " ")
+    if difference.what != "output" and not words.startswith(difference.what):
+        words = f"{difference.what} {words}"
     far = style.format_number(difference.relative)
     return f"{words}: A {here} · B {there} · relative difference {far}"
 
@@ -207,6 +211,10 @@ class _Page:
         if self.ascii_only:
             rows = [tuple(map(style.to_ascii, row)) for row in rows]
         columns = dict(zip(_HEADERS, zip(*rows, strict=True), strict=True))
+        for name in ("A", "B"):
+            columns[name] = tuple(
+                shorten(cell, _WIDEST_FIGURE, self.mark) for cell in columns[name]
+            )
         for name in _DROPPED:
             wanted = min(_NARROWEST_NAME, _widest(columns["where"]))
             if self._room(columns) < wanted:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ganscope.errors import UsageError
 from ganscope.traces import ParameterUpdate, Step, TensorStats, Trace, schema
+from ganscope.traces.tensor import sides_of
 from ganscope.views.fitting import Raw
 from ganscope.views.options import ViewOptions
 from ganscope.views.registry import view
@@ -110,7 +111,7 @@ def _figures(stats: TensorStats | None) -> list[Raw]:
 
 
 def _shape(shape: tuple[int, ...] | None) -> str | None:
-    return None if shape is None else "x".join(map(str, shape)) or "scalar"
+    return None if shape is None else sides_of(shape, between="x")
 
 
 def _line(cells: Iterable[Raw]) -> str:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from ganscope.traces import Histogram
+from ganscope.traces.tensor import sides_of
 
 NOTHING = "–"
 ROUNDING = 1e-6
@@ -76,9 +77,7 @@ def printable(text: str) -> str:
 
 def format_shape(shape: Sequence[int] | None) -> str:
     """``(64, 1, 28, 28)`` as ``64×1×28×28``; no dimensions is a ``scalar``."""
-    if shape is None:
-        return NOTHING
-    return "×".join(map(str, shape)) if shape else "scalar"
+    return NOTHING if shape is None else sides_of(shape)
 
 
 def format_number(value: float | None) -> str:

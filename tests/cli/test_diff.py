@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ganscope.traces import Step
+from ganscope.traces import Failure, Step
 from tests.traces.gan_steps import gan_steps
 from tests.traces.test_file import write
 from tests.traces.test_schema import GOLDEN
@@ -106,6 +106,19 @@ def test_two_steps_of_one(ganscope: Run) -> None:
     everything = ganscope("diff", "one.gscope:0", "one.gscope:3", "--limit", 0).out
     assert "more; --limit" not in everything
     assert len(everything.splitlines()) > 80
+
+
+def test_a_failure_counts_in_the_step_in_which_it_was(ganscope: Run) -> None:
+    failure = Failure(3, 0, None, "RuntimeError: boom", None, None, None)
+    failed = replace(GOLDEN, steps=STEPS, failure=failure).to_dict()
+    Path("failed.json").write_text(json.dumps(failed), encoding="utf-8")
+    whole = replace(GOLDEN, steps=STEPS, failure=None).to_dict()
+    Path("whole.json").write_text(json.dumps(whole), encoding="utf-8")
+    assert ganscope("diff", "failed.json:0", "whole.json:0").code == 0
+    for one, other in (("failed.json", "whole.json"), ("failed.json:3", "whole.json:3")):
+        outcome = ganscope("diff", one, other)
+        assert outcome.code == 1
+        assert "failure  step 3  failure  RuntimeError: boom" in outcome.out
 
 
 def test_a_file_whose_name_has_a_colon(ganscope: Run) -> None:

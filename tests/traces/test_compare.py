@@ -13,9 +13,13 @@ from hypothesis import strategies as st
 
 import ganscope
 from ganscope.traces import (
+    EARLIER,
+    Backward,
     Call,
+    Failure,
     Gradient,
     Histogram,
+    LedgerEntry,
     Loss,
     LossPart,
     Optimizer,
@@ -292,6 +296,202 @@ def test_gradients_are_matched_in_order() -> None:
     fewer = replace(one, gradients=gradients[:1])
     found = compare(trace_of(Step(0, (one,))), trace_of(Step(0, (fewer,))))
     assert (found.differences[0].figure, found.differences[0].relative) == ("gradients", inf)
+
+
+# -- inputs, and what a call is for ----------------------------------------------------------------
+
+
+def of_mean(mean: float) -> TensorRecord:
+    return replace(RECORD, stats=replace(STATS, mean=mean))
+
+
+def through(*means: float, number: int = 0, path: str = "a", **changes: Any) -> Call:
+    """A call that makes of the first means one of the last."""
+    *taken, made = map(of_mean, means)
+    return replace(call(path, number), inputs=tuple(taken), outputs=(made,), **changes)
+
+
+def told(first: Step, second: Step, **settings: Any) -> list[tuple[str, str, str]]:
+    found = compare(trace_of(first), trace_of(second), **settings)
+    assert found.equal == (not found.differences)
+    return [(one.what, one.where, one.figure) for one in found.differences]
+
+
+def test_an_input_that_differs_is_the_first_difference() -> None:
+    one = Step(0, (through(0.1, 0.2), through(0.2, 0.3, number=1, path="b")))
+    other = Step(0, (through(0.12, 0.22), through(0.22, 0.33, number=1, path="b")))
+    found = compare(trace_of(one), trace_of(other))
+    assert found.first_call is not None
+    assert (found.first_call.label, found.first_call.difference.what) == ("a", "input")
+    assert found.first_call.difference.first == 0.1
+    # What b takes in is only what a brought out.
+    assert {(each.what, each.where) for each in found.differences} == {
+        ("input", "a"),
+        ("output", "a"),
+        ("output", "b"),
+    }
+
+
+def test_an_input_that_is_another_tensor_than_before_is_told() -> None:
+    calls = through(0.1, 0.2), through(0.1, 0.2, number=1, path="b")
+    one = Step(0, (*calls, through(0.2, 0.3, number=2, path="c")))
+    other = Step(0, (*calls, through(0.1, 0.3, number=2, path="c")))
+    assert told(one, other) == [("input", "c", "mean")]
+
+
+def test_an_input_that_several_calls_take_is_told_once() -> None:
+    one = Step(0, (through(0.1, 0.2), through(0.1, 0.2, number=1, path="a.0")))
+    other = Step(0, (through(0.3, 0.2), through(0.3, 0.2, number=1, path="a.0")))
+    assert told(one, other) == [("input", "a", "mean")]
+
+
+def test_one_of_several_inputs_and_their_number() -> None:
+    one, other = Step(0, (through(0.1, 0.2, 0.5),)), Step(0, (through(0.1, 0.3, 0.5),))
+    assert told(one, other) == [("input", "a", "input 1 mean")]
+    assert told(one, other, tolerance=0.2) == []
+    fewer = Step(0, (through(0.1, 0.5),))
+    assert told(one, fewer, tolerance=0.9) == [("input", "a", "inputs")]
+
+
+def test_the_update_and_the_purpose_of_calls_are_told_once_for_all_that_changed_alike() -> None:
+    calls = tuple(
+        call(path, number, update=update, purpose="training")
+        for number, (path, update) in enumerate([("a", 0), ("a.0", 0), ("b", 1), ("b.0", 1)])
+    )
+    others = tuple(replace(each, update=None, purpose="evaluation") for each in calls)
+    assert told(Step(0, calls), Step(0, others)) == [
+        ("call", "a", "update"),
+        ("call", "b", "update"),
+    ]
+    others = tuple(replace(each, purpose="evaluation") for each in calls)
+    assert told(Step(0, calls), Step(0, others)) == [("call", "a", "purpose")]
+    others = tuple(replace(each, type="Other", parameters=7) for each in calls[:2])
+    assert told(Step(0, calls[:2]), Step(0, others)) == [
+        ("call", "a", "type"),
+        ("call", "a.0", "type"),
+    ]
+
+
+# -- what ran, what became of gradients, how it ended ----------------------------------------------
+
+
+RUN = Backward(0, "d_loss", "backward", {"D": 4, "G": 6}, create_graph=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "what", "where", "figure"),
+    [
+        ({"optimizers": (Optimizer("opt_D", "SGD", (0.1,)),)}, "optimizer", "opt_D", "type"),
+        ({"optimizers": ()}, "optimizer", "opt_D", "optimizer"),
+        ({"optimizers": (Optimizer("opt_D", "Adam", (0.1, 0.1)),)}, "optimizer", "opt_D",
+         "learning_rates"),
+        ({"networks": ("D", "G")}, "optimizer", "opt_D", "networks"),
+        ({"gradient_scale": 65536.0}, "optimizer", "opt_D", "gradient_scale"),
+        ({"parameters": (replace(UPDATE.parameters[0], optimizer="other"),)}, "update",
+         "D.0.weight", "optimizer"),
+        ({"backwards": ()}, "backward", "d_loss", "backward"),
+        ({"backwards": (replace(RUN, kind="grad"),)}, "backward", "d_loss", "kind"),
+        ({"backwards": (replace(RUN, reached={"D": 4, "G": 5}),)}, "backward", "d_loss",
+         "reached G"),
+        ({"backwards": (replace(RUN, reached={"D": 4}),)}, "backward", "d_loss", "reached G"),
+        ({"backwards": (replace(RUN, create_graph=True),)}, "backward", "d_loss", "create_graph"),
+        ({"backwards": (RUN, replace(RUN, id=1))}, "backward", "d_loss (2)", "backward"),
+        ({"backwards": (RUN, replace(RUN, id=1, loss=None))}, "backward",
+         "a loss without a name", "backward"),
+    ],
+)  # fmt: skip
+def test_what_ran_in_an_update(changes: dict[str, Any], what: str, where: str, figure: str) -> None:
+    update = replace(UPDATE, backwards=(RUN,))
+    one, other = Step(0, (), (update,)), Step(0, (), (replace(update, **changes),))
+    for first, second in ((one, other), (other, one)):
+        # What is counted, and what is a word, no tolerance passes over.
+        assert told(first, second, tolerance=0.95) == [(what, where, figure)]
+
+
+def test_the_loss_and_the_update_of_a_backward() -> None:
+    one, other = replace(UPDATE, backwards=(RUN,)), replace(UPDATE, index=1)
+    renamed = replace(one, backwards=(replace(RUN, loss="other"),))
+    assert told(Step(0, (), (one,)), Step(0, (), (renamed,))) == [
+        ("backward", "d_loss", "backward"),
+        ("backward", "other", "backward"),
+    ]
+    later = (replace(one, backwards=()), replace(other, backwards=(RUN,)))
+    assert told(Step(0, (), (one, other)), Step(0, (), later)) == [("backward", "d_loss", "update")]
+
+
+def test_whether_a_graph_was_made_counts_only_where_both_tell() -> None:
+    update = replace(UPDATE, backwards=(RUN,))
+    older = replace(UPDATE, backwards=(replace(RUN, create_graph=None),))
+    assert told(Step(0, (), (update,)), Step(0, (), (older,))) == []
+
+
+LEDGER = (
+    LedgerEntry("D", EARLIER, 4, "cleared", 0),
+    LedgerEntry("D", 0, 4, "used", 0),
+    LedgerEntry("G", 0, 6, "left", None),
+)
+
+
+@pytest.mark.parametrize(
+    ("ledger", "rows"),
+    [
+        (LEDGER, []),
+        ((), [("D from an earlier step", "cleared in update 0"),
+              ("D from d_loss", "used in update 0"), ("G from d_loss", "left")]),
+        (LEDGER[1:], [("D from an earlier step", "cleared in update 0")]),
+        ((*LEDGER[:2], replace(LEDGER[2], tensors=5)), [("G from d_loss", "left")]),
+        ((*LEDGER[:2], replace(LEDGER[2], fate="cleared", update=0)), [("G from d_loss", "left")]),
+        ((replace(LEDGER[0], fate="used"), *LEDGER[1:]),
+         [("D from an earlier step", "cleared in update 0")]),
+        ((*LEDGER, LedgerEntry("G", 7, 1, "used", 0)),
+         [("G from another backward", "used in update 0")]),
+        ((LEDGER[0], *[replace(LEDGER[1], tensors=2)] * 2, LEDGER[2]), []),
+    ],
+)  # fmt: skip
+def test_what_became_of_gradients(
+    ledger: tuple[LedgerEntry, ...], rows: list[tuple[str, str]]
+) -> None:
+    updates = (replace(UPDATE, backwards=(RUN,)),)
+    one, other = Step(0, (), updates, LEDGER), Step(0, (), updates, ledger)
+    assert told(one, other, tolerance=0.95) == [("ledger", *row) for row in rows]
+
+
+def test_another_backward_before_does_not_change_whose_gradients_are_told() -> None:
+    one = Step(0, (), (replace(UPDATE, backwards=(RUN,)),), LEDGER)
+    more = (replace(RUN, loss="more"), replace(RUN, id=1))
+    shifted = (LEDGER[0], *(replace(each, backward=1) for each in LEDGER[1:]))
+    other = Step(0, (), (replace(UPDATE, backwards=more),), shifted)
+    assert told(one, other) == [("backward", "more", "backward")]
+
+
+def test_which_of_two_backwards_of_one_name_had_brought_the_gradients() -> None:
+    updates = (replace(UPDATE, backwards=(RUN, replace(RUN, id=1))),)
+    one, other = (Step(0, (), updates, (LedgerEntry("D", run, 4, "used", 0),)) for run in (0, 1))
+    assert told(one, other) == [
+        ("ledger", "D from d_loss", "used in update 0"),
+        ("ledger", "D from d_loss (2)", "used in update 0"),
+    ]
+
+
+FAILURE = Failure(1, 0, 2, "RuntimeError: boom", "a", "b", None)
+
+
+def test_a_failure_in_one_of_them_and_another_one() -> None:
+    steps = Step(0, ()), Step(1, ())
+    fine, failed = trace_of(*steps), replace(trace_of(*steps), failure=FAILURE)
+    for first, second in ((fine, failed), (failed, fine)):
+        (one,) = compare(first, second).differences
+        assert (one.what, one.where, one.figure, one.step) == ("failure", "step 1", "failure", 1)
+        assert {one.first, one.second} == {None, "RuntimeError: boom"}
+    assert compare(failed, replace(failed, failure=replace(FAILURE, call=7))).equal
+    for name in ("message", "expected", "got"):
+        other = replace(failed, failure=replace(FAILURE, **{name: "x"}))  # type: ignore[arg-type]
+        assert [one.figure for one in compare(failed, other).differences] == [name]
+    later = replace(failed, failure=replace(FAILURE, step=0))
+    assert [one.figure for one in compare(failed, later).differences] == ["step"]
+    one, other = (replace(trace_of(Step(index, ())), failure=replace(FAILURE, step=index))
+                  for index in (3, 7))  # fmt: skip
+    assert compare(one, other).equal
 
 
 @ANY

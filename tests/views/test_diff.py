@@ -131,3 +131,18 @@ def test_equal_outputs_beside_other_differences_are_said() -> None:
     loss = difference(what="loss", where="d_loss", figure="value")
     shown = lines(replace(EQUAL, differences=(loss,)))
     assert "outputs           those of all calls that both have are equal" in shown
+
+
+def test_the_first_difference_says_whether_it_is_an_input() -> None:
+    for figure, words in (("mean", "input mean: A "), ("input 1 mean", "input 1 mean: A ")):
+        first = FirstCall(0, "net", "Linear", None, difference(what="input", figure=figure))
+        shown = lines(replace(EQUAL, first_call=first, differences=(first.difference,)))
+        assert shown[3] == "first difference  step 0 · net (Linear)"
+        assert shown[4].strip().startswith(words)
+
+
+def test_a_long_message_leaves_the_others_their_columns() -> None:
+    failure = difference(what="failure", where="step 3", figure="message", first="a" * 300)
+    shown = lines(replace(EQUAL, differences=(failure, difference())))
+    assert shown[-3].split()[:4] == ["relative", "what", "where", "figure"]
+    assert shown[-1].split()[:4] == ["0.500", "output", "net.0", "mean"]

@@ -206,6 +206,13 @@ def test_what_is_left_at_the_end() -> None:
     assert ending(story()) == ()
 
 
+def test_gradients_of_one_backward_that_stand_in_two_entries_are_counted_together() -> None:
+    halves = (LedgerEntry("discriminator", 0, 2, "left", None),) * 2
+    others = LedgerEntry("discriminator", 1, 3, "left", None)
+    (remark,) = ending(story(with_step(recorded(), ledger=(*halves, others))))
+    assert remark.text.startswith("The discriminator keeps 4 gradients from the backward of ① and")
+
+
 # -- lessons -------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from ganscope.traces import Call, TensorRecord
-from ganscope.views.recognition import Likeness, likeness
+from ganscope.traces.recognition import Likeness, likeness
 
 
 class Makers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ganscope.traces import Network, Trace
+from ganscope.traces import Network
 from ganscope.views import style
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
@@ -53,11 +53,6 @@ class Cast:
 
     def _article(self, role: str) -> str:
         return "the" if self._alone(role) else "a"
-
-
-def cast_of(trace: Trace) -> Cast:
-    """The cast of a trace."""
-    return Cast(trace.networks)
 
 
 def joined(names: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
 from ganscope.traces import Call, Earlier, Step, TensorRecord
-from ganscope.views.recognition import Likeness, likeness
+from ganscope.traces.recognition import Likeness, likeness
 from ganscope.views.rows import main_output
 from ganscope.views.steps.cast import DISCRIMINATOR, GENERATOR, Cast
 

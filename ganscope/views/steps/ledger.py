@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ganscope.traces import LedgerEntry, Step, Update
+from ganscope.traces import EARLIER, LedgerEntry, Step, Update
 from ganscope.views import style
 from ganscope.views.steps.cast import Cast, joined, numeral, possessive
-
-EARLIER = -1
-"""Stands for a backward of an earlier step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +116,10 @@ def _origin(step: Step, entries: Sequence[LedgerEntry]) -> str:
 
 def _tensors(entries: Sequence[LedgerEntry]) -> int:
     """How many parameters: several backwards may have filled the same ones."""
-    return max(entry.tensors for entry in entries)
+    by_backward: Counter[tuple[int, str, int | None]] = Counter()
+    for entry in entries:
+        by_backward[entry.backward, entry.fate, entry.update] += entry.tensors
+    return max(by_backward.values())
 
 
 def _gradients(entries: Sequence[LedgerEntry]) -> str:

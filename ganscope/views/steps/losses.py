@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
-from ganscope.traces import Backward, LedgerEntry, Loss, LossPart, Step, Update
+from ganscope.traces import Backward, LedgerEntry, Loss, Step, Update
 from ganscope.traces.expressions import shortened
 from ganscope.views import style
 from ganscope.views.steps.cast import joined, numeral
@@ -74,11 +74,6 @@ def _sum(loss: Loss) -> tuple[tuple[int, ...], int] | None:
             if abs(total - loss.value) <= _SAME * size:
                 return signs, share
     return None
-
-
-def part_names(parts: Sequence[LossPart]) -> str:
-    """``real_loss and fake_loss``."""
-    return joined([short_name(part.name) for part in parts])
 
 
 def backward_texts(step: Step, update: Update) -> Iterator[str]:

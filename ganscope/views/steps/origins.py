@@ -1,7 +1,7 @@
 """What became of what outside the networks: which networks' answers a loss was made of.
 
 Told from the records of the outermost calls, as `flow` does it, scalars included: the last call
-before that brought out the same figures made an input.
+before that brought out the same tensor made an input.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from ganscope.traces import Call, Step, TensorRecord
+from ganscope.traces.call import outermost_of
+from ganscope.traces.recognition import Likeness, likeness
 
-_Key = tuple[object, object, object]
+_Key = tuple[Likeness, bool]
 
 
 def _key(record: TensorRecord) -> _Key:
-    return record.shape, record.stats, record.requires_grad
+    return likeness(record), record.requires_grad
 
 
 class Origins:
@@ -27,13 +29,11 @@ class Origins:
 
     def __init__(self, step: Step) -> None:
         self.calls = {call.id: call for call in step.calls}
-        self._outermost: dict[int, int] = {}
+        self._outermost = outermost_of(step.calls)
         self._before: dict[int, dict[_Key, int]] = {}
         makers: dict[_Key, int] = {}
         for call in step.calls:
-            outer = call.id if call.parent is None else self._outermost.get(call.parent, call.id)
-            self._outermost[call.id] = outer
-            if outer != call.id:
+            if self._outermost[call.id] != call.id:
                 continue
             inputs = {_key(record) for record in call.inputs if record.stats is not None}
             self._before[call.id] = {key: makers[key] for key in inputs if key in makers}

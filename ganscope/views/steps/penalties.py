@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ganscope.traces import Backward, Call, TensorRecord, Update
+from ganscope.traces.recognition import likeness
 from ganscope.views.steps.cast import DISCRIMINATOR, GENERATOR, joined, possessive
 from ganscope.views.steps.flow import BETWEEN, FAKE, REAL
 from ganscope.views.steps.losses import short_name
@@ -79,9 +80,9 @@ def _named(story: Story, name: str) -> str:
 
 
 def _where(story: Story, call: Call, answers: Sequence[Call]) -> str:
-    asked = _asked_for(call)
+    asked = likeness(_asked_for(call))
     for forward in story.forwards:
-        if forward.call in answers and any(_same(record, asked) for record in forward.call.inputs):
+        if forward.call in answers and asked in map(likeness, forward.call.inputs):
             if forward.role == GENERATOR:
                 return "with respect to its input"
             return _WHERE.get(forward.shown, "with respect to an input")
@@ -93,7 +94,3 @@ def _asked_for(call: Call) -> TensorRecord:
     first = call.inputs[0].name
     rest = [record for record in call.inputs[1:] if record.name == first]
     return rest[0] if rest else call.inputs[1]
-
-
-def _same(one: TensorRecord, other: TensorRecord) -> bool:
-    return (one.shape, one.stats) == (other.shape, other.stats)

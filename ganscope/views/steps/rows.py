@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ganscope.traces import Call, ParameterUpdate, TensorRecord, TensorStats, Update
+from ganscope.traces.call import outermost_of
 from ganscope.views import style
 from ganscope.views.options import ViewOptions
 from ganscope.views.rows import main_output
@@ -117,9 +118,9 @@ def _blocks(story: Story, update: int | None, own: set[int]) -> list[Block]:
     Forwards that are alike are shown once.
     """
     groups: dict[int, list[Call]] = {}
-    tops = _tops(story.shown.calls)
+    outermost = outermost_of(story.shown.calls)
     for call in story.shown.calls:
-        groups.setdefault(tops[call.id], []).append(call)
+        groups.setdefault(outermost[call.id], []).append(call)
     blocks = []
     for top, calls in groups.items():
         ran, forward = calls[0].update, story.owners.get(top)
@@ -149,13 +150,6 @@ def loss_runs(update: Update) -> set[int]:
 def _took_part(calls: Sequence[Call], own: set[int]) -> bool:
     """Whether a backward of these brought gradients to any of the calls."""
     return any(each.backward in own for call in calls for each in call.gradients)
-
-
-def _tops(calls: Iterable[Call]) -> dict[int, int]:
-    tops: dict[int, int] = {}
-    for call in calls:
-        tops[call.id] = call.id if call.parent is None else tops.get(call.parent, call.id)
-    return tops
 
 
 class _Homes:

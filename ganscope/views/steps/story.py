@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ganscope.traces import Failure, Step, Trace, Update
+from ganscope.traces.call import outermost_of
 from ganscope.views.options import ViewOptions
 from ganscope.views.steps.cast import Cast
 from ganscope.views.steps.flow import Forward, forwards
@@ -45,12 +46,8 @@ class Story:
     def owners(self) -> dict[int, Forward]:
         """Id of a call → the outermost call of a network around it."""
         known = {forward.call.id: forward for forward in self.forwards}
-        owners: dict[int, Forward] = {}
-        for call in self.step.calls:
-            own = known.get(call.id) if call.parent is None else owners.get(call.parent)
-            if own is not None:
-                owners[call.id] = own
-        return owners
+        outermost = outermost_of(self.step.calls)
+        return {call: known[outer] for call, outer in outermost.items() if outer in known}
 
     @cached_property
     def origins(self) -> Origins:

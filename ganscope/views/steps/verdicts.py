@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ganscope.traces import Call, Step, TensorRecord
+from ganscope.traces.call import outermost_of
 from ganscope.views import style
 from ganscope.views.steps.cast import Cast
 from ganscope.views.steps.flow import (
@@ -113,20 +114,21 @@ def _takes_logits(call: Call) -> bool:
     return any(part in name for part in _OF_LOGITS)
 
 
-def _inside(calls: Iterable[Call]) -> dict[int, list[Call]]:
+def _inside(calls: Sequence[Call]) -> dict[int, list[Call]]:
     """Id of an outermost call → the calls inside it."""
-    outermost: dict[int, int] = {}
     inside: dict[int, list[Call]] = {}
+    outermost = outermost_of(calls)
     for call in calls:
-        above = call.parent
-        outermost[call.id] = call.id if above is None else outermost.get(above, above)
-        if above is not None:
+        if outermost[call.id] != call.id:
             inside.setdefault(outermost[call.id], []).append(call)
     return inside
 
 
 def _maker(calls: Sequence[Call], output: TensorRecord) -> Call | None:
-    """The innermost call that made the values of an output, whatever reshaped them later."""
+    """The innermost call that made the values of an output, whatever reshaped them later.
+
+    Told by the figures alone: shape and first values are others once they are laid out anew.
+    """
     containers = {call.parent for call in calls}
     for call in calls:
         made = any(record.stats == output.stats for record in call.outputs)

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 
 import ganscope
-from ganscope.probe.ledger import EARLIER
-from ganscope.traces import Step
+from ganscope.traces import EARLIER, Step
 from tests.probe.recorder.loops import ledger_of, make_critic, make_generator
 
 
@@ -184,3 +183,21 @@ def test_gradients_that_are_zero_anyway_are_not_cleared_by_being_clipped() -> No
             sgd.step()
     for step in recording.trace.steps:
         assert ledger_of(step) == {("net", 0, 4, "used", 0)}
+
+
+def test_two_optimizers_that_step_on_one_backward_are_one_entry_from_the_first_step_on() -> None:
+    torch.manual_seed(0)
+    critic = make_critic()
+    halves = [layer.parameters() for layer in critic.modules() if isinstance(layer, nn.Linear)]
+    first, second = (torch.optim.SGD(half, lr=0.01) for half in halves)
+    with ganscope.record() as recording:
+        for _ in range(3):
+            first.zero_grad()
+            second.zero_grad()
+            critic(torch.randn(5, 8)).mean().backward()
+            first.step()
+            second.step()
+    for step in recording.trace.steps:
+        assert [(each.backward, each.tensors, each.fate) for each in step.ledger] == [
+            (0, 4, "used")
+        ]

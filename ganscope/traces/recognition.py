@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganscope.traces import TensorRecord
+from ganscope.traces.tensor import TensorRecord
 
 Likeness = tuple[object, ...]
 
