@@ -11,10 +11,10 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from ganscope.probe import names
 from ganscope.probe.drafts import Draft
 from ganscope.probe.gradients import Run
-from ganscope.probe.tensors import TensorDraft
+from ganscope.probe.tensors import TRANSFORMED, TensorDraft
 from ganscope.traces import LossPart
 
-_Term = tuple[Draft, TensorDraft, str | None, str | None]
+_Term = tuple[Draft | None, TensorDraft, str | None, str | None]
 """A scalar: who made it, itself, the variable that it was assigned to where the loss was put
 together, and where it was made."""
 
@@ -60,7 +60,8 @@ class Flow:
                 fed.add(maker.ident)
                 waiting += _records(maker.inputs)
         for ident, outermost in self._outermost.items():
-            if outermost.ident in fed or _has_gradients(self._by_ident[ident]):
+            draft = self._by_ident[ident]
+            if outermost.ident in fed or _has_gradients(draft) or _is_transformed(draft):
                 fed.add(ident)
                 fed.add(outermost.ident)
         return {ident for ident, outermost in self._outermost.items() if outermost.ident in fed}
@@ -68,10 +69,11 @@ class Flow:
     def parts_of(self, loss: TensorDraft, name: str) -> tuple[LossPart, ...]:
         """The scalars that fed a loss through arithmetic, named as in the user's code."""
         found = self._terms([loss], None, name)
-        while len(found) == 1 and self._is_sum(found[0][0]):
-            maker = found[0][0]
+        while len(found) == 1 and (maker := found[0][0]) is not None and self._is_sum(maker):
             found = self._terms(_records(maker.inputs), maker, name)
-        if len(found) < 2:
+        # What no call made that was seen is told beside others alone, unless it is nothing.
+        found = [term for term in found if term[0] is not None or value_of(term[1])]
+        if len(found) < 2 or all(term[0] is None for term in found):
             return ()
         holders = Counter(outer for _, _, outer, _ in found)
         valued = [(term, value_of(term[1])) for term in found]
@@ -152,9 +154,13 @@ class Flow:
         while waiting:
             record, whole = waiting.popleft()
             maker = self.maker_of(record)
-            if maker is None or id(record) in met:
+            if id(record) in met:
                 continue
             met.add(id(record))
+            if maker is None:
+                if whole is not None and whole.type in _ADDING and _is_scalar(record):
+                    found.append((None, record, None, None))
+                continue
             outer, inner = _variables(maker, whole)
             if (outer or inner) in (None, loss) and self._is_sum(maker):
                 waiting.extendleft((each, maker) for each in reversed(_records(maker.inputs)))
@@ -187,7 +193,7 @@ def _names_of(terms: Iterable[_Term], holders: Mapping[str | None, int], loss: s
         # Several in one variable, a list perhaps, are none of them what that holds.
         wanted = outer if outer is not None and holders[outer] == 1 else inner
         if wanted is None or wanted in taken:
-            wanted = maker.path or maker.text or maker.type
+            wanted = "other" if maker is None else maker.path or maker.text or maker.type
         unique, count = wanted, 1
         while unique in taken:
             count += 1
@@ -200,6 +206,9 @@ def _names_of(terms: Iterable[_Term], holders: Mapping[str | None, int], loss: s
 def _records(named: Iterable[tuple[str | None, object]]) -> list[TensorDraft]:
     return [record for _, record in named if isinstance(record, TensorDraft)]
 
+
+_ADDING = frozenset({"add", "sub", "rsub", "stack", "cat"})
+"""Operations whose inputs are terms; a factor is none."""
 
 _JOINING = ("cat", "concat", "concatenate", "vstack")
 
@@ -216,6 +225,11 @@ def _joins_batches(draft: Draft) -> bool:
 
 def _is_scalar(record: TensorDraft) -> bool:
     return record.shape is not None and record.shape.numel() == 1
+
+
+def _is_transformed(draft: Draft) -> bool:
+    """Whether a transform of ``torch.func`` hid what became of what a call made."""
+    return any(record.note == TRANSFORMED for record in _records(draft.outputs))
 
 
 def _has_gradients(draft: Draft) -> bool:

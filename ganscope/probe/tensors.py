@@ -359,10 +359,13 @@ def array_if_any(tensor: Tensor) -> np.ndarray[Any, Any] | None:
         return None
 
 
+TRANSFORMED = "inside vmap or grad"
+"""Why there are no figures of what a transform of ``torch.func`` wraps."""
+
 _Reason = tuple[Callable[[Tensor], bool], str]
 
 _REASONS: tuple[_Reason, ...] = (
-    (torch._C._functorch.is_functorch_wrapped_tensor, "inside vmap or grad"),
+    (torch._C._functorch.is_functorch_wrapped_tensor, TRANSFORMED),
     (lambda t: type(t).__name__ == "FakeTensor", "a fake tensor holds no values"),
     (lambda t: t.is_meta, "the meta device holds no values"),
     (lambda t: t.is_nested, "nested: no figures for this layout"),

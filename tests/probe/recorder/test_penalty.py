@@ -74,3 +74,28 @@ def test_a_penalty_by_functorch_is_recorded_without_a_fault() -> None:
     for step in recording.trace.steps:
         asked = [run for run in step.updates[0].backwards if run.kind == "grad"]
         assert [run.loss for run in asked] == [None]  # of a function, not of a variable
+        assert not [call for call in step.calls if call.purpose == "evaluation"]
+        (loss,) = step.updates[0].losses
+        names = [part.name for part in loss.parts]
+        assert names == ["critic(fake).mean()", "critic(real).mean()", "other"]
+        values = [part.value for part in loss.parts]
+        assert values[0] - values[1] + values[2] == pytest.approx(loss.value, rel=1e-5)
+
+
+def test_a_constant_is_a_part_and_a_factor_is_none() -> None:
+    torch.manual_seed(0)
+    critic = make_critic()
+    optimizer = torch.optim.SGD(critic.parameters(), lr=0.01)
+    factor, nothing = torch.tensor(10.0), torch.zeros(())
+    with ganscope.record() as recording:
+        for _ in range(2):
+            optimizer.zero_grad()
+            first, second = critic(torch.randn(5, 8)).mean(), critic(torch.randn(5, 8)).mean()
+            weights = sum(each.square().sum() for each in critic.parameters())
+            loss = nothing + first * factor + second + weights
+            loss.backward()
+            optimizer.step()
+    for step in recording.trace.steps:
+        (loss,) = step.updates[0].losses
+        assert [part.name for part in loss.parts][-1] == "other"
+        assert len(loss.parts) == 3
