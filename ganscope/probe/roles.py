@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from ganscope.traces import Network
@@ -38,16 +38,38 @@ class Relations:
         A discriminator judges what another network made and what none made, feeds no other
         network, and is moved without the one that it judges; who feeds it is a generator.
         Where none is moved so, one optimizer may move both. Networks beside these are others:
-        encoders, classifiers, averages.
+        encoders, classifiers, averages. What nobody moves (a pretrained network that makes
+        features, or a loss) is passed through.
         """
-        judges = self._judges(apart=True) or self._judges(apart=False)
+        edges, outside = self._between_moved()
+        judges = self._judges(edges, outside, apart=True)
+        judges = judges or self._judges(edges, outside, apart=False)
         if not judges:
             return {}
         roles = dict.fromkeys(judges, "discriminator")
-        for source, target in self.edges:
+        for source, target in edges:
             if target in judges:
                 roles.setdefault(source, "generator")
         return roles
+
+    def _between_moved(self) -> tuple[set[tuple[str, str]], set[str]]:
+        """Edges and who takes what no network made, past the networks that nobody moves."""
+        moved = self._everything_moved()
+        edges: set[tuple[str, str]] = set()
+        outside = self.outside & moved
+        for target in moved:
+            waiting, passed = [target], {target}
+            while waiting:
+                behind = waiting.pop()
+                if behind != target and behind in self.outside:
+                    outside.add(target)
+                for source in {source for source, reached in self.edges if reached == behind}:
+                    if source in moved:
+                        edges.add((source, target))
+                    elif source not in passed:
+                        passed.add(source)
+                        waiting.append(source)
+        return {(source, target) for source, target in edges if source != target}, outside
 
     def may_judge(self, network: str) -> bool:
         """Whether it may turn out to be a discriminator that has seen no data so far."""
@@ -56,15 +78,14 @@ class Relations:
         judged = [source for source, target in self.edges if target == network]
         return any(self._are_apart(source, network) for source in judged)
 
-    def _judges(self, *, apart: bool) -> set[str]:
-        moved = self._everything_moved()
-        feeding = {source for source, _ in self.edges}
+    def _judges(
+        self, edges: Iterable[tuple[str, str]], outside: Set[str], *, apart: bool
+    ) -> set[str]:
+        feeding = {source for source, _ in edges}
         return {
             target
-            for source, target in self.edges
-            if target in self.outside - feeding
-            and {source, target} <= moved
-            and (not apart or self._are_apart(source, target))
+            for source, target in edges
+            if target in outside - feeding and (not apart or self._are_apart(source, target))
         }
 
     def _are_apart(self, source: str, target: str) -> bool:
