@@ -227,6 +227,44 @@ def test_marks_tell_curves_apart_without_colour() -> None:
     assert "x falling" in plain
 
 
+@pytest.mark.parametrize("encoding", [None, "ascii"])
+@pytest.mark.parametrize("values", [(1.0, 1.2, 0.9), (1.0, 1.0), tuple(range(9))])
+def test_curves_that_coincide_show_a_mark_each(
+    values: tuple[float, ...], encoding: str | None
+) -> None:
+    shown = [curve_of(*values, name=name) for name in ("one", "two", "three")]
+    chart = drawn(shown, 70, encoding).partition("step")[0]
+    assert all(mark in chart for mark in ("●▲■" if encoding is None else "ox+"))
+
+
+@pytest.mark.parametrize("count", [2, 3, 9, 40])
+def test_a_curve_bears_its_mark_at_its_last_point(count: int) -> None:
+    shown = [curve_of(*(place + more for place in range(count))) for more in (0.0, 30.0, 60.0)]
+    rows = [row.rstrip() for row in drawn(shown, 70).splitlines()[:14]]
+    longest = max(map(len, rows))
+    assert {row[-1] for row in rows if len(row) == longest} >= set("●▲■")
+
+
+def test_no_line_is_drawn_through_a_step_without_a_finite_figure() -> None:
+    whole, broken = curve_of(1.0, 1.0, 1.0, 1.0), curve_of(1.0, 1.0, math.nan, 1.0)
+    assert blanks(drawn([whole], 70)) == 0
+    assert blanks(drawn([broken], 70)) > 30
+    sparse = curve_of(1.0, 1.0, 1.0, stride=10)  # between recorded steps the line goes on
+    assert blanks(drawn([sparse], 70)) == 0
+
+
+def blanks(text: str) -> int:
+    """Cells without anything between the ends of the one row of a chart that holds a curve."""
+    (row,) = [line for line in text.partition("step")[0].splitlines() if "●" in line]
+    return row.split("┤")[-1].split("│")[-1].strip().count(" ")
+
+
+def test_a_picture_leaves_a_gap_where_a_figure_is_not_finite() -> None:
+    (axes,) = figure([curve_of(1.0, math.nan, math.inf, 2.0)], "run.gscope").axes
+    values = [float(y) for y in axes.get_lines()[0].get_ydata()]  # type: ignore[arg-type,union-attr]
+    assert [math.isnan(y) for y in values] == [False, True, True, False]
+
+
 def test_curves_run_where_their_figures_are() -> None:
     rows = drawn([RISING]).splitlines()[:14]
     columns = [

@@ -1,12 +1,13 @@
 """Curves as a chart for a terminal, drawn with dots; marks and names tell them apart.
 
-Colour is never needed: each curve bears a mark of its own every few cells.
+Colour is never needed: each curve bears a mark of its own at its last point and, where there is
+room, every few cells before it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -15,7 +16,7 @@ from rich.text import Text
 
 from ganscope.views import style
 from ganscope.views.cells import pad
-from ganscope.views.metrics.curves import Curve, binned, suits_powers_of_ten
+from ganscope.views.metrics.curves import Curve, binned, gaps, suits_powers_of_ten
 from ganscope.views.page import NARROWEST, Page
 
 _HEIGHT = 14
@@ -27,9 +28,12 @@ _PLAIN_MARKS = "ox+*#@"
 _MARGIN = 8
 """Cells of the numbers beside the scale."""
 _EVERY = 12
-"""Cells from one mark of a curve to its next."""
+"""Cells from one mark of a curve to the one before it."""
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """Bits of a braille cell, by row and column."""
+
+_Cell = tuple[int, int]
+"""Row and column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +123,9 @@ def _drawing(curves: Sequence[Curve], page: Page) -> Iterator[Text]:
     dots = min(canvas.across, last - first + 1)
     drawn = [binned(curve.known, first, last, dots) for curve in curves]
     axis = _axis(drawn)
-    for number, means in enumerate(drawn):
-        canvas.draw(means, axis, number)
+    for number, (curve, means) in enumerate(zip(curves, drawn, strict=True)):
+        canvas.draw(means, axis, number, gaps(curve.points, first, last, dots))
+    canvas.mark()
     yield from _rows(canvas, axis, page)
     per_dot = max(len(curve.known) for curve in curves) / canvas.across
     notes = [f"each dot is a mean over about {per_dot:,.0f} steps"] * (per_dot >= 1.5)
@@ -169,19 +174,37 @@ class _Canvas:
         self._wide, self._tall = (1, 1) if ascii_only else (2, 4)
         self._bits = [[0] * columns for _ in range(rows)]
         self._owner = [[-1] * columns for _ in range(rows)]
-        self._marks: dict[tuple[int, int], int] = {}
+        self._marks: dict[_Cell, int] = {}
+        self._ways: dict[int, list[_Cell]] = {}
+        """Of each curve the cells of its points, and of the lines between them."""
+        self._points: dict[int, list[_Cell]] = {}
 
     @property
     def across(self) -> int:
         """Dots from left to right."""
         return self.columns * self._wide
 
-    def draw(self, values: Sequence[float | None], axis: Axis, number: int) -> None:
-        """A curve through means at equal distances, its mark on it every few cells."""
+    def draw(
+        self,
+        values: Sequence[float | None],
+        axis: Axis,
+        number: int,
+        broken: Container[int] = (),
+    ) -> None:
+        """A curve through means at equal distances.
+
+        Args:
+            values: The means; where there is none the line goes on to the next.
+            axis: The figures from bottom to top.
+            number: Which curve it is.
+            broken: The places at which the line ends, to begin anew behind them.
+        """
         down = self.rows * self._tall - 1
         before: tuple[int, int] | None = None
+        way, points = self._ways.setdefault(number, []), self._points.setdefault(number, [])
         for place, value in enumerate(values):
             if value is None:
+                before = None if place in broken else before
                 continue
             # Few points spread over all the width.
             across = self.across - 1
@@ -189,13 +212,52 @@ class _Canvas:
             y = round((1 - axis.share(value)) * down)
             for dot in _between(before or (x, y), (x, y)):
                 self._dot(*dot, number)
+                way.append(self._cell(*dot))
             before = (x, y)
-            cell = x // self._wide
-            if (cell + number * _EVERY // 2) % _EVERY == _EVERY // 2 or self._ascii_only:
-                self._marks[y // self._tall, cell] = number
+            points.append(self._cell(x, y))
+
+    def mark(self) -> None:
+        """Put the marks of all curves that were drawn, each on cells that no other one has."""
+        for number, way in self._ways.items():
+            self._mark_last(number, way)
+        if self._ascii_only:
+            self._mark_all()
+            return
+        for number, points in self._points.items():
+            self._mark_before(number, points)
+
+    def _mark_last(self, number: int, way: Sequence[_Cell]) -> None:
+        """A mark at the last point; where another curve ends there, as near to it as there is
+        room."""
+        if way:
+            row, column = way[-1]
+            beside = [(row, at) for at in (*range(column, -1, -1), *range(column, self.columns))]
+            free = (cell for cell in (*reversed(way), *beside) if cell not in self._marks)
+            self._marks[next(free, way[-1])] = number
+
+    def _mark_before(self, number: int, points: Sequence[_Cell]) -> None:
+        """Marks on points at some distance from one another, those of other curves between."""
+        shift = number * _EVERY // len(_MARKS)
+        due = (points[-1][1] if points else 0) - _EVERY + shift
+        for cell in reversed(points):
+            if cell[1] <= due and cell not in self._marks:
+                self._marks[cell] = number
+                due = cell[1] - _EVERY
+
+    def _mark_all(self) -> None:
+        """A mark on every point; curves that share cells take turns from column to column."""
+        shared: dict[_Cell, list[int]] = {}
+        for number, points in self._points.items():
+            for cell in dict.fromkeys(points):
+                shared.setdefault(cell, []).append(number)
+        for cell, numbers in shared.items():
+            self._marks.setdefault(cell, numbers[cell[1] % len(numbers)])
+
+    def _cell(self, x: int, y: int) -> _Cell:
+        return y // self._tall, x // self._wide
 
     def _dot(self, x: int, y: int, number: int) -> None:
-        row, column = y // self._tall, x // self._wide
+        row, column = self._cell(x, y)
         self._bits[row][column] |= _DOTS[y % self._tall][x % self._wide]
         self._owner[row][column] = number
 

@@ -84,12 +84,25 @@ def binned(
 ) -> list[float | None]:
     """Means of the points that fall into each of `bins` equal parts from `low` to `high`."""
     sums, counts = [0.0] * bins, [0] * bins
-    span = max(1, high - low)
     for x, y in points:
-        place = min(bins - 1, (x - low) * bins // (span + 1))
+        place = _bin(x, low, high, bins)
         sums[place] += y
         counts[place] += 1
     return [total / count if count else None for total, count in zip(sums, counts, strict=True)]
+
+
+def gaps(points: Sequence[tuple[int, float | None]], low: int, high: int, bins: int) -> set[int]:
+    """The parts, as `binned` makes them, into which only steps without a finite figure fall."""
+    known: dict[int, bool] = {}
+    for x, y in points:
+        if low <= x <= high:
+            place = _bin(x, low, high, bins)
+            known[place] = known.get(place, False) or (y is not None and math.isfinite(y))
+    return {place for place, is_known in known.items() if not is_known}
+
+
+def _bin(x: int, low: int, high: int, bins: int) -> int:
+    return min(bins - 1, (x - low) * bins // (max(1, high - low) + 1))
 
 
 def means(known: Sequence[tuple[int, float]], bins: int = 100) -> tuple[list[int], list[float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,8 @@ def figure(curves: Sequence[Curve], title: str) -> Figure:
     for number, curve in enumerate(curves):
         known = curve.known
         color, dashes = _COLORS[number % len(_COLORS)], _DASHES[number % len(_DASHES)]
-        steps, values = [x for x, _ in known], [y for _, y in known]
+        steps = [x for x, _ in curve.points]  # NaN leaves a gap
+        values = [math.nan if y is None or math.isinf(y) else y for _, y in curve.points]
         label = style.printable(curve.metric.title)
         if len(known) > _MANY:
             axes.plot(steps, values, color=color, linewidth=0.5, alpha=0.3)
