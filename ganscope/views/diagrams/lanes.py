@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from ganscope.errors import UsageError
 from ganscope.traces import Loss, Step, TensorRecord, Trace, Update
 from ganscope.views.options import ViewOptions
-from ganscope.views.rows import main_output
 from ganscope.views.steps.flow import BETWEEN, PROBED, Forward, Source
 from ganscope.views.steps.heading import chains, input_name
 from ganscope.views.steps.rows import loss_runs
@@ -156,7 +155,7 @@ def _lane(story: Story, update: Update, chain: Sequence[Forward], trained: Set[s
     tensors: list[Tensor] = []
     for place, forward in enumerate(chain):
         boxes.append(_box(story, update, forward))
-        output = main_output(forward.call)
+        output = forward.output
         name = story.judged[forward.call.id].symbol if forward.call.id in story.judged else ""
         after = chain[place + 1] if place + 1 < len(chain) else None
         if after is not None and forward.call.update != update.index:

@@ -12,8 +12,9 @@ from fnmatch import fnmatchcase
 from ganscope.errors import UsageError, nearest
 from ganscope.traces import Call, Network, Step
 from ganscope.traces.series import Place
+from ganscope.views.rows import main_output
 from ganscope.views.steps.cast import Cast
-from ganscope.views.steps.flow import forwards
+from ganscope.views.steps.flow import Forward, forwards
 from ganscope.views.steps.verdicts import verdicts
 from ganscope.views.steps.weights import weights_of
 
@@ -100,7 +101,25 @@ def _verdicts(step: Step, cast: Cast) -> Iterator[tuple[str, Place]]:
         if one.forward.call.network in moved.get(_index(one.forward.call), ())
     }
     for identity, one in (own or said).items():
-        yield one.symbol, Place("call", numbers[identity], "output_mean")
+        number = _told_by(step, numbers[identity], one.forward)
+        if number is not None:
+            yield one.symbol, Place("call", number, "output_mean")
+
+
+def _told_by(step: Step, number: int, forward: Forward) -> int | None:
+    """Which call's mean is that of a verdict: the discriminator's own where it is the first of
+    its outputs, else that of the layer inside that made it."""
+    verdict = forward.output
+    if verdict is main_output(forward.call):
+        return number
+    inside = {forward.call.id}
+    for place, call in enumerate(step.calls[number + 1 :], number + 1):
+        if call.parent in inside:
+            inside.add(call.id)
+            first = main_output(call)
+            if verdict is not None and first is not None and first.stats == verdict.stats:
+                return place
+    return None
 
 
 def _index(call: Call) -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from ganscope.traces import Call, Earlier, Step, TensorRecord
 from ganscope.traces.recognition import Likeness, likeness
 from ganscope.views.rows import main_output
+from ganscope.views.steps.answers import verdict_places
 from ganscope.views.steps.cast import DISCRIMINATOR, GENERATOR, Cast
 
 REAL, FAKE, BETWEEN, BOTH, PROBED = "real", "fake", "between", "both", "probed"
@@ -67,16 +68,21 @@ class Forward:
         sources: Of each of its inputs that is a tensor.
         shown: What a discriminator was shown: `REAL`, `FAKE`, `BETWEEN`, `BOTH`, `PROBED` or
             `UNTOLD`; empty for other networks.
+        verdict_place: Which output of a discriminator is its verdict; None where none is known
+            to be one.
     """
 
     call: Call
     role: str
     sources: tuple[Source, ...]
     shown: str = ""
+    verdict_place: int | None = None
 
     @property
     def output(self) -> TensorRecord | None:
-        """What it is shown by."""
+        """What it is shown by: a verdict, where there is one."""
+        if self.verdict_place is not None:
+            return self.call.outputs[self.verdict_place]
         return main_output(self.call)
 
     @property
@@ -175,7 +181,9 @@ def forwards(step: Step, cast: Cast) -> tuple[Forward, ...]:
     told = [
         _blend(_probed(one, found), asked) if one.call.update in probing else one for one in found
     ]
-    return tuple(_untold(one, told) for one in told)
+    judged = [one.call for one in told if one.shown and not one.part]
+    places = verdict_places(step, judged)
+    return tuple(replace(_untold(one, told), verdict_place=places.get(one.call.id)) for one in told)
 
 
 def _untold(forward: Forward, every: Sequence[Forward]) -> Forward:

@@ -40,8 +40,17 @@ def _labels(story: Story, update: Update) -> Iterator[tuple[int, float | None]]:
         if call.update != update.index or not is_cross_entropy(call) or len(call.inputs) < 2:
             continue
         answers = {each.id for each in origins.answers(origins.outermost(call))}
-        if len(answers) == 1:
+        if len(answers) == 1 and not _is_of_others(story, call, min(answers)):
             yield answers.pop(), _constant(call.inputs[1])
+
+
+def _is_of_others(story: Story, call: Call, answer: int) -> bool:
+    """Whether a cross entropy took one of the outputs beside a verdict, such as classes."""
+    forward = story.owners.get(answer)
+    if forward is None or forward.verdict_place is None:
+        return False
+    others = [record.stats for record in forward.call.outputs if record is not forward.output]
+    return call.inputs[0].stats in others
 
 
 def _constant(record: TensorRecord) -> float | None:

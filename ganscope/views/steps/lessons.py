@@ -63,8 +63,9 @@ def _both_reached(story: Story, update: Update) -> Iterator[str]:
         )
         movers = joined([style.printable(each.type) for each in update.optimizers])
         verb = "learns" if len(learners) == 1 else "learn"
+        answer = _answer_of(story, update, judges)
         yield (
-            f"{learner} {verb} through {_verdict_of(judges, judge)}{_wanted(story, update)}: "
+            f"{learner} {verb} through {answer}{_wanted(story, update)}: "
             f"{_loss_name(update)} is computed from it, so the backward runs through {judge} into "
             f"{learner}. That is why {_all(learners, judges)} received gradients ({counts}); "
             f"{movers} moves only {learner}"
@@ -72,9 +73,13 @@ def _both_reached(story: Story, update: Update) -> Iterator[str]:
         return
 
 
-def _verdict_of(judges: Sequence[str], named: str) -> str:
-    """``the discriminator's verdict``, ``the verdicts of D_A and D_B``."""
-    return f"{possessive(named)} verdict" if len(judges) == 1 else f"the verdicts of {named}"
+def _answer_of(story: Story, update: Update, judges: Sequence[str]) -> str:
+    """``the discriminator's verdict``, ``the verdicts of D_A and D_B``; ``D's output`` where it is
+    no verdict, an autoencoder's for one."""
+    told = {one.forward.call.network for one in on_verdicts.said_in(story, update)}
+    noun = "verdict" if told.issuperset(judges) else "output"
+    named = _named(story, judges)
+    return f"{possessive(named)} {noun}" if len(judges) == 1 else f"the {noun}s of {named}"
 
 
 def _all(learners: Sequence[str], judges: Sequence[str]) -> str:

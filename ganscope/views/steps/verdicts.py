@@ -1,4 +1,4 @@
-"""What a discriminator said: D(x) and D(G(z)), where its outputs are probabilities."""
+"""What a discriminator said: D(x) and D(G(z)), where one of its outputs is a verdict."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Verdict:
     Attributes:
         forward: Its call.
         symbol: ``D(x)``, ``D(G(z))``.
-        mean: The mean of its outputs.
+        mean: The mean of its verdicts.
         is_probability: Whether they are probabilities.
         unit: What they are else: ``logits`` where a loss of the step takes such, ``score``.
     """
@@ -71,7 +71,7 @@ def verdicts(step: Step, forwards: Sequence[Forward], cast: Cast) -> dict[int, V
     logits = _logits(step)
     for forward in forwards:
         output = forward.output
-        if not forward.shown or forward.part or output is None or output.stats is None:
+        if forward.verdict_place is None or output is None or output.stats is None:
             continue
         stats = output.stats
         if stats.mean is None or stats.min is None or stats.max is None:
