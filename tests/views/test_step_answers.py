@@ -170,3 +170,43 @@ def test_shares_of_classes_are_no_verdict() -> None:
         D, lambda real, made: made[:, 0].mean() - real[:, 0].mean(), lambda made: -made[:, 0].mean()
     )
     assert not told(trace).judged
+
+
+# -- autoencoders, and directions ----------------------------------------------------------------
+
+
+class Autoencoder(nn.Module):
+    """Brings out its input again, flat or in its shape."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(SIZE, 4), nn.Linear(4, SIZE)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """What it made of its code."""
+        made: Tensor = self.decoder(self.encoder(images).tanh())
+        return made
+
+
+def test_what_an_autoencoder_brings_out_is_no_verdict() -> None:
+    def d_loss(real: Tensor, made: Tensor) -> Tensor:
+        return real.abs().mean() - 0.1 * made.abs().mean()
+
+    trace, *_ = looped(Autoencoder(), d_loss, lambda made: made.abs().mean())
+    text = everything(trace)
+    assert "x 8×12 → D → 8×12\n" in text
+    for claim in ("verdict", "mean output", "wants", "apart"):
+        assert claim not in text
+
+
+def test_no_direction_is_claimed_where_answers_are_drawn_both_ways() -> None:
+    def both(sign: float) -> Callable[..., Tensor]:
+        ways = torch.tensor([1.0, 1.0, 1.0, -0.5] * 2).view(BATCH, 1) * sign
+        return lambda answers: (ways * answers).mean()
+
+    D = nn.Linear(SIZE, 1)
+    trace, *_ = looped(D, lambda real, made: both(-1)(real) + both(1)(made), both(-1))
+    text = everything(trace)
+    assert "D(x) = " in text
+    assert "apart" not in text
+    assert "wants" not in text

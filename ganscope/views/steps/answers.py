@@ -44,15 +44,24 @@ def verdict_places(step: Step, calls: Sequence[Call]) -> dict[int, int]:
 def _candidates(call: Call, classes: Iterable[TensorStats]) -> set[int]:
     """The places of the outputs that can be a verdict."""
     tensors = [place for place, record in enumerate(call.outputs) if record.shape is not None]
-    told = {place for place in tensors if _can_judge(call.outputs[place], classes)}
+    told = {place for place in tensors if _can_judge(call, call.outputs[place], classes)}
     if len(tensors) < 2:
         return told  # whatever its shape: a mean over the batch, say
     return {place for place in told if _is_per_image(call, call.outputs[place])}
 
 
-def _can_judge(record: TensorRecord, classes: Iterable[TensorStats]) -> bool:
-    """Whether an output is not shares of classes, whose mean is the same whatever is said."""
-    return _per_image(record) <= 1 or record.stats not in classes
+def _can_judge(call: Call, record: TensorRecord, classes: Iterable[TensorStats]) -> bool:
+    """Whether an output is neither an image, as an autoencoder brings it out, nor shares of
+    classes, whose mean is the same whatever is said."""
+    each = _per_image(record)
+    if each <= 1:
+        return True
+    is_image = any(
+        _per_image(given) == each and given.shape[:1] == (record.shape or ())[:1]
+        for given in call.inputs
+        if given.shape
+    )
+    return not is_image and record.stats not in classes
 
 
 def _is_per_image(call: Call, record: TensorRecord) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from ganscope.traces import Call, TensorRecord, Update
+from ganscope.traces import Call, TensorRecord, TensorStats, Update
 from ganscope.views.steps.flow import Forward
 from ganscope.views.steps.story import Story
 
@@ -67,9 +67,10 @@ def _rounded(value: float) -> float:
 
 
 def pulls(update: Update, forwards: Sequence[Forward]) -> int:
-    """Where an update's losses draw answers: 1 up, -1 down, 0 where that is not known.
+    """Where an update's losses draw verdicts: 1 up, -1 down, 0 where that is not known.
 
-    A loss falls against its gradient, so answers whose gradients are negative go up.
+    A loss falls against its gradient, so verdicts whose gradients are negative go up. Where some
+    are drawn up and others down, no direction is known.
 
     Args:
         update: Whose losses.
@@ -81,12 +82,17 @@ def pulls(update: Update, forwards: Sequence[Forward]) -> int:
 
 
 def _sign(forward: Forward, runs: set[int]) -> int:
-    means = [
-        gradient.stats.mean
+    figures = [
+        gradient.stats
         for gradient in forward.call.gradients
-        if gradient.backward in runs and gradient.stats is not None
+        if gradient.backward in runs and gradient.output == forward.verdict_place
     ]
-    known = [mean for mean in means if mean]
-    if len(known) != len(means) or len({mean > 0 for mean in known}) != 1:
+    signs = {_common_sign(stats) for stats in figures}
+    return -signs.pop() if len(signs) == 1 else 0
+
+
+def _common_sign(stats: TensorStats | None) -> int:
+    """The sign of values that have but one, whether some of them are 0 or not."""
+    if stats is None or stats.min is None or stats.max is None or stats.min == stats.max == 0:
         return 0
-    return -1 if known[0] > 0 else 1
+    return 1 if stats.min >= 0 else -1 if stats.max <= 0 else 0
