@@ -280,14 +280,16 @@ def test_a_penalty_is_explained_and_nothing_is_taught_twice() -> None:
     ],
 )
 def test_the_way_of_the_gradient(norms: tuple[float, ...], words: str) -> None:
-    out = call(0, "d", "Net", outputs=(tensor(8, 1),), network="d")
+    made = [tensor(8, place + 1, requires_grad=True) for place in range(len(norms) + 1)]
+    out = call(0, "d", "Net", outputs=(made[-1],), network="d")
     layers = [
         call(
             place + 1,
             f"d.{place}",
             "Linear",
             parent=0,
-            outputs=(tensor(8, 1),),
+            inputs=(made[place],),
+            outputs=(made[place + 1],),
             network="d",
             gradients=(Gradient(1, 0, stats(0.0, 0.1, -1.0, 1.0, norm=norm)),),
         )

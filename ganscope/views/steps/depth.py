@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from ganscope.traces import Call, Update
 from ganscope.views import style
-from ganscope.views.rows import main_output
 from ganscope.views.steps.cast import joined
-from ganscope.views.steps.flow import Forward
 from ganscope.views.steps.rows import loss_runs
 from ganscope.views.steps.story import Story
+from ganscope.views.steps.ways import way_back
 
 _STEADY = 2.0
 """A change by less than this factor is neither vanishing nor exploding."""
@@ -19,11 +18,11 @@ _STEADY = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A gradient's norm where it entered the networks and where it came out at the other end.
+    """A gradient's norm where it entered a chain of layers and where it came to its other end.
 
     Attributes:
         first: The call whose output it reached first: the last layer that ran.
-        last: The call whose output it reached last: the first layer that ran.
+        last: The call whose output it reached last: the first layer of a moved network.
         entered: Its norm at `first`.
         arrived: Its norm at `last`.
         between: Where it was largest and where it was smallest of all layers in between, with
@@ -38,42 +37,21 @@ class Profile:
 
 
 def profile_of(story: Story, update: Update) -> Profile | None:
-    """The way of the gradient from an update's loss to the deepest layer that it reached."""
-    runs = loss_runs(update)
-    inner = {call.parent for call in story.step.calls if call.parent is not None}
-    norms: list[tuple[Call, float]] = []
-    for call in story.step.calls:
-        if call.id not in story.owners or call.id in inner or call.kind != "module":
-            continue
-        output = main_output(call)
-        for each in call.gradients:
-            is_main = call.outputs[each.output : each.output + 1] == (output,)
-            if each.backward in runs and is_main and each.stats and each.stats.norm:
-                norms.append((call, each.stats.norm))
-                break
-    if len(norms) < 2:
+    """The way of the gradient from an update's loss to the deepest layer that it moves.
+
+    Each layer on it fed the one before; None where no such chain can be told.
+    """
+    ways = (
+        way_back(story.step.calls, run, story.owners, update.networks)
+        for run in sorted(loss_runs(update), reverse=True)
+    )
+    way = max(ways, key=len, default=[])
+    if len(way) < 2:
         return None
-    first, entered = norms[-1]
-    # Of several ways beside each other, the one through the last call.
-    way = _way_to(story.owners[first.id], story)
-    norms = [item for item in norms if story.owners[item[0].id].call.id in way]
-    last, arrived = norms[0]
-    between = sorted(norms[1:-1], key=lambda item: item[1])
+    first, *inside, last = way
+    between = sorted(((one.call, one.norm) for one in inside), key=lambda item: item[1])
     extremes = (between[-1], between[0]) if len(between) > 1 else tuple(between)
-    return Profile(first, last, entered, arrived, extremes) if first is not last else None
-
-
-def _way_to(end: Forward, story: Story) -> set[int]:
-    """Ids of the networks' calls from one that nobody fed to `end`, the last maker of each."""
-    calls = {one.call.id: one for one in story.forwards}
-    way, reached = end, {end.call.id}
-    while True:
-        makers = [maker for source in way.sources if not source.detached for maker in source.makers]
-        makers = [maker for maker in makers if maker in calls and maker not in reached]
-        if not makers:
-            return reached
-        way = calls[max(makers)]
-        reached.add(way.call.id)
+    return Profile(first.call, last.call, first.norm, last.norm, extremes)
 
 
 def profile(story: Story, update: Update) -> Iterator[str]:
