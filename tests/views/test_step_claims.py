@@ -179,8 +179,8 @@ def blended_penalty(D: nn.Module, x: Tensor, fake: Tensor) -> Tensor:
 @pytest.mark.parametrize(
     ("penalty", "where"),
     [
-        (real_penalty, "at real images"),
-        (blended_penalty, "at blends of real and fake images"),
+        (real_penalty, "at real samples"),
+        (blended_penalty, "at blends of real and fake samples"),
     ],
 )
 def test_a_penalty_says_where(penalty: Loss, where: str) -> None:
@@ -267,3 +267,42 @@ def test_what_a_network_hands_on_was_made_where_it_came_from() -> None:
     shown = [one.shown for one in told(recorder.trace).forwards if one.shown]
     assert shown == [REAL, FAKE, FAKE]
     assert BETWEEN not in shown
+
+
+# -- who learns through whom ---------------------------------------------------------------------
+
+
+def adversarial_autoencoder() -> Trace:
+    """A discriminator of codes and noise; one optimizer moves the encoder and the decoder."""
+    torch.manual_seed(0)
+    encoder, decoder = nn.Linear(12, 4), nn.Linear(4, 12)
+    D = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1), nn.Sigmoid())
+    parameters = [*encoder.parameters(), *decoder.parameters()]
+    moved = [torch.optim.Adam(each, lr=0.001) for each in (parameters, D.parameters())]
+    one, zero = torch.ones(BATCH, 1), torch.zeros(BATCH, 1)
+    bce = functional.binary_cross_entropy
+    with ganscope.record() as recorder:
+        for _ in range(2):
+            x = torch.rand(BATCH, 12)
+            moved[0].zero_grad()
+            codes = encoder(x)
+            (bce(D(codes), one) + functional.l1_loss(decoder(codes), x)).backward()
+            moved[0].step()
+            moved[1].zero_grad()
+            (bce(D(torch.randn(BATCH, 4)), one) + bce(D(codes.detach()), zero)).backward()
+            moved[1].step()
+    return recorder.trace
+
+
+def test_only_what_was_shown_to_the_discriminator_learns_through_it() -> None:
+    first, _ = lessons(told(adversarial_autoencoder()))
+    assert "encoder learns through D's verdict, D(G(z)) = " in first
+    assert "which it wants to be 1" in first
+    assert "runs through D into encoder. That is why both received gradients (2 in encoder" in first
+    assert "Adam moves only encoder and decoder" in first
+
+
+def test_vectors_are_not_called_images() -> None:
+    _, second = lessons(told(adversarial_autoencoder()))
+    assert " on real samples, " in second
+    assert "images" not in second

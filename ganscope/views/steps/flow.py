@@ -287,6 +287,12 @@ def is_noise(shape: Sequence[int] | None) -> bool:
     return shape is not None and (len(shape) == 2 or (len(shape) == 4 and shape[2:] == (1, 1)))
 
 
+def noun_of(forward: Forward) -> str:
+    """``images``, or ``samples`` for vectors: codes, points, noise, flattened images."""
+    shape = forward.sources[0].record.shape if forward.sources else None
+    return "samples" if is_noise(shape) else "images"
+
+
 def made(forward: Forward, cast: Cast) -> str:
     """``G(z)`` for what a generator made of noise, ``G(input)`` of images; else the call."""
     if forward.role != GENERATOR:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from ganscope.traces import LedgerEntry, ParameterUpdate, Update
+from ganscope.traces import Backward, LedgerEntry, ParameterUpdate, Update
 from ganscope.views import style
 from ganscope.views.steps import bars, depth, ledger, on_verdicts
 from ganscope.views.steps.cast import DISCRIMINATOR, GENERATOR, joined, possessive
-from ganscope.views.steps.flow import FAKE, Forward, is_unfollowed
+from ganscope.views.steps.flow import FAKE, Forward, is_unfollowed, noun_of
 from ganscope.views.steps.labels import label_of, pulls
 from ganscope.views.steps.losses import short_name
 from ganscope.views.steps.penalties import penalties
@@ -54,7 +54,8 @@ def _both_reached(story: Story, update: Update) -> Iterator[str]:
         return
     for run in update.backwards:
         judges = [name for name in run.reached if story.cast.role(name) == DISCRIMINATOR]
-        learners = [name for name in run.reached if name in update.networks]
+        behind = _behind(story, update, run, judges)
+        learners = [name for name in run.reached if name in update.networks and name in behind]
         if not judges or not learners:
             continue
         learner, judge = _named(story, learners), _named(story, judges)
@@ -65,12 +66,36 @@ def _both_reached(story: Story, update: Update) -> Iterator[str]:
         verb = "learns" if len(learners) == 1 else "learn"
         answer = _answer_of(story, update, judges)
         yield (
-            f"{learner} {verb} through {answer}{_wanted(story, update)}: "
+            f"{learner} {verb} through {answer}{_wanted(story, update, learners)}: "
             f"{_loss_name(update)} is computed from it, so the backward runs through {judge} into "
             f"{learner}. That is why {_all(learners, judges)} received gradients ({counts}); "
-            f"{movers} moves only {learner}"
+            f"{movers} moves only {_named(story, update.networks)}"
         )
         return
+
+
+def _behind(story: Story, update: Update, run: Backward, judges: Sequence[str]) -> set[str]:
+    """The networks out of which came, followed by autograd, what these judges were shown."""
+    calls = {one.call.id: one for one in story.forwards}
+    left = [
+        one
+        for one in story.forwards
+        if one.call.network in judges and _takes_part(one, update, run)
+    ]
+    seen: set[int] = set()
+    while left:
+        one = left.pop()
+        makers = (each.makers for each in one.sources if not each.detached)
+        new = {maker for some in makers for maker in some if maker in calls} - seen
+        seen |= new
+        left += [calls[maker] for maker in new]
+    return {calls[each].call.network for each in seen}
+
+
+def _takes_part(forward: Forward, update: Update, run: Backward) -> bool:
+    """Whether a call ran in an update, or a backward of it ran through what ran before."""
+    arrived = any(each.backward == run.id for each in forward.call.gradients)
+    return arrived or forward.call.update == update.index
 
 
 def _answer_of(story: Story, update: Update, judges: Sequence[str]) -> str:
@@ -86,7 +111,7 @@ def _all(learners: Sequence[str], judges: Sequence[str]) -> str:
     return "both" if len(learners) + len(judges) == 2 else "all of them"
 
 
-def _wanted(story: Story, update: Update) -> str:
+def _wanted(story: Story, update: Update, learners: Sequence[str]) -> str:
     """``, D(G(z)) = 0.51, which it wants to be 1``."""
     fakes = [one for one in on_verdicts.said_in(story, update) if one.forward.shown == FAKE]
     kinds = dict.fromkeys(one.symbol for one in fakes)
@@ -96,7 +121,7 @@ def _wanted(story: Story, update: Update) -> str:
         return ""
     figures = joined([on_verdicts.figure(one) for one in known])
     wish = _wish(story, update, fakes)
-    wants = "it wants" if len(update.networks) == 1 else "they want"
+    wants = "it wants" if len(learners) == 1 else "they want"
     return f", {figures}" + (f", which {wants} {wish}" if wish else "")
 
 
@@ -128,22 +153,23 @@ def _cut(story: Story, update: Update) -> Iterator[str]:
     maker = joined([story.cast.named(name) for name in makers]) or "the generator"
     reached = {name: run.reached[name] for run in update.backwards for name in run.reached}
     into = [name for name in makers if name in reached]
+    noun = noun_of(fakes[0])
     if into:
         yield (
-            f"the fake images were not detached, so the backward went on into {maker} "
+            f"the fake {noun} were not detached, so the backward went on into {maker} "
             f"({style.count_of(max(reached[name] for name in into), 'parameter tensor')}): work "
             "that this update has no use for, and gradients that must be cleared"
         )
     elif _made_without_history(story, fakes):
         only = joined([story.cast.named(name) for name in reached]) or "nobody"
         yield (
-            f"{maker} made these fake images under torch.no_grad(), so they have no history: the "
+            f"{maker} made these fake {noun} under torch.no_grad(), so they have no history: the "
             f"backward ended there and reached only {only}"
         )
     elif any(source.detached for one in fakes for source in one.sources):
         only = joined([story.cast.named(name) for name in reached]) or "nobody"
         yield (
-            f"detaching gave the discriminator the same fake images without their history: the "
+            f"detaching gave the discriminator the same fake {noun} without their history: the "
             f"backward ended there, reached only {only}, and {maker} took no gradient"
         )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from ganscope.traces import Update
 from ganscope.views import style
 from ganscope.views.steps.cast import joined, possessive
-from ganscope.views.steps.flow import FAKE, REAL, Forward
+from ganscope.views.steps.flow import FAKE, REAL, Forward, noun_of
 from ganscope.views.steps.labels import is_cross_entropy, label_of, pulls
 from ganscope.views.steps.losses import short_name
 from ganscope.views.steps.story import Story
@@ -36,7 +36,8 @@ def verdicts(story: Story, update: Update) -> Iterator[str]:
 
 def _verdict(story: Story, update: Update, real: Verdict, fake: Verdict) -> str:
     whose = possessive(story.cast.named(real.forward.call.network))
-    figures = f"{figure(real)} on real images, {figure(fake)} on the generator's"
+    noun = noun_of(real.forward)
+    figures = f"{figure(real)} on real {noun}, {figure(fake)} on the generator's"
     if not (real.is_probability and fake.is_probability):
         same = [each for each in story.step.updates if each.networks == update.networks]
         is_first = update.index == same[0].index
@@ -48,9 +49,9 @@ def _verdict(story: Story, update: Update, real: Verdict, fake: Verdict) -> str:
     state = (
         "near 0.5 for both, it hardly tells them apart"
         if near
-        else "it rates real images higher"
+        else f"it rates real {noun} higher"
         if real.mean > fake.mean
-        else "it rates the generator's images higher than real ones"
+        else f"it rates the generator's {noun} higher than real ones"
     )
     if aims is None:
         return f"{whose} mean verdict is {figures}: {state}"

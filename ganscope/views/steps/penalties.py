@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from ganscope.traces import Backward, Call, TensorRecord, Update
 from ganscope.traces.recognition import likeness
 from ganscope.views.steps.cast import DISCRIMINATOR, GENERATOR, joined, possessive
-from ganscope.views.steps.flow import BETWEEN, FAKE, REAL
+from ganscope.views.steps.flow import BETWEEN, FAKE, REAL, noun_of
 from ganscope.views.steps.losses import short_name
 from ganscope.views.steps.story import Story
 
@@ -15,9 +15,9 @@ _ASKING = "grad"
 _PLAIN = {"sum", "mean", "squeeze", "view", "reshape", "flatten", "getitem", "__getitem__"}
 """Operations that leave of an answer an answer, or the sum of answers."""
 _WHERE = {
-    BETWEEN: "at blends of real and fake images",
-    REAL: "at real images",
-    FAKE: "at fake images",
+    BETWEEN: "at blends of real and fake",
+    REAL: "at real",
+    FAKE: "at fake",
 }
 
 
@@ -85,7 +85,8 @@ def _where(story: Story, call: Call, answers: Sequence[Call]) -> str:
         if forward.call in answers and asked in map(likeness, forward.call.inputs):
             if forward.role == GENERATOR:
                 return "with respect to its input"
-            return _WHERE.get(forward.shown, "with respect to an input")
+            where = _WHERE.get(forward.shown)
+            return f"{where} {noun_of(forward)}" if where else "with respect to an input"
     return "with respect to another tensor"
 
 
