@@ -306,3 +306,55 @@ def test_vectors_are_not_called_images() -> None:
     _, second = lessons(told(adversarial_autoencoder()))
     assert " on real samples, " in second
     assert "images" not in second
+
+
+# -- updates that are no plain ones --------------------------------------------------------------
+
+
+def test_gradients_that_a_closure_gave_its_optimizer_are_not_called_unused() -> None:
+    G, D = networks()
+    d_optimizer = torch.optim.LBFGS(D.parameters(), lr=0.1, max_iter=3)
+    g_optimizer = torch.optim.SGD(G.parameters(), lr=0.1)
+    with ganscope.record() as recorder:
+        for _ in range(2):
+            x, z = torch.randn(BATCH, 4), torch.randn(BATCH, 8)
+
+            def closure(x: Tensor = x, z: Tensor = z) -> Tensor:
+                d_optimizer.zero_grad()
+                loss = (D(x) - 1).pow(2).mean() + D(G(z).detach()).pow(2).mean()
+                loss.backward()
+                return loss
+
+            d_optimizer.step(closure)
+            g_optimizer.zero_grad()
+            (D(G(z)) - 1).pow(2).mean().backward()
+            g_optimizer.step()
+    read = told(recorder.trace)
+    first, second = (" · ".join(about(read, update).runs) for update in read.step.updates)
+    assert "3 × backward reached D (4 parameter tensors)" in first
+    assert "unused" not in first
+    assert "and, unused, D (4)" in second
+
+
+@pytest.mark.parametrize("restored", [False, True])
+def test_updates_that_are_taken_back_are_no_algorithm_1(restored: bool) -> None:
+    G, D = networks()
+    d_optimizer, g_optimizer = (torch.optim.SGD(each.parameters(), lr=0.1) for each in (D, G))
+    bce = functional.binary_cross_entropy_with_logits
+    with ganscope.record() as recorder:
+        for _ in range(3):
+            kept = {name: value.clone() for name, value in D.state_dict().items()}
+            for _ in range(2):
+                d_optimizer.zero_grad()
+                real, fake = D(torch.randn(BATCH, 4)), D(G(torch.randn(BATCH, 8)).detach())
+                (bce(real, torch.ones(BATCH, 1)) + bce(fake, torch.zeros(BATCH, 1))).backward()
+                d_optimizer.step()
+            g_optimizer.zero_grad()
+            bce(D(G(torch.randn(BATCH, 8))), torch.ones(BATCH, 1)).backward()
+            g_optimizer.step()
+            if restored:
+                D.load_state_dict(kept)
+    read = told(recorder.trace)
+    text = " ".join(about(read, read.step.updates[0]).lessons)
+    assert "D is updated 2 times in this step, to 1 update of G" in text
+    assert ("Algorithm 1 of Goodfellow et al. (2014) with k = 2" in text) == (not restored)

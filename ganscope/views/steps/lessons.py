@@ -235,15 +235,20 @@ def _repeated(story: Story, update: Update) -> Iterator[str]:
     source = ""
     if others and _moves(story, update, DISCRIMINATOR):
         said = on_verdicts.said_in(story, update)
-        judged = any(one.is_probability or one.unit == "logits" for one in said)
-        source = (
-            f": Algorithm 1 of Goodfellow et al. (2014) with k = {len(same)}"
-            if judged
-            else "; Wasserstein GANs call that number n_critic"
-        )
+        if not any(one.is_probability or one.unit == "logits" for one in said):
+            source = "; Wasserstein GANs call that number n_critic"
+        elif not _moved_otherwise(story, update.networks):
+            source = f": Algorithm 1 of Goodfellow et al. (2014) with k = {len(same)}"
     yield f"{_named(story, update.networks)} is updated {len(same)} times in this step" + (
         ratio + source
     )
+
+
+def _moved_otherwise(story: Story, networks: Sequence[str]) -> bool:
+    """Whether a note tells that weights of these changed beside the updates: an unrolled GAN, for
+    one, takes its updates back."""
+    notes = story.trace.meta.notes
+    return any(note.startswith(f"weights of {name} changed") for name in networks for note in notes)
 
 
 def _ratios(story: Story, update: Update, *, known: bool) -> Iterator[str]:

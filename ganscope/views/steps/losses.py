@@ -17,6 +17,8 @@ _MOST_ADDED = 12
 _MOST_SIGNS = 4
 """With more parts some choice of signs would fit by chance."""
 _MOST_VALUES = 4
+_WITH_CLOSURE = "LBFGS"
+"""In the names of optimizers that ask for the loss several times in a step."""
 _SAME = 2e-5
 """Relative: rounding in single precision, summed up a few times."""
 
@@ -141,7 +143,16 @@ def _fate(network: str, update: Update, entries: Sequence[LedgerEntry]) -> str:
     if not own:
         return "" if network in update.networks else "unused"
     used = {entry.update for entry in own if entry.fate == "used"}
-    if update.index in used:
+    if update.index in used or _asked_again(network, update):
         return ""
     later = [numeral(index) for index in sorted(index for index in used if index is not None)]
     return f"used in {joined(later)}" if later else "unused"
+
+
+def _asked_again(network: str, update: Update) -> bool:
+    """Whether the optimizer of a network ran the backward itself, by a closure that clears what
+    the run before left: it saw the gradients of each run."""
+    return any(
+        _WITH_CLOSURE in optimizer.type.upper() and network in update.moved_by(optimizer.name)
+        for optimizer in update.optimizers
+    )
