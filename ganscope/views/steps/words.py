@@ -12,6 +12,7 @@ from ganscope.views.steps.heading import FlowLine, flow_lines, update_title
 from ganscope.views.steps.ledger import Remark, bad_gradients
 from ganscope.views.steps.lessons import lessons
 from ganscope.views.steps.losses import backward_texts, loss_texts
+from ganscope.views.steps.nobody import no_discriminator
 from ganscope.views.steps.story import Story
 from ganscope.views.summary import Line
 
@@ -67,8 +68,13 @@ def _lessons(story: Story, update: Update) -> list[str]:
 
 
 def ending(story: Story) -> tuple[Remark, ...]:
-    """What is said below the last update: evaluations, and gradients that are left."""
-    return (*remarks.evaluations(story), *ledger.left_over(story.step, story.cast))
+    """What is said below the last update: why no verdict is told, evaluations, and gradients that
+    are left."""
+    return (
+        *no_discriminator(story),
+        *remarks.evaluations(story),
+        *ledger.left_over(story.step, story.cast),
+    )
 
 
 def measured(story: Story) -> tuple[Line, ...]:
