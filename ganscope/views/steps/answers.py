@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Sequence
 
 from ganscope.traces import Call, Step, TensorRecord, TensorStats
 
@@ -41,7 +41,7 @@ def verdict_places(step: Step, calls: Sequence[Call]) -> dict[int, int]:
     return found
 
 
-def _candidates(call: Call, classes: Iterable[TensorStats]) -> set[int]:
+def _candidates(call: Call, classes: Container[TensorStats | None]) -> set[int]:
     """The places of the outputs that can be a verdict."""
     tensors = [place for place, record in enumerate(call.outputs) if record.shape is not None]
     told = {place for place in tensors if _can_judge(call, call.outputs[place], classes)}
@@ -50,7 +50,7 @@ def _candidates(call: Call, classes: Iterable[TensorStats]) -> set[int]:
     return {place for place in told if _is_per_image(call, call.outputs[place])}
 
 
-def _can_judge(call: Call, record: TensorRecord, classes: Iterable[TensorStats]) -> bool:
+def _can_judge(call: Call, record: TensorRecord, classes: Container[TensorStats | None]) -> bool:
     """Whether an output is neither an image, as an autoencoder brings it out, nor shares of
     classes, whose mean is the same whatever is said."""
     each = _per_image(record)
@@ -65,10 +65,11 @@ def _can_judge(call: Call, record: TensorRecord, classes: Iterable[TensorStats])
 
 
 def _is_per_image(call: Call, record: TensorRecord) -> bool:
-    """Whether an output has the shape B, B × 1, or B × 1 × h × w of a patch map."""
+    """Whether an output has the shape B, B × 1, or B × 1 × h × w of a patch map (B × 1 × t of
+    sounds)."""
     shape, batch = record.shape or (), _batch(call)
     is_float = "float" in (record.dtype or "")
-    return is_float and shape[:1] == batch and len(shape) in (1, 2, 4) and shape[1:2] in ((), (1,))
+    return is_float and bool(shape) and shape[:1] == batch and shape[1:2] in ((), (1,))
 
 
 def _batch(call: Call) -> tuple[int, ...]:

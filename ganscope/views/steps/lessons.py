@@ -5,17 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from ganscope.traces import Backward, LedgerEntry, ParameterUpdate, Update
+from ganscope.traces import LedgerEntry, ParameterUpdate, Update
 from ganscope.views import style
 from ganscope.views.steps import bars, depth, ledger, on_verdicts
-from ganscope.views.steps.cast import DISCRIMINATOR, GENERATOR, joined, possessive
+from ganscope.views.steps.cast import DISCRIMINATOR, GENERATOR, joined
 from ganscope.views.steps.flow import FAKE, Forward, is_unfollowed, noun_of
-from ganscope.views.steps.labels import label_of, pulls
-from ganscope.views.steps.losses import short_name
+from ganscope.views.steps.learners import both_reached, moves, named
 from ganscope.views.steps.penalties import penalties
 from ganscope.views.steps.rows import update_rows
 from ganscope.views.steps.story import Story
-from ganscope.views.steps.verdicts import Verdict, together
 
 _ABOUT = 0.1
 """Relative: how far from the learning rate Adam's first move of a value may be."""
@@ -31,7 +29,7 @@ def lessons(story: Story, update: Update) -> list[str]:
     found = [*on_verdicts.verdicts(story, update), *_mistakes(story, update)]
     if not repeats:
         found += [
-            *_both_reached(story, update),
+            *both_reached(story, update),
             *_cut(story, update),
             *_cleared(story, update),
             *on_verdicts.cross_entropy(story, update),
@@ -44,107 +42,9 @@ def lessons(story: Story, update: Update) -> list[str]:
     return [f"{story.cast.sentence(text)}." for text in found]
 
 
-def _moves(story: Story, update: Update, role: str) -> bool:
-    return any(story.cast.role(name) == role for name in update.networks)
-
-
-def _both_reached(story: Story, update: Update) -> Iterator[str]:
-    """Why a generator's backward fills the discriminator's gradients too."""
-    if not _moves(story, update, GENERATOR) or _moves(story, update, DISCRIMINATOR):
-        return
-    for run in update.backwards:
-        judges = [name for name in run.reached if story.cast.role(name) == DISCRIMINATOR]
-        behind = _behind(story, update, run, judges)
-        learners = [name for name in run.reached if name in update.networks and name in behind]
-        if not judges or not learners:
-            continue
-        learner, judge = _named(story, learners), _named(story, judges)
-        counts = joined(
-            [f"{run.reached[name]} in {story.cast.named(name)}" for name in (*learners, *judges)]
-        )
-        movers = joined([style.printable(each.type) for each in update.optimizers])
-        verb = "learns" if len(learners) == 1 else "learn"
-        answer = _answer_of(story, update, judges)
-        yield (
-            f"{learner} {verb} through {answer}{_wanted(story, update, learners)}: "
-            f"{_loss_name(update)} is computed from it, so the backward runs through {judge} into "
-            f"{learner}. That is why {_all(learners, judges)} received gradients ({counts}); "
-            f"{movers} moves only {_named(story, update.networks)}"
-        )
-        return
-
-
-def _behind(story: Story, update: Update, run: Backward, judges: Sequence[str]) -> set[str]:
-    """The networks out of which came, followed by autograd, what these judges were shown."""
-    calls = {one.call.id: one for one in story.forwards}
-    left = [
-        one
-        for one in story.forwards
-        if one.call.network in judges and _takes_part(one, update, run)
-    ]
-    seen: set[int] = set()
-    while left:
-        one = left.pop()
-        makers = (each.makers for each in one.sources if not each.detached)
-        new = {maker for some in makers for maker in some if maker in calls} - seen
-        seen |= new
-        left += [calls[maker] for maker in new]
-    return {calls[each].call.network for each in seen}
-
-
-def _takes_part(forward: Forward, update: Update, run: Backward) -> bool:
-    """Whether a call ran in an update, or a backward of it ran through what ran before."""
-    arrived = any(each.backward == run.id for each in forward.call.gradients)
-    return arrived or forward.call.update == update.index
-
-
-def _answer_of(story: Story, update: Update, judges: Sequence[str]) -> str:
-    """``the discriminator's verdict``, ``the verdicts of D_A and D_B``; ``D's output`` where it is
-    no verdict, an autoencoder's for one."""
-    told = {one.forward.call.network for one in on_verdicts.said_in(story, update)}
-    noun = "verdict" if told.issuperset(judges) else "output"
-    named = _named(story, judges)
-    return f"{possessive(named)} {noun}" if len(judges) == 1 else f"the {noun}s of {named}"
-
-
-def _all(learners: Sequence[str], judges: Sequence[str]) -> str:
-    return "both" if len(learners) + len(judges) == 2 else "all of them"
-
-
-def _wanted(story: Story, update: Update, learners: Sequence[str]) -> str:
-    """``, D(G(z)) = 0.51, which it wants to be 1``."""
-    fakes = [one for one in on_verdicts.said_in(story, update) if one.forward.shown == FAKE]
-    kinds = dict.fromkeys(one.symbol for one in fakes)
-    means = [together([one for one in fakes if one.symbol == symbol]) for symbol in kinds]
-    known = [mean for mean in means if mean is not None]
-    if not known:
-        return ""
-    figures = joined([on_verdicts.figure(one) for one in known])
-    wish = _wish(story, update, fakes)
-    wants = "it wants" if len(learners) == 1 else "they want"
-    return f", {figures}" + (f", which {wants} {wish}" if wish else "")
-
-
-def _wish(story: Story, update: Update, fakes: Sequence[Verdict]) -> str:
-    """What verdicts are to be; empty where neither labels nor gradients tell."""
-    ran = [one.forward for one in fakes]
-    label = label_of(story, update, ran) if all(one.is_probability for one in fakes) else None
-    if label is not None:
-        return f"to be {label:g}"
-    return {1: "higher", -1: "lower"}.get(pulls(update, ran), "")
-
-
-def _named(story: Story, names: Sequence[str]) -> str:
-    return joined([story.cast.named(name) for name in names])
-
-
-def _loss_name(update: Update) -> str:
-    return short_name(update.losses[0].name) if update.losses else "the loss"
-
-
 def _cut(story: Story, update: Update) -> Iterator[str]:
     """What detach spared the generator, or what its absence cost."""
-    if not _moves(story, update, DISCRIMINATOR) or _moves(story, update, GENERATOR):
+    if not moves(story, update, DISCRIMINATOR) or moves(story, update, GENERATOR):
         return
     fakes = [one for one in story.ran(update) if one.shown == FAKE]
     if not fakes or not update.backwards:
@@ -230,16 +130,16 @@ def _repeated(story: Story, update: Update) -> Iterator[str]:
     if len(same) < 2 or same[0].index != update.index:
         return
     others = [each for each in story.step.updates if each.networks != update.networks]
-    moved = _named(story, list(dict.fromkeys(name for one in others for name in one.networks)))
+    moved = named(story, list(dict.fromkeys(name for one in others for name in one.networks)))
     ratio = f", to {style.count_of(len(others), 'update')} of {moved}" if others else ""
     source = ""
-    if others and _moves(story, update, DISCRIMINATOR):
+    if others and moves(story, update, DISCRIMINATOR):
         said = on_verdicts.said_in(story, update)
         if not any(one.is_probability or one.unit == "logits" for one in said):
             source = "; Wasserstein GANs call that number n_critic"
         elif not _moved_otherwise(story, update.networks):
             source = f": Algorithm 1 of Goodfellow et al. (2014) with k = {len(same)}"
-    yield f"{_named(story, update.networks)} is updated {len(same)} times in this step" + (
+    yield f"{named(story, update.networks)} is updated {len(same)} times in this step" + (
         ratio + source
     )
 
