@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ganscope.traces import Step
 from ganscope.views import style
 from ganscope.views.steps.cast import DISCRIMINATOR, Cast, joined
 from ganscope.views.steps.flow import Forward
 from ganscope.views.steps.ledger import Remark
-from ganscope.views.steps.origins import Origins
 from ganscope.views.steps.story import Story
 
 _MOST_NAMED = 4
@@ -31,7 +29,7 @@ def _reason(story: Story, trained: Sequence[str]) -> str:
     if not judges:
         named = _named(story.cast, trained)
         return f"none of {named} takes what another one made in one call, and data alone in another"
-    handing = {name: _takers(story.step, name) for name in judges}
+    handing = {name: _takers(story, name) for name in judges}
     if all(handing.values()):
         (name, takers), *_ = handing.items()
         return (
@@ -54,14 +52,13 @@ def _makers(forward: Forward, calls: dict[int, str]) -> set[str]:
     return {calls[maker] for each in forward.sources for maker in each.makers if maker in calls}
 
 
-def _takers(step: Step, network: str) -> list[str]:
+def _takers(story: Story, network: str) -> list[str]:
     """The other networks that took what a network made, single numbers included."""
-    origins = Origins(step)
     found = [
         call.network
-        for call in step.calls
+        for call in story.step.calls
         if call.parent is None and call.network and call.network != network
-        if any(answer.network == network for answer in origins.answers(call))
+        if any(answer.network == network for answer in story.origins.answers(call))
     ]
     return list(dict.fromkeys(found))
 
