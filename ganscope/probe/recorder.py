@@ -173,32 +173,26 @@ class Recorder:
             self._left.pop().remove()
         if not self._handles:
             return
+        # Where torch is going through its hooks just now and others come behind ours, it could not
+        # go on without: they are left for the end.
+        now = [each for each in self._handles if not (self._is_hooking and _is_followed(each))]
+        self._left += [each for each in self._handles if each not in now]
         works: list[Callable[[], object]] = [
             self._pause,
             self._patches.end,
             self._updates.release,
-            self._take_away,
+            *(handle.remove for handle in now),
             lambda: self._observer.__exit__(None, None, None),
         ]
         if self._recording:
             works.insert(0, lambda: self._close_last(error))
+        self._handles = []
         for work in works:  # none may keep the others from being done
             try:
                 with torch._C.DisableTorchFunction():
                     work()
             except Exception as fault:
                 self.note(fault)
-
-    def _take_away(self) -> None:
-        """Remove the optimizers' hooks. Where torch is going through them just now and others come
-        behind ours, it could not go on, so they are left for the end."""
-        handles, self._handles = self._handles, []
-        for handle in handles:
-            hooks = handle.hooks_dict_ref()
-            if self._is_hooking and hooks is not None and next(reversed(hooks), None) != handle.id:
-                self._left.append(handle)
-            else:
-                handle.remove()
 
     def next_step(self) -> None:
         """The step ends here, because the user says so; from now on only the user does."""
@@ -480,6 +474,12 @@ class Recorder:
 _OPTIMIZER = optimizer.__file__
 _is_compiling = torch.compiler.is_compiling
 _Hook = Callable[[Optimizer, Any, Any], None]
+
+
+def _is_followed(handle: RemovableHandle) -> bool:
+    """Whether a hook of somebody else's comes behind this one."""
+    hooks = handle.hooks_dict_ref()
+    return hooks is not None and next(reversed(hooks), None) != handle.id
 
 
 def _unseen_of(module: nn.Module, method: str) -> str:

@@ -13,8 +13,8 @@ from torch.nn import functional
 
 import ganscope
 from ganscope.traces import Step, Trace
+from ganscope.traces.recognition import likeness
 from ganscope.views import ViewOptions
-from ganscope.views.recognition import likeness
 from ganscope.views.steps.depth import profile
 from ganscope.views.steps.rows import loss_runs
 from ganscope.views.steps.story import tell

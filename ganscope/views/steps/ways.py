@@ -9,7 +9,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ganscope.traces import Call, TensorRecord
-from ganscope.views.recognition import Likeness, likeness
+from ganscope.traces.recognition import Likeness, likeness
 
 
 @dataclass(frozen=True, slots=True)
