@@ -100,8 +100,23 @@ def test_of_several_batches_of_unknown_origin_none_is_called_real() -> None:
     assert last(*twice).shown == REAL
     beside = [*calls, replace(judged(3, FAKES), update=0)]
     assert [one.shown for one in forwards(Step(0, (MADE, *beside)), CAST)][1:] == [REAL, REAL, FAKE]
+    history = [judged(1, REALS), judged(2, record(0.7, grad=True)), judged(3, FAKES)]
+    shown = [
+        one.shown
+        for one in forwards(Step(0, (MADE, *(replace(each, update=0) for each in history))), CAST)
+    ]
+    assert shown == ["", REAL, UNTOLD, FAKE]
     evaluated = [replace(each, update=None) for each in calls]
     assert last(*evaluated).shown == REAL
+
+
+def test_what_another_network_makes_of_fakes_is_fake() -> None:
+    features = record(0.3, 8, 3, grad=True)
+    made = call(1, "F", "Features", inputs=(FAKES,), outputs=(features,), network="F")
+    assert last(made, judged(2, features)).shown == FAKE
+    assert lines(made, judged(2, features))[0].endswith("→ F → 8×3 → D → 8×1 — D(F(G(z))) 0.520")
+    plain = call(1, "F", "Features", inputs=(REALS,), outputs=(features,), network="F")
+    assert last(plain, judged(2, features)).shown == REAL
 
 
 def test_a_part_called_by_itself_gives_no_verdict() -> None:

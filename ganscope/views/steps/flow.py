@@ -153,14 +153,18 @@ def forwards(step: Step, cast: Cast) -> tuple[Forward, ...]:
     """The outermost calls of networks in a step, in their order."""
     memory = _Memory()
     found: list[Forward] = []
-    roles: dict[int, str] = {}
+    generated: set[int] = set()
+    """Calls of generators, and of networks that made something of what these had made."""
     for call in step.calls:
         if call.parent is not None:
             continue
         sources = tuple(memory.source(record) for record in call.inputs if record.shape)
         if call.kind == "module" and call.network:
-            role = roles[call.id] = cast.role(call.network)
-            shown = _shown(sources, roles, cast) if role == DISCRIMINATOR else ""
+            role = cast.role(call.network)
+            shown = _shown(sources, generated, cast) if role == DISCRIMINATOR else ""
+            passed_on = any(maker in generated for source in sources for maker in source.makers)
+            if role == GENERATOR or (role != DISCRIMINATOR and passed_on):
+                generated.add(call.id)
             found.append(Forward(call, role, sources, shown))
             made = _Known((call.id,))
         else:
@@ -193,9 +197,14 @@ def _untold(forward: Forward, every: Sequence[Forward]) -> Forward:
         return forward
     where = forward.call.network, forward.call.update
     same = [one for one in every if (one.call.network, one.call.update) == where]
-    batches = {likeness(one.sources[0].record) for one in same if one.shown == REAL and one.sources}
+    first = [one.sources[0] for one in same if one.shown == REAL and one.sources]
+    batches = {likeness(source.record) for source in first}
     several = len(batches) > 1 and all(one.shown in (REAL, PROBED) for one in same)
-    return replace(forward, shown=UNTOLD) if several else forward
+    # Data have no history, where others that are shown have none.
+    data = {likeness(source.record) for source in first if not source.is_leaf}
+    strange = data and any(source.is_leaf for source in forward.sources)
+    has_history = strange and likeness(forward.sources[0].record) not in data
+    return replace(forward, shown=UNTOLD) if several or has_history else forward
 
 
 def _blend(forward: Forward, asked: Container[Likeness]) -> Forward:
@@ -241,12 +250,8 @@ def _passed_on(call: Call, sources: Sequence[Source]) -> _Known:
     )
 
 
-def _shown(sources: Sequence[Source], roles: dict[int, str], cast: Cast) -> str:
-    fakes = [
-        source
-        for source in sources
-        if any(roles.get(maker) == GENERATOR for maker in source.makers)
-    ]
+def _shown(sources: Sequence[Source], generated: Container[int], cast: Cast) -> str:
+    fakes = [source for source in sources if any(maker in generated for maker in source.makers)]
     earlier = [each for each in (earlier_of(source, cast) for source in sources) if each]
     if earlier:
         return FAKE if all(each.whole for each in earlier) else BOTH

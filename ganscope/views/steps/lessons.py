@@ -52,7 +52,7 @@ def _cut(story: Story, update: Update) -> Iterator[str]:
     makers = dict.fromkeys(_makers(story, fakes))
     maker = joined([story.cast.named(name) for name in makers]) or "the generator"
     reached = {name: run.reached[name] for run in update.backwards for name in run.reached}
-    into = [name for name in makers if name in reached]
+    into = [name for name in dict.fromkeys(_makers(story, fakes, attached=True)) if name in reached]
     noun = noun_of(fakes[0])
     if into:
         yield (
@@ -66,7 +66,9 @@ def _cut(story: Story, update: Update) -> Iterator[str]:
             f"{maker} made these fake {noun} under torch.no_grad(), so they have no history: the "
             f"backward ended there and reached only {only}"
         )
-    elif any(source.detached for one in fakes for source in one.sources):
+    elif any(source.detached for one in fakes for source in one.sources) and not (
+        makers.keys() & reached.keys()
+    ):
         only = joined([story.cast.named(name) for name in reached]) or "nobody"
         yield (
             f"detaching gave the discriminator the same fake {noun} without their history: the "
@@ -81,11 +83,12 @@ def _made_without_history(story: Story, fakes: Sequence[Forward]) -> bool:
     return bool(made) and all(is_unfollowed(one, story.forwards) for one in made)
 
 
-def _makers(story: Story, fakes: Sequence[Forward]) -> Iterator[str]:
+def _makers(story: Story, fakes: Sequence[Forward], *, attached: bool = False) -> Iterator[str]:
+    """The generators behind fakes; with `attached`, behind those that were not detached."""
     calls = {one.call.id: one for one in story.forwards}
     for fake in fakes:
         for source in fake.sources:
-            for maker in source.makers:
+            for maker in () if attached and source.detached else source.makers:
                 if maker in calls and calls[maker].role == GENERATOR:
                     yield calls[maker].call.network
 

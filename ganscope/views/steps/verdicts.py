@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ganscope.traces import Call, Step, TensorRecord
 from ganscope.traces.call import outermost_of
 from ganscope.views import style
-from ganscope.views.steps.cast import Cast
+from ganscope.views.steps.cast import GENERATOR, Cast
 from ganscope.views.steps.flow import (
     BETWEEN,
     BOTH,
@@ -145,12 +145,23 @@ def what_was_shown(forward: Forward, forwards: Sequence[Forward], cast: Cast) ->
     if forward.shown in _PLAINLY:
         return _PLAINLY[forward.shown]
     makers = {maker for source in forward.sources for maker in source.makers}
-    names = dict.fromkeys(made(other, cast) for other in forwards if other.call.id in makers)
+    made_it = [other for other in forwards if other.call.id in makers]
+    names = dict.fromkeys(_made(other, forwards, cast) for other in made_it)
     for earlier in (earlier_of(source, cast) for source in forward.sources):
         if earlier is not None:
             names[made_by(earlier.network, forwards, cast)] = None
     fakes = " and ".join(names) or "G(z)"
     return {FAKE: fakes, BOTH: f"x and {fakes}", BETWEEN: "blend"}.get(forward.shown, fakes)
+
+
+def _made(forward: Forward, forwards: Sequence[Forward], cast: Cast) -> str:
+    """``G(z)``; ``features(G(z))`` for what another network makes of that."""
+    makers = {maker for source in forward.sources for maker in source.makers}
+    before = [other for other in forwards if other.call.id in makers and other is not forward]
+    if forward.role == GENERATOR or not before:
+        return made(forward, cast)
+    inner = dict.fromkeys(_made(other, forwards, cast) for other in before)
+    return f"{forward.called(cast.symbol(forward.call.network))}({', '.join(inner)})"
 
 
 def _symbol(forward: Forward, forwards: Sequence[Forward], cast: Cast) -> str:
