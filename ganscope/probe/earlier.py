@@ -26,8 +26,8 @@ DIFFERENT = 7
 """A row in which one value differs less often from the next is not told from others: a saturated
 image is not."""
 
-ROWS = 8_192
-"""How many rows are known at most, the latest ones: about 1 MB."""
+ROWS = 4_096
+"""How many rows are known at most, the latest ones: about 0.5 MB."""
 
 _SMALLEST_ROW = 64
 """Where rows have fewer values (points in a plane), only a whole batch is known again."""
@@ -48,11 +48,12 @@ class EarlierOutputs:
     def keep(self, network: str, output: object, update: int) -> None:
         """Remember what a network has made in an update, counted over all steps."""
         self._latest[network] = update
+        made = network, update
         for _, leaf in islice(structure.leaves(output), structure.MOST_LEAVES):
             for mark in _marks(leaf):
                 if mark is not None:
                     self._makers.pop(mark, None)  # the latest stand last
-                    self._makers[mark] = network, update
+                    self._makers[mark] = made
         while len(self._makers) > ROWS:
             del self._makers[next(iter(self._makers))]
 

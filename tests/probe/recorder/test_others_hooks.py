@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +17,14 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 import ganscope
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch's own, of what it compiles
+
+
+@pytest.fixture(autouse=True)
+def _without_what_was_compiled() -> Iterator[None]:
+    """What the compiler still holds as the interpreter ends makes it complain."""
+    yield
+    torch._dynamo.reset()
+    gc.collect()
 
 
 def made() -> tuple[nn.Module, torch.optim.Optimizer]:
