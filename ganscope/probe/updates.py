@@ -55,6 +55,8 @@ class Stepped:
     skipped: bool = False
     place: sites.Place | None = None
     """Where the user's code made it step."""
+    route: sites.Route = ()
+    """The lines that lead there."""
     suspends: bool = False
     """Whether operations are unseen until it ends."""
 
