@@ -17,7 +17,7 @@ from ganscope.probe.late import LateGradients
 from ganscope.probe.ledger import Ledger
 from ganscope.probe.networks import Networks
 from ganscope.probe.roles import Relations, with_roles
-from ganscope.probe.rounds import Rounds
+from ganscope.probe.rounds import Decision, Rounds
 from ganscope.probe.selection import Selection
 from ganscope.probe.steps import StepDraft
 from ganscope.probe.store import Sink, StepStore
@@ -79,6 +79,8 @@ class StepCutter:
         """Whether the user has said it yet."""
         self.has_cut = False
         """Whether a step has ended with the update that ran last, or right before it."""
+        self.may_go_on = False
+        """Whether that step may be longer than it seems."""
         self._stepped: dict[int, list[Stepped]] = {}
         """What optimizers did in the step that runs now, by round."""
         self._reopened = False
@@ -117,12 +119,12 @@ class StepCutter:
         """An optimizer has stepped: end the update, and the step where it ends here."""
         round = self.round_of_step()
         self._relations.moved(stepped.networks)
-        self.has_cut = False
         if self.is_manual:
+            self.has_cut = False
             self._stepped.setdefault(round, []).append(stepped)
             self._log.round = round + 1
             return
-        decision = self._rounds.update(stepped.key, stepped.route)
+        decision = self._decide(stepped.key, stepped.route)
         if decision.joins:
             self.store.join(decision.joins, self.networks)
         if decision.closes:
@@ -135,12 +137,16 @@ class StepCutter:
 
     def pass_update(self, key: int, route: sites.Route) -> None:
         """An optimizer has stepped while nothing is recorded, and steps end by themselves."""
-        self.has_cut = False
-        decision = self._rounds.update(key, route)
+        decision = self._decide(key, route)
         if decision.closes:
-            self._skip()
+            self.store.skip()
         if decision.ends and not decision.reopens:
-            self._skip()
+            self.store.skip()
+
+    def _decide(self, key: int, route: sites.Route) -> Decision:
+        decision = self._rounds.update(key, route)
+        self.has_cut, self.may_go_on = decision.begins or decision.ends, decision.may_go_on
+        return decision
 
     # -- steps -------------------------------------------------------------------------------
 
@@ -152,22 +158,18 @@ class StepCutter:
         one that was told already.
         """
         first, self._was_told = not self._was_told, True
-        sure, self.is_manual, self.has_cut = self.is_sure, True, True
+        sure, self.is_manual = self.is_sure, True
+        self.has_cut, self.may_go_on = True, False
         if recording and (self._stepped or self._log.drafts):
             self.end_step()
         elif not first or self._rounds.is_open:
-            self._skip()
+            self.store.skip()
         if not sure:  # what was cut so far was only supposed
             self.store.join_all(self.networks)
 
     def end_step(self) -> None:
         """The step has ended, with all that was seen so far."""
         self._close(None)
-
-    def _skip(self) -> None:
-        """A step has ended of which nothing is to be kept."""
-        self.has_cut = True
-        self.store.skip()
 
     def settle(self) -> None:
         """It is known where the steps so far have ended."""
@@ -187,7 +189,6 @@ class StepCutter:
 
     def _close(self, before: int | None) -> None:
         """End the step with the rounds before `before`, all by default."""
-        self.has_cut = True
         drafts = self._log.take(before)
         runs = self._gradients.take(before)
         roots = [root for run in self._gradients.runs for root in run.roots]

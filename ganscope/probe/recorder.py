@@ -387,14 +387,17 @@ class Recorder:
             return
         self._guard(self._cutter.settle)
         store = self._cutter.store
-        if store.is_full:
+        if store.wants_next:
+            if not self._recording:
+                self._resume()
+        elif self._recording and self._cutter.may_go_on:
+            return  # the next update tells
+        elif store.is_full:
             self._pause()  # of the next step, an update may have been seen
             self.stop()
             if self._on_full is not None:
                 self._on_full()
-        elif store.wants_next and not self._recording:
-            self._resume()
-        elif not store.wants_next and self._recording:
+        elif self._recording:
             self._pause()
 
     def _resume(self) -> None:

@@ -38,6 +38,22 @@ _Line = tuple[Key, Place]
 
 
 @dataclass(frozen=True, slots=True)
+class _End:
+    """What came of the last step that an optimizer's line was in.
+
+    Attributes:
+        row: How many updates of the optimizer in a row ended it; 0 where it went on.
+        always: Whether it was so each time.
+    """
+
+    row: int
+    always: bool = True
+
+
+_NO_END = _End(0)
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What an update means for the steps, in the order in which it is to be done.
 
@@ -46,12 +62,16 @@ class Decision:
         closes: The open step ended before this update.
         reopens: The last ended step goes on with this update.
         ends: The step ends with this update.
+        begins: It is certain that the step before has ended, as this update begins another.
+        may_go_on: The step ends with this update, but others have gone on from there.
     """
 
     joins: int = 0
     closes: bool = False
     reopens: bool = False
     ends: bool = False
+    begins: bool = False
+    may_go_on: bool = False
 
 
 class Rounds:
@@ -62,8 +82,8 @@ class Rounds:
         """The step that runs now, or that ended last."""
         self._has_ended = False
         """Whether it has ended, as far as that can be told before the next one begins."""
-        self._ends: dict[_Line, int] = {}
-        """How many updates in a row were the last of a step that ended here; 0: it went on."""
+        self._ends: dict[_Line, _End] = {}
+        """At which lines steps have ended or gone on."""
         self._alone: deque[_Update] = deque(maxlen=_LONG_ALONE + 1)
         """The last updates before a second optimizer was seen: a step each, until a second round
         tells how many belong to the first one."""
@@ -97,15 +117,19 @@ class Rounds:
         self._count(key)
         if self._stands_alone(update):
             self._step, self._has_ended = [update], True
-            return Decision(closes=was_open, ends=True)
+            return Decision(closes=was_open, ends=True, begins=True)
         begins = self._begins(update)
         reopens = self._has_ended and not begins
         joins = self._learn() if begins else 0
         self._step = [update] if begins else [*self._step, update]
-        self._has_ended = self._is_expected_to_end()
+        end = self._ends.get(_line(update), _NO_END)
+        # Until a first round is known, each update may be its last.
+        self._has_ended = not self._ends or end.row == self._last_row()
         if self._has_ended:
             joins = joins or self._first_round()
-        return Decision(joins, begins and was_open, reopens, self._has_ended)
+        may_go_on = self._has_ended and not end.always
+        closes = begins and was_open
+        return Decision(joins, closes, reopens, self._has_ended, begins, may_go_on)
 
     # -- one optimizer alone -----------------------------------------------------------------
 
@@ -160,13 +184,10 @@ class Rounds:
         distances = [(index, _distance(line, place)) for index, line in others]
         return any(way < 0 or (way == 0 and index > own[0]) for index, way in distances)
 
-    def _is_expected_to_end(self) -> bool:
-        """Whether the step ends here as others did, or may be the first round and whole."""
-        return not self._ends or self._ends.get(_line(self._step[-1])) == self._last_row()
-
     def _last_row(self) -> int:
         """How many updates of one optimizer the step ends with."""
-        return min(len(self._step), _leading(self._step[::-1]))
+        _, row = next(groupby(reversed(self._step), _key))
+        return sum(1 for _ in row)
 
     def _learn(self) -> int:
         """The step is over: where it ended is known; returns how many ended steps are one."""
@@ -174,10 +195,10 @@ class Rounds:
         if row == len(self._step):
             return joins  # it was no round
         lines = [_line(update) for update in self._step]
-        went_on = dict.fromkeys(lines[:-row], 0)
-        for line, count in (went_on | dict.fromkeys(lines[-row:], row)).items():
-            self._ends.pop(line, None)  # the latest stand last
-            self._ends[line] = count
+        ended = dict.fromkeys(lines[:-row], 0) | dict.fromkeys(lines[-row:], row)
+        for line, count in ended.items():
+            before = self._ends.pop(line, _End(count))  # the latest stand last
+            self._ends[line] = _End(count, before.always and before.row == count)
         while len(self._ends) > _MOST_LINES:
             del self._ends[next(iter(self._ends))]
         return joins
@@ -221,25 +242,24 @@ def _line(update: _Update) -> _Line:
     return update[0], update[1][-1:]
 
 
-def _leading(updates: Sequence[_Update]) -> int:
-    """How often the first optimizer stepped in a row."""
-    return sum(1 for _ in next(groupby(updates, key=lambda update: update[0]))[1])
+def _key(update: _Update) -> Key:
+    return update[0]
 
 
 def _belonging(alone: list[_Update], second: Sequence[_Update]) -> int:
     """How many of the only optimizer's updates belong to the first round.
 
-    As many as the second round begins with, and what else ran in the same turns of its inner loop:
-    one in which the lines go down. A loop at a line that does not come again was a warm-up.
+    As many as it steps at first in the second round, and what else ran in the same turns of that
+    inner loop: one in which the lines go down. A loop before, at a line that does not come again,
+    was a warm-up.
     """
-    if second[0][0] != alone[-1][0]:
-        return 1
     lines = [_line(update) for update in second]
-    for index in range(len(alone) - 1, 0, -1):
+    rows = [list(row) for key, row in groupby(second, _key) if key == alone[-1][0]]
+    lead = rows[0] if rows else []
+    for index in range(len(alone) - len(lead) - 1, 0, -1):
         if _line(alone[index]) == _line(alone[index - 1]) and _line(alone[index]) not in lines:
             alone = alone[index + 1 :]
             break
-    lead = second[: _leading(second)]
     turns, count = sum(_starts(lead)), 0
     for is_start in reversed(_starts(alone)):
         count += 1
