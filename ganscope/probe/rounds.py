@@ -99,7 +99,7 @@ class Rounds:
         """Whether a whole round has been seen, or one optimizer alone for long."""
         if self._longest == 0:
             return len(self._alone) > _LONG_ALONE
-        return self._never or bool(self._ends and not self._alone)
+        return self._never or self._is_lonely or bool(self._ends and not self._alone)
 
     @property
     def is_open(self) -> bool:
@@ -148,18 +148,19 @@ class Rounds:
         rows = sum(1 for _ in groupby(keys)) if len(keys) >= _MOST_ROWS else 0
         is_endless = rows >= _MOST_ROWS and keys[-1] != update[0]
         self._never = self._never or (is_endless and len(set(keys)) >= _MOST_ROWS)
-        if self._never or is_endless or self._row[1] > self._most_in_a_row():
+        if self._never or is_endless or self._is_lonely:
             self._alone.clear()  # a first round is not to be told any more
             return True
         return False
 
-    def _most_in_a_row(self) -> int:
-        """So often may an optimizer step before it counts as one that goes on alone.
+    @property
+    def _is_lonely(self) -> bool:
+        """Whether an optimizer has stepped so often in a row that it goes on alone.
 
         The Wasserstein GAN's critic steps a hundred times at first: what was seen sets the bound.
         """
         seen = 2 * self._longest if self._ends else 0
-        return min(max(_SHORT_ROW, seen), _LONGEST_ROW)
+        return self._row[1] > min(max(_SHORT_ROW, seen), _LONGEST_ROW)
 
     # -- rounds ------------------------------------------------------------------------------
 

@@ -136,6 +136,14 @@ def test_an_optimizer_that_goes_on_alone_ends_a_step_each_time() -> None:
     assert all(len(step) <= 32 for step in frozen)
 
 
+def test_a_long_row_before_any_round_is_known_is_settled() -> None:
+    """A discriminator that is frozen after a few updates: nothing has to be kept for its round."""
+    rounds = Rounds()
+    for key in [0] * 5 + [1] * 40:
+        rounds.update(key)
+    assert rounds.is_settled
+
+
 def test_epochs_of_each_optimizer_are_no_endless_steps() -> None:
     steps = cut(([0] * 500 + [1] * 500) * 3)
     assert max(map(len, steps)) <= 2 * 256
