@@ -83,13 +83,15 @@ def record(
         after: Leave so many steps out first.
         every: From there on record every so many-th step, the first one included. Between
             recorded steps nothing stays hooked that costs time.
-        steps: Stop after so many recorded steps; the loop goes on unobserved.
+        steps: Stop after so many recorded steps; the loop goes on unobserved. Where it is told only
+            from the next update that a step has ended, it stops there.
         samples: Whether to keep some real values of each tensor for the pictures.
         force: Whether to replace a file that is there.
 
     Returns:
         A context manager. Its `trace` holds what was recorded so far; its `next_step()` says
-        where a step ends, for loops in which that cannot be told from outside.
+        where a step ends, for loops in which that cannot be told from outside: call it once in
+        each turn, and a turn in which nothing runs has its number, too, but no place in the file.
 
     Raises:
         InputError: `after`, `every` or `steps` is no number of steps, or too small a one.

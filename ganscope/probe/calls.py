@@ -343,6 +343,13 @@ class CallLog:
         taken, self.drafts = self.drafts[:cut], self.drafts[cut:]
         return taken
 
+    def records(self) -> Iterator[TensorDraft]:
+        """What was seen of the tensors of all calls that were not given away."""
+        for draft in self.drafts:
+            for _, record in (*draft.inputs, *draft.outputs):
+                if isinstance(record, TensorDraft):
+                    yield record
+
     def finish(self) -> tuple[Call, ...]:
         """All calls, immutable; the log holds nothing of them afterwards."""
         self.tensors.settle()

@@ -18,7 +18,7 @@ from ganscope.probe.late import LateGradients
 from ganscope.probe.ledger import Ledger
 from ganscope.probe.networks import Networks
 from ganscope.probe.roles import Relations, with_roles
-from ganscope.probe.rounds import Rounds
+from ganscope.probe.rounds import Decision, Rounds
 from ganscope.probe.selection import Selection
 from ganscope.probe.steps import StepDraft
 from ganscope.probe.store import Sink, StepStore
@@ -78,6 +78,12 @@ class StepCutter:
         self.store = StepStore(sink, selection, self._late.complete)
         self.is_manual = False
         """Whether steps end where the user says, and nowhere else."""
+        self._was_told = False
+        """Whether the user has said it yet."""
+        self.has_cut = False
+        """Whether a step has ended with the update that ran last, or right before it."""
+        self.may_go_on = False
+        """Whether that step may be longer than it seems."""
         self._stepped: dict[int, list[Stepped]] = {}
         """What optimizers did in the step that runs now, by round."""
         self._reopened = False
@@ -91,11 +97,6 @@ class StepCutter:
     def is_sure(self) -> bool:
         """Whether it is known where steps end."""
         return self.is_manual or self._rounds.is_settled
-
-    @property
-    def is_between(self) -> bool:
-        """Whether one step has ended and the next has not begun."""
-        return not self._stepped and not self._log.drafts
 
     # -- updates -----------------------------------------------------------------------------
 
@@ -128,38 +129,51 @@ class StepCutter:
         every = stepped, *more
         self._relations.moved(network for each in every for network in each.networks)
         if self.is_manual:
+            self.has_cut = False
             self._stepped.setdefault(round, []).extend(every)
             self._log.round = round + 1
             return
-        decision = self._rounds.update(stepped.key, stepped.place)
-        if decision.closes:
-            self._close(round)
+        decision = self._decide(stepped.key, stepped.route)
         if decision.joins:
             self.store.join(decision.joins, self.networks)
+        if decision.closes:
+            self._close(round)
         self._reopened = self._reopened or decision.reopens
         self._stepped.setdefault(round, []).extend(every)
         self._log.round = round + 1
         if decision.ends:
             self.end_step()
 
-    def pass_update(self, key: int, place: sites.Place | None) -> None:
+    def pass_update(self, key: int, route: sites.Route) -> None:
         """An optimizer has stepped while nothing is recorded, and steps end by themselves."""
-        decision = self._rounds.update(key, place)
+        decision = self._decide(key, route)
         if decision.closes:
             self.store.skip()
         if decision.ends and not decision.reopens:
             self.store.skip()
 
+    def _decide(self, key: int, route: sites.Route) -> Decision:
+        decision = self._rounds.update(key, route)
+        self.has_cut, self.may_go_on = decision.begins or decision.ends, decision.may_go_on
+        return decision
+
     # -- steps -------------------------------------------------------------------------------
 
     def end_by_hand(self, *, recording: bool) -> None:
-        """The step ends here, because the user says so; from now on only the user does."""
-        first, self.is_manual = not self.is_manual, True
-        if not recording:
-            self.store.skip()
-        elif not self.is_between:
+        """The step ends here, because the user says so; from now on only the user does.
+
+        A step in which nothing was seen counts as well: where nothing is recorded, nobody looks.
+        Only the first time there may be none to end: before the first turn, or after the end of
+        one that was told already.
+        """
+        first, self._was_told = not self._was_told, True
+        sure, self.is_manual = self.is_sure, True
+        self.has_cut, self.may_go_on = True, False
+        if recording and (self._stepped or self._log.drafts):
             self.end_step()
-        if first and not self._rounds.is_settled:  # what was cut so far was only supposed
+        elif not first or self._rounds.is_open:
+            self.store.skip()
+        if not sure:  # what was cut so far was only supposed
             self.store.join_all(self.networks)
 
     def end_step(self) -> None:
@@ -172,9 +186,11 @@ class StepCutter:
         self._late.forget()
 
     def forget(self) -> None:
-        """Nothing is recorded for a while."""
+        """Nothing is recorded for a while: what was seen of a step that has begun is dropped."""
         self._log.take()
         self._gradients.take()
+        self._stepped.clear()
+        self._reopened = False
         self._log.tensors.settle()
         self.moves.forget()
         self._late.forget()
@@ -184,12 +200,15 @@ class StepCutter:
         """End the step with the rounds before `before`, all by default."""
         drafts = self._log.take(before)
         runs = self._gradients.take(before)
-        self._log.tensors.settle(ended=not self._log.drafts and self.is_sure)
+        roots = [root for run in self._gradients.runs for root in run.roots]
+        used = [*self._log.records(), *roots]
+        self._log.tensors.settle(ended=self.is_sure, used=used)
         keys = [round for round in self._stepped if before is None or round < before]
         stepped = {round: self._stepped.pop(round) for round in keys}
         draft = StepDraft(drafts, runs, stepped, math.inf if before is None else before - 1)
         self._networks.fix()
-        self._relations.flowed(*draft.flow.edges(draft.fed))
+        # Roles can be told from other steps: a fault there costs none.
+        self._guard(lambda: self._relations.flowed(*draft.flow.edges(draft.fed)))
         self._guard(self._look_for_moves)
         step = draft.finish(self.store.index, self.ledger)
         reopened, self._reopened = self._reopened, False

@@ -389,7 +389,7 @@ class Recorder:
         self._cutter.ledger.look(round)
         draft = self._updates.begin(optimizer, frame)
         draft.scale = self._scale
-        draft.place = sites.find(frame)
+        draft.place, draft.route = sites.find(frame), sites.route(frame)
         self._steppers.stepped(draft, draft.place)
         self._cutter.moves.stepped(_parameters(optimizer))
         inside = self._gradients.step_inside(_parameters(optimizer))
@@ -403,7 +403,7 @@ class Recorder:
         """An optimizer has stepped while nothing is recorded."""
         if not self._cutter.is_manual:
             key = self._updates.key_of(optimizer, frame)
-            self._cutter.pass_update(key, sites.find(frame))
+            self._cutter.pass_update(key, sites.route(frame))
             self._turn()
 
     # -- steps -------------------------------------------------------------------------------
@@ -431,18 +431,22 @@ class Recorder:
         return freed.explain(failure, log.again, log.runs, network, unfinished.moved)
 
     def _turn(self) -> None:
-        """A step may have ended: record the next one, or look away?"""
-        if not (self._handles and self._cutter.is_between and self._cutter.is_sure):
+        """A step may have ended: record the one that runs now or comes next, or look away?"""
+        if not (self._handles and self._cutter.has_cut and self._cutter.is_sure):
             return
         self._guard(self._cutter.settle)
         store = self._cutter.store
-        if store.is_full:
+        if store.wants_next:
+            if not self._recording:
+                self._resume()
+        elif self._recording and self._cutter.may_go_on:
+            return  # the next update tells
+        elif store.is_full:
+            self._pause()  # of the next step, an update may have been seen
             self.stop()
             if self._on_full is not None:
                 self._on_full()
-        elif store.wants_next and not self._recording:
-            self._resume()
-        elif not store.wants_next and self._recording:
+        elif self._recording:
             self._pause()
 
     def _resume(self) -> None:

@@ -104,7 +104,12 @@ class Recording:
         return self._trace
 
     def next_step(self) -> None:
-        """Say that a step ends here; once said, only this ends steps."""
+        """Say that a step ends here; once said, only this ends steps.
+
+        Call it once in each turn of the loop, at its end or at its beginning. Every turn then has
+        its number, also one in which nothing runs (a batch that is left out): such a step is
+        counted and has no place in the recording. Before the first turn there is none to end.
+        """
         if self._state == "running":
             self._recorder.next_step()
 

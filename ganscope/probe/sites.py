@@ -22,6 +22,9 @@ Place = tuple[str, int]
 Point = tuple[CodeType, int]
 """Code and the offset of an instruction in it: what is kept of a frame that is not held."""
 
+Route = tuple[tuple[tuple[str, int], int], ...]
+"""The functions that lead to a place, from the outermost in: where each begins, and its line."""
+
 _MOST_POINTS = 4
 
 
@@ -41,6 +44,16 @@ def points(frame: FrameType | None) -> tuple[Point, ...]:
         found.append((frame.f_code, frame.f_lasti))
         frame = frame.f_back
     return tuple(found)
+
+
+def route(frame: FrameType | None) -> Route:
+    """The user's functions at or above `frame`, and the line at which each of them stands."""
+    found: list[tuple[tuple[str, int], int]] = []
+    while (frame := user_frame(frame)) is not None:
+        code = frame.f_code
+        found.append(((code.co_filename, code.co_firstlineno), frame.f_lineno or 0))
+        frame = frame.f_back
+    return tuple(reversed(found))
 
 
 def user_frame(frame: FrameType | None) -> FrameType | None:

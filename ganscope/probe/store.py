@@ -41,8 +41,6 @@ class StepStore:
         """The last steps of the sink, as many as may have to be joined."""
         self._rest: list[Step] = []
         """What belongs to the last of them, and is not in the sink yet."""
-        self._lost_last = False
-        """Whether the step before this one is missing."""
         self._settled = False
 
     @property
@@ -76,33 +74,36 @@ class StepStore:
 
     def add(self, step: Step, networks: Sequence[Network], *, reopened: bool) -> None:
         """A step has ended; `reopened`: it is the rest of the one before."""
-        if reopened and self._recent:
-            self._rest.append(step)
-            # Not each time: rewriting a long step for every update would take its square.
-            if len(self._rest) >= len(self._recent[-1].updates) // 2:
-                self._write_rest(networks)
+        if reopened:
+            self._add_rest(step, networks)
             return
         self._write_rest(networks)
-        if reopened and self._lost_last:
-            return  # the rest of what is missing
+        if self._settled and not self.wants_next:
+            self.skip()
+            return
         self.index += 1
-        self._lost_last = False
         try:
             self._sink.append(step, networks)
         except Exception as error:
             self._lose(step, error)
-            self._lost_last = True
             return
         self._recent.append(step)
         if self._settled:
             del self._recent[:-1]
 
+    def _add_rest(self, step: Step, networks: Sequence[Network]) -> None:
+        if not self._recent:
+            return  # the rest of what is missing, or was not recorded
+        self._rest.append(step)
+        # Not each time: rewriting a long step for every update would take its square.
+        if len(self._rest) >= len(self._recent[-1].updates) // 2:
+            self._write_rest(networks)
+
     def skip(self) -> None:
-        """A step has ended that was not recorded."""
+        """A step has ended that is not kept."""
         self.index += 1
         self._recent.clear()
         self._rest.clear()
-        self._lost_last = False
 
     def join(self, count: int, networks: Sequence[Network]) -> None:
         """The last `count` steps are one."""

@@ -237,16 +237,18 @@ class TensorObserver:
         self._stale.update(self._seen)
         self._seen.clear()
 
-    def settle(self, *, ended: bool = True) -> None:
+    def settle(self, *, ended: bool = True, used: Iterable[TensorDraft] = ()) -> None:
         """Work out what still waits, in one transfer per device.
 
         Args:
-            ended: Whether the step has ended, so that tensors seen in it are known no longer.
+            ended: Whether a step has ended, so that tensors seen in it are known no longer.
+            used: Those of the next one, which may have begun.
         """
         if ended:
-            self._seen.clear()
-            self._stale.clear()
-            self._trusting = True
+            again = {id(draft) for draft in used}
+            self._seen = {key: it for key, it in self._seen.items() if id(it[1]) in again}
+            self._stale = {key: it for key, it in self._stale.items() if id(it[1]) in again}
+            self._trusting = self._trusting or not again
         self._stage.flush()
         self._batch.flush()
         if self._samples is not None:

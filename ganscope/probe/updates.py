@@ -64,6 +64,8 @@ class Stepped:
     optimizers take it out themselves."""
     place: sites.Place | None = None
     """Where the user's code made it step."""
+    route: sites.Route = ()
+    """The lines that lead there."""
     suspends: bool = False
     """Whether operations are unseen until it ends."""
 
