@@ -18,6 +18,7 @@ from ganscope.views.steps.flow import (
     UNTOLD,
     Forward,
     earlier_of,
+    is_noise,
     made,
     made_by,
 )
@@ -155,12 +156,15 @@ def what_was_shown(forward: Forward, forwards: Sequence[Forward], cast: Cast) ->
 
 
 def _made(forward: Forward, forwards: Sequence[Forward], cast: Cast) -> str:
-    """``G(z)``; ``features(G(z))`` for what another network makes of that."""
-    makers = {maker for source in forward.sources for maker in source.makers}
+    """``G(z)``; ``features(G(z))`` and ``G(encoder(x))`` for what came through two networks."""
+    main = forward.sources[0] if forward.sources else None
+    makers = () if main is None else main.makers
     before = [other for other in forwards if other.call.id in makers and other is not forward]
-    if forward.role == GENERATOR or not before:
+    if forward.role == GENERATOR and not before:
         return made(forward, cast)
-    inner = dict.fromkeys(_made(other, forwards, cast) for other in before)
+    inner = list(dict.fromkeys(_made(other, forwards, cast) for other in before))
+    if main is not None and not before:
+        inner = ["z" if is_noise(main.record.shape) else "x"]
     return f"{forward.called(cast.symbol(forward.call.network))}({', '.join(inner)})"
 
 
