@@ -74,7 +74,7 @@ TOLD: dict[str, Told] = {
     "six_networks": Told(
         {"E_A": OTHER, "G_B": G, "E_B": OTHER, "G_A": G, "D_A": D, "D_B": D},
         [["optimizer_E", "optimizer_G"], ["optimizer_D_A"], ["optimizer_D_B"]],
-        [["loss_G"], ["loss_D"], ["loss_D"]],
+        [["loss_G"], ["loss_D_A"], ["loss_D_B"]],
         [["E_A", "E_B", "G_A", "G_B"], ["D_A"], ["D_B"]],
         {
             *((name, "used", 0) for name in ("E_A", "E_B", "G_A", "G_B")),
