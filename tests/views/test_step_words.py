@@ -9,6 +9,7 @@ import pytest
 
 from ganscope.traces import (
     Backward,
+    Call,
     Gradient,
     GradientSplit,
     LedgerEntry,
@@ -19,6 +20,7 @@ from ganscope.traces import (
     Trace,
     Update,
 )
+from ganscope.traces.recognition import likeness
 from ganscope.views.steps import ledger
 from ganscope.views.steps.cast import Cast, joined, numeral
 from ganscope.views.steps.depth import profile
@@ -27,7 +29,7 @@ from ganscope.views.steps.losses import backward_texts, loss_texts
 from ganscope.views.steps.words import about, ending
 
 from .builders import call, stats, tensor
-from .steps import forgotten, recorded, story, update_of, with_step, with_update
+from .steps import forgotten, recorded, story, update_of, with_calls, with_step, with_update
 
 CAST = Cast(
     (Network("generator", "G", "generator", 9), Network("discriminator", "D", "discriminator", 9))
@@ -239,8 +241,21 @@ def test_a_loss_that_is_no_cross_entropy_is_not_called_one() -> None:
 
 
 def test_fakes_that_were_not_detached() -> None:
+    calls = recorded().steps[0].calls
+    made = {likeness(call.outputs[0]) for call in calls if call.path == "generator"}
+
+    def follow(call: Call) -> Call:
+        """The call, shown the generator's images with their history."""
+        records = [
+            replace(record, requires_grad=True) if likeness(record) in made else record
+            for record in call.inputs
+        ]
+        return replace(call, inputs=tuple(records)) if call.network else call
+
     run = Backward(1, "d_loss", "backward", {"generator": 6, "discriminator": 4})
-    text = taught(with_update(recorded(), 1, backwards=(run,)), 1)
+    detached = with_update(recorded(), 1, backwards=(run,))
+    assert "etach" not in taught(detached, 1)  # another backward went there
+    text = taught(with_calls(detached, follow), 1)
     assert (
         "The fake images were not detached, so the backward went on into the generator "
         "(6 parameter tensors): work that this update has no use for" in text
