@@ -8,19 +8,14 @@ hooks, and the patch of the GradScaler.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer, optimizer
-from torch.optim.optimizer import (
-    register_optimizer_step_post_hook,
-    register_optimizer_step_pre_hook,
-)
-from torch.utils.hooks import RemovableHandle
+from torch.optim import Optimizer
 
 from ganscope.probe import failures, freed, patches, sites, training_patches
 from ganscope.probe.calls import CallLog
@@ -30,6 +25,7 @@ from ganscope.probe.gradients import GradientLog, Run
 from ganscope.probe.modules import optimized_module
 from ganscope.probe.networks import Networks
 from ganscope.probe.observer import Observer
+from ganscope.probe.optimizer_hooks import OptimizerHooks
 from ganscope.probe.overwritten import Steppers
 from ganscope.probe.selection import EVERY_STEP, Selection
 from ganscope.probe.store import Sink
@@ -87,14 +83,10 @@ class Recorder:
         """What optimizers did inside the backward that runs."""
         self._is_due = False
         """Whether it is to be asked whether a step has ended, once no operation runs."""
-        self._stepping: list[tuple[Optimizer, Stepped | None]] = []
         self._steppers = Steppers()
         self._scale: Any = 1.0
         """Of the GradScaler that steps an optimizer now."""
-        self._handles: list[RemovableHandle] = []
-        self._left: list[RemovableHandle] = []
-        """Hooks that could not be taken away yet, and do nothing any more."""
-        self._is_hooking = self._has_stepped = False
+        self._optimizers = OptimizerHooks(self)
         self._patches = training_patches.TrainingPatches(self)
         self._compiled = ExitStack()
         self._knows_compiled = False
@@ -120,7 +112,11 @@ class Recorder:
             for name in sorted(self._updates.moved_unseen)
         ]
         notes += self._cutter.moves.notes
-        if self._gradients.has_run and not self._has_stepped and "torch._dynamo" in sys.modules:
+        if (
+            self._gradients.has_run
+            and not self._optimizers.has_stepped
+            and "torch._dynamo" in sys.modules
+        ):
             notes.append("no optimizer was seen to step: one whose step is compiled is not seen")
         notes += [lost for lost in (self._cutter.store.lost, self.lost) if lost is not None]
         return tuple(notes)
@@ -156,10 +152,7 @@ class Recorder:
             ObserverError: Another observer is at work.
         """
         self._observer.__enter__()
-        self._handles = [
-            register_optimizer_step_pre_hook(self._hook(self._before_step)),
-            register_optimizer_step_post_hook(self._hook(self._after_step)),
-        ]
+        self._optimizers.attach()
         try:
             self._patches.start()
             self._resume()
@@ -169,24 +162,17 @@ class Recorder:
 
     def stop(self, error: BaseException | None = None) -> None:
         """Take every hook away; `error` is what ended the loop, if something did."""
-        while self._left and not self._is_hooking:
-            self._left.pop().remove()
-        if not self._handles:
-            return
-        # Where torch is going through its hooks just now and others come behind ours, it could not
-        # go on without: they are left for the end.
-        now = [each for each in self._handles if not (self._is_hooking and _is_followed(each))]
-        self._left += [each for each in self._handles if each not in now]
-        works: list[Callable[[], object]] = [
-            self._pause,
-            self._patches.end,
-            self._updates.release,
-            *(handle.remove for handle in now),
-            lambda: self._observer.__exit__(None, None, None),
-        ]
-        if self._recording:
-            works.insert(0, lambda: self._close_last(error))
-        self._handles = []
+        was_on, removals = self._optimizers.are_on, self._optimizers.removals()
+        works: list[Callable[[], object]] = [*removals]
+        if was_on:
+            works += [
+                self._pause,
+                self._patches.end,
+                self._updates.release,
+                lambda: self._observer.__exit__(None, None, None),
+            ]
+            if self._recording:
+                works.insert(0, lambda: self._close_last(error))
         for work in works:  # none may keep the others from being done
             try:
                 with torch._C.DisableTorchFunction():
@@ -216,8 +202,7 @@ class Recorder:
         """The backward engine is about to run."""
         if not self._recording or not self._observer.is_here():
             return None
-        if self._stepping:
-            self._drop_failed(frame)
+        self._optimizers.drop_failed(frame)
         if self._is_running() or not self._observer.is_attached:
             return None  # a run inside a run (checkpoints), or torch's own while it compiles
         self._observer.suspend()
@@ -297,49 +282,26 @@ class Recorder:
 
     # -- optimizers --------------------------------------------------------------------------
 
-    def _hook(self, work: Callable[[Optimizer, Any, Any, FrameType], None]) -> _Hook:
-        """A hook of which no fault comes out."""
+    def is_here(self) -> bool:
+        """Whether this is the thread that is observed."""
+        return self._observer.is_here()
 
-        def hook(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-            if _is_compiling():  # or it would become a part of what is compiled
-                return
-            if not self._handles:
-                return
-            self._is_hooking = self._has_stepped = True
-            try:
-                work(optimizer, args, kwargs, sys._getframe(1))
-            except Exception as fault:
-                self.note(fault)
-            finally:
-                self._is_hooking = False
+    def begin_step(
+        self, optimizer: Optimizer, frame: FrameType, *, closure: bool
+    ) -> Stepped | None:
+        """An optimizer is about to step; with a closure its gradients are still to come."""
+        if not self._recording:
+            return None
+        draft = self._observer.guarded(lambda: self._begin_step(optimizer, frame, uses=not closure))
+        if draft is not None and not closure:
+            self._observer.suspend()
+            draft.suspends = True
+        return draft
 
-        return hook
-
-    def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any, frame: FrameType) -> None:
-        if not self._observer.is_here():
-            return
-        if self._stepping:
-            self._drop_failed(frame.f_back)
-        draft = None
-        if not self._stepping and self._recording:
-            closure = _has_closure(args, kwargs)
-            draft = self._observer.guarded(
-                lambda: self._begin_step(optimizer, frame, uses=not closure)
-            )
-            if draft is not None and not closure:
-                self._observer.suspend()
-                draft.suspends = True
-        self._stepping.append((optimizer, draft))
-
-    def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any, frame: FrameType) -> None:
-        if not self._observer.is_here() or not self._stepping:
-            return
-        while self._stepping:
-            stepping, draft = self._stepping.pop()
-            if stepping is optimizer:
-                break
-        if self._stepping:
-            return  # an inner optimizer: the one around it counts
+    def end_step(
+        self, optimizer: Optimizer, draft: Stepped | None, frame: FrameType, *, closure: bool
+    ) -> None:
+        """It has stepped."""
         if not self._recording:
             self._pass(optimizer, frame)
             return
@@ -347,7 +309,7 @@ class Recorder:
         done = draft or self._updates.unmeasured(optimizer)
 
         def end() -> None:
-            if _has_closure(args, kwargs):
+            if closure:
                 self._updates.look_again(optimizer, done)
                 self._cutter.ledger.used(_parameters(optimizer), self._cutter.round_of_step())
             self._updates.end(optimizer, done)
@@ -355,33 +317,23 @@ class Recorder:
         self._guard(end)
         if self._is_running():  # its update ends with the backward
             self._inside.append(done)
-            if done.suspends:
-                self._observer.resume()
+            self.drop_step(done)
             return
         self._guard(lambda: self._cutter.finish_update(done))
-        if done.suspends:
-            self._observer.resume()
+        self.drop_step(done)
         self._turn()
+
+    def drop_step(self, draft: Stepped | None) -> None:
+        """It runs no longer: operations are the user's again."""
+        if draft is not None and draft.suspends:
+            self._observer.resume()
 
     def _catch_up(self, frame: FrameType) -> None:
         """A network is about to be called: what could not be told before is told now."""
-        if self._stepping:
-            self._drop_failed(frame)
+        self._optimizers.drop_failed(frame)
         if self._is_due:
             self._is_due = False
             self._turn()
-
-    def _drop_failed(self, frame: FrameType | None) -> None:
-        """Forget the steps that raised and never ended: they do not run at or above `frame`."""
-        running: list[Any] = []
-        while frame is not None:
-            if frame.f_code.co_filename == _OPTIMIZER:  # torch's own, around every step
-                running.append(frame.f_locals.get("self"))
-            frame = frame.f_back
-        while self._stepping and not any(each is self._stepping[-1][0] for each in running):
-            _, draft = self._stepping.pop()
-            if draft is not None and draft.suspends:
-                self._observer.resume()
 
     def _begin_step(self, optimizer: Optimizer, frame: FrameType, *, uses: bool) -> Stepped:
         """`uses`: whether it steps on the gradients that are there now."""
@@ -432,7 +384,7 @@ class Recorder:
 
     def _turn(self) -> None:
         """A step may have ended: record the one that runs now or comes next, or look away?"""
-        if not (self._handles and self._cutter.has_cut and self._cutter.is_sure):
+        if not (self._optimizers.are_on and self._cutter.has_cut and self._cutter.is_sure):
             return
         self._guard(self._cutter.settle)
         store = self._cutter.store
@@ -475,29 +427,12 @@ class Recorder:
         self._observer.note(fault)
 
 
-_OPTIMIZER = optimizer.__file__
-_is_compiling = torch.compiler.is_compiling
-_Hook = Callable[[Optimizer, Any, Any], None]
-
-
-def _is_followed(handle: RemovableHandle) -> bool:
-    """Whether a hook of somebody else's comes behind this one."""
-    hooks = handle.hooks_dict_ref()
-    return hooks is not None and next(reversed(hooks), None) != handle.id
-
-
 def _unseen_of(module: nn.Module, method: str) -> str:
     """What is not seen once a method of a module was compiled."""
     name = type(module).__name__
     if method == "_call_impl":  # by ``module.compile()``, which goes around every hook
         return f"a {name} compiled in place: its calls are not seen"
     return f"{name}.{method} was compiled by itself: what runs compiled is not seen"
-
-
-def _has_closure(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
-    """Whether ``optimizer.step`` is to run the forward and the backward itself."""
-    closure = args[1] if len(args) > 1 else kwargs.get("closure")
-    return closure is not None
 
 
 def _parameters(optimizer: Optimizer) -> Iterator[Tensor]:

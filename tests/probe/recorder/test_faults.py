@@ -15,11 +15,13 @@ import pytest
 import ganscope
 from ganscope.errors import OutputError
 from ganscope.probe import (
+    earlier,
     flow,
     gradients,
     ledger,
     networks,
     operations,
+    optimizer_hooks,
     overwritten,
     recorder,
     roles,
@@ -41,6 +43,8 @@ OWNERS: tuple[Any, ...] = (
     gradients.GradientLog,
     updates.UpdateLog,
     updates.ParameterDraft,
+    optimizer_hooks.OptimizerHooks,
+    earlier.EarlierOutputs,
     ledger.Ledger,
     steps.StepDraft,
     networks.Networks,
@@ -56,7 +60,8 @@ OWNERS: tuple[Any, ...] = (
 
 LAST = {
     # What keeps faults in, or takes the hooks away: when these fail as a whole, nothing is left.
-    "Recorder": {"_guard", "_hook", "_pause", "end_backward", "note", "start", "stop"},
+    "Recorder": {"_guard", "_pause", "end_backward", "note", "start", "stop"},
+    "OptimizerHooks": {"_hook", "are_on", "attach", "removals"},
     "GradientLog": {"_arrived"},
     "TrainingPatches": {"_put_back", "_tell", "end", "take_off"},
 }
