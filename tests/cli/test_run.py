@@ -330,7 +330,7 @@ def broken(*_: Any, **__: Any) -> Any:
 FAULTS: dict[str, list[tuple[Any, str]]] = {
     "recorder": [(Recorder, "__init__")],
     "start": [(Recorder, "start")],
-    "steps": [(Recorder, "_before_step"), (Recorder, "_after_step")],
+    "steps": [(Recorder, "begin_step"), (Recorder, "end_step")],
     "turn": [(Recorder, "_turn")],
     "file": [(TraceWriter, "__init__")],
     "append": [(TraceWriter, "append"), (TraceWriter, "replace_last")],

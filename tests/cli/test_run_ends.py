@@ -63,8 +63,8 @@ def same_weights(one: str, other: str) -> bool:
 
 
 HOOKS: list[tuple[Any, str]] = [
-    (Recorder, "_before_step"),
-    (Recorder, "_after_step"),
+    (Recorder, "begin_step"),
+    (Recorder, "end_step"),
     (Recorder, "begin_backward"),
     (Recorder, "end_backward"),
     (Recorder, "begin_loading"),
