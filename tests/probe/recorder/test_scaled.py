@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
@@ -80,36 +82,41 @@ def test_a_gradient_that_was_asked_for_is_divided_only_if_it_was_scaled(
         assert loss.value < 2.0
 
 
-def test_a_loss_beside_a_scaled_one_keeps_its_value() -> None:
+def _losses_of(
+    backward: Callable[[nn.Module, torch.amp.GradScaler], None],
+) -> list[dict[str, float]]:
+    """The losses of two steps by name."""
     net = critic()
     sgd = torch.optim.SGD(net.parameters(), lr=0.01)
     scaler = torch.amp.GradScaler("cpu", init_scale=SCALE)
     with ganscope.record() as recording:
         for _ in range(2):
             sgd.zero_grad()
-            plain = net(torch.ones(5, 6)).square().mean() + 3.0
-            plain.backward()
-            scaled = net(torch.ones(5, 6)).mean() + 3.0
-            scaler.scale(scaled).backward()
+            backward(net, scaler)
             scaler.step(sgd)
             scaler.update()
-    for step in recording.trace.steps:
-        values = {loss.name: loss.value for loss in step.updates[0].losses}
+    return [
+        {loss.name: loss.value for loss in step.updates[0].losses} for step in recording.trace.steps
+    ]
+
+
+def test_a_loss_beside_a_scaled_one_keeps_its_value() -> None:
+    def backward(net: nn.Module, scaler: torch.amp.GradScaler) -> None:
+        plain = net(torch.ones(5, 6)).square().mean() + 3.0
+        plain.backward()
+        scaled = net(torch.ones(5, 6)).mean() + 3.0
+        scaler.scale(scaled).backward()
+
+    for values in _losses_of(backward):
         assert values.keys() == {"plain", "scaled"}
         assert all(2 < value < 5 for value in values.values())
 
 
 def test_the_sum_of_scaled_losses_is_scaled() -> None:
-    net = critic()
-    sgd = torch.optim.SGD(net.parameters(), lr=0.01)
-    scaler = torch.amp.GradScaler("cpu", init_scale=SCALE)
-    with ganscope.record() as recording:
-        for _ in range(2):
-            sgd.zero_grad()
-            one, other = net(torch.ones(5, 6)).mean() + 1, net(torch.zeros(5, 6)).mean() + 1
-            (scaler.scale(one) + scaler.scale(other)).backward()
-            scaler.step(sgd)
-            scaler.update()
-    for step in recording.trace.steps:
-        (loss,) = step.updates[0].losses
-        assert loss.value < 5
+    def backward(net: nn.Module, scaler: torch.amp.GradScaler) -> None:
+        one, other = net(torch.ones(5, 6)).mean() + 1, net(torch.zeros(5, 6)).mean() + 1
+        (scaler.scale(one) + scaler.scale(other)).backward()
+
+    for values in _losses_of(backward):
+        (value,) = values.values()
+        assert value < 5
