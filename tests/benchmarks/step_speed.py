@@ -69,8 +69,10 @@ def with_tensorboard(training: Training, folder: Path) -> Iterator[AfterStep]:
                 if parameter.grad is not None:
                     writer.add_histogram(f"{name}/{path}/gradient", parameter.grad, step)
 
-    yield after
-    writer.close()
+    try:
+        yield after
+    finally:  # the loop is left in the middle; its thread must not outlive the folder
+        writer.close()
 
 
 @contextlib.contextmanager
@@ -80,8 +82,10 @@ def with_wandb(training: Training, folder: Path) -> Iterator[AfterStep]:
     os.environ["WANDB_SILENT"] = "true"
     run = wandb.init(mode="offline", dir=str(folder), project="benchmark")
     run.watch((training.gan.generator, training.gan.discriminator), log="all", log_freq=1)
-    yield lambda step: run.log({"step": step})
-    run.finish()
+    try:
+        yield lambda step: run.log({"step": step})
+    finally:
+        run.finish()
 
 
 TOOLS: dict[str, tuple[str, str, Watcher]] = {
