@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ganscope.views import style
 from ganscope.views.diagrams.blocks import Body, body_of, draw_body
 from ganscope.views.diagrams.canvas import Canvas
-from ganscope.views.diagrams.lanes import Box, Lane, Panel, Tensor
+from ganscope.views.diagrams.lanes import NO_GRAD, Box, Lane, Panel, Tensor
 from ganscope.views.diagrams.nonfinite import holds_nonfinite
 from ganscope.views.diagrams.panel_boxes import HEIGHT, draw_loss, draw_network
 from ganscope.views.diagrams.stages import Stage
@@ -171,13 +171,28 @@ class PanelPainter:
         canvas, body, centre = self.canvas, self._body(tensor), self._column(place)
         draw_body(canvas, body, (centre, row), canvas.theme.quiet, f"tensor:{place}:{row:.2f}")
         above = row + body.height / 2 + 0.09
-        canvas.text((centre, above), self.words.origin(tensor.name), _NAME, bold=True)
+        self._tensor_name(tensor, place, (centre, above))
         shape = style.format_shape((tensor.record.shape or ())[1:])
         below = row - body.height / 2 - 0.19
         broken = holds_nonfinite(body.values)
         colour = canvas.theme.bad if broken else canvas.theme.quiet
         canvas.text((centre, below), f"{shape} {_BAD}" if broken else shape, _SMALL, colour=colour)
         return centre + body.width / 2
+
+    def _tensor_name(self, tensor: Tensor, place: int, at: tuple[float, float]) -> None:
+        """The name of data above them, beside what is said of the arrow behind them."""
+        canvas, (centre, above) = self.canvas, at
+        name = self.words.origin(tensor.name)
+        half = canvas.width_of(name, _NAME, bold=True) / 2
+        arrow = (centre + self._body(tensor).width / 2 + self._sides(place + 1)[0]) / 2
+        end = arrow - canvas.width_of(tensor.cut, _NAME, bold=True) / 2 - _APART / 2
+        if not tensor.cut or centre + half <= end:
+            canvas.text(at, name, _NAME, bold=True)
+            return
+        begin = self._sides(place - 1)[1] if place > 0 else self.box[0]
+        size = canvas.fitted(name, end - begin - _APART, _NAME, bold=True)
+        shown = canvas.cut(name, end - begin - _APART, size, bold=True)
+        canvas.text((end, above), shown, size, bold=True, across="right")
 
     def _arrow(
         self, left: float, right: float, row: float, gradient: float | None, *,
@@ -225,7 +240,14 @@ class PanelPainter:
             left, width = self._sides(place)[0], self._box_width
             low, high = min(rows) - self._box_height / 2, max(rows) + self._box_height / 2
             around = (left, low, width, high - low)
-            draw_network(self.canvas, self.words, box, around, backward=backward)
+            room = None if min(rows) == self._row(len(self.panel.lanes) - 1) else self._room_between
+            draw_network(self.canvas, self.words, box, around, backward=backward, room=room)
+
+    @property
+    def _room_between(self) -> float:
+        """Inches below a network, above the next lane, that what cuts autograd off leaves free."""
+        cut = self.canvas.width_of(NO_GRAD, _NAME, bold=True)
+        return self._column(1) - self._column(0) + self._box_width / 2 - cut
 
     def _runs(self) -> Iterator[tuple[int, list[float], Box]]:
         """Column of each box, the rows that it spans, and the box."""

@@ -83,7 +83,7 @@ def _fitting(panels: Sequence[Panel], room: float) -> list[Panel]:
 def _title(step: Step, panels: Sequence[Panel], words: Words) -> str:
     updates = [
         words(
-            "learns",
+            "learns" if len(panel.update.networks) == 1 else "learn",
             numeral=numeral(panel.update.index),
             name=words.joined([words.called(name) for name in panel.update.networks]),
         )

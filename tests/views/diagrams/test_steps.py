@@ -61,6 +61,39 @@ def test_a_generator_that_ran_in_the_other_update_stands_where_it_is_moved(tmp_p
     assert sum(text.startswith("gradient ") for text in shown.words) >= 2, "of both networks"
 
 
+def _two_pairs(path: Path) -> Trace:
+    """Two generators and two discriminators, one optimizer for each kind, as CycleGAN has them."""
+    torch.manual_seed(0)
+    netG_A, netG_B, netD_A, netD_B = (nn.Linear(4, 4) for _ in range(4))
+    opt_G = torch.optim.SGD([*netG_A.parameters(), *netG_B.parameters()], 0.1)
+    opt_D = torch.optim.SGD([*netD_A.parameters(), *netD_B.parameters()], 0.1)
+    with ganscope.record(path, samples=True):
+        for _ in range(2):
+            a, b = torch.randn(2, 4), torch.randn(2, 4)
+            fake_b, fake_a = netG_A(a), netG_B(b)
+            opt_G.zero_grad()
+            loss_G = -netD_A(fake_b).mean() - netD_B(fake_a).mean()
+            loss_G.backward()
+            opt_G.step()
+            opt_D.zero_grad()
+            loss_D_A = netD_A(fake_b.detach()).mean() - netD_A(b).mean()
+            loss_D_A.backward()
+            loss_D_B = netD_B(fake_a.detach()).mean() - netD_B(a).mean()
+            loss_D_B.backward()
+            opt_D.step()
+    return ganscope.load(path)
+
+
+def test_every_loss_of_an_update_is_told(tmp_path: Path) -> None:
+    trace = _two_pairs(tmp_path / "run.gscope")
+    for size in ("slide", "page", "square"):
+        shown = rendered(trace, "step", size=size)
+        assert shown.faults() == [], size
+        for loss in trace.steps[-1].updates[1].losses:
+            assert [text for text in shown.words if text.startswith(loss.name)], (size, loss.name)
+        assert any("netG_A and netG_B learn," in text for text in shown.words)
+
+
 def test_a_network_that_is_called_g_is_named_once(tmp_path: Path) -> None:
     path = tmp_path / "run.gscope"
     G, D = nn.Linear(3, 4), nn.Linear(4, 1)
