@@ -111,6 +111,43 @@ def test_figures_that_stand_in_a_step_several_times() -> None:
     assert names("gp", trace=trace) == ["gp"]
 
 
+def one_variable() -> Trace:
+    """The walkthrough's step by somebody who calls both losses `loss`."""
+    step = recorded().steps[0]
+    updates = tuple(
+        replace(update, losses=tuple(replace(loss, name="loss") for loss in update.losses))
+        for update in step.updates
+    )
+    first = replace(step, index=0, updates=updates)
+    return replace(recorded(), steps=(first, replace(moved(first, 1), updates=updates[:1])))
+
+
+def test_losses_of_two_networks_in_one_variable_are_two_figures(tmp_path: Path) -> None:
+    trace = one_variable()
+    both = ["loss of generator", "loss of discriminator"]
+    assert names("loss", trace=trace) == names("loss*", trace=trace) == both
+    assert names("loss of discriminator", trace=trace) == both[1:]
+    of_g, of_d = (update.losses[0].value for update in recorded().steps[0].updates)
+    for path in (None, written(trace, tmp_path)):
+        steps = trace if path is None else open_trace(path)
+        drawn = curves(steps, path, ["loss"])
+        assert [curve.metric.title for curve in drawn] == both
+        # A step in which only G learned is called the same.
+        assert [curve.points for curve in drawn] == [((0, of_g), (1, of_g)), ((0, of_d),)]
+    with pytest.raises(UsageError, match=r"there are loss, loss of generator, loss of discrim"):
+        names("los", trace=trace)
+
+
+def test_one_other_name_for_both_losses() -> None:
+    step = one_variable().steps[0]
+    updates = tuple(
+        replace(update, losses=tuple(replace(loss, name="err") for loss in update.losses))
+        for update in step.updates
+    )
+    trace = replace(recorded(), steps=(replace(step, updates=updates),))
+    assert names("err", trace=trace) == ["err of generator", "err of discriminator"]
+
+
 @pytest.mark.parametrize(
     ("asked", "message"),
     [

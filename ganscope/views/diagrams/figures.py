@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ganscope.errors import UsageError
-from ganscope.traces import Step, Trace
+from ganscope.traces import Trace
 from ganscope.traces.recorded import RecordedSteps
 from ganscope.traces.series import layouts
 from ganscope.views.metrics.curves import Curve, curves_of
-from ganscope.views.metrics.names import Metric, verdict_names, weight_names
+from ganscope.views.metrics.names import Metric, loss_names, verdict_names, weight_names
 
 _MOST_CURVES = 4
 MOST_ROWS = 24
@@ -42,14 +42,14 @@ def figures_of(trace: Trace) -> Figures:
     """
     path = trace.steps.path if isinstance(trace.steps, RecordedSteps) else None
     kinds = layouts(trace.steps, path)
-    if len(trace.steps) < 2 or not any(_losses(kinds)):
+    if len(trace.steps) < 2 or not any(loss_names(kinds)):
         raise UsageError(
             f"a picture of a training needs several recorded steps and this trace holds "
             f"{len(trace.steps)}; record some with ganscope train --record "
             "run.gscope, or ganscope run -o run.gscope SCRIPT"
         )
     asked = (
-        _chosen(_losses(kinds), _MOST_CURVES),
+        _chosen(loss_names(kinds), _MOST_CURVES),
         _chosen(sorted(verdict_names(kinds, trace.networks), key=_order), _MOST_CURVES),
         _chosen([f"grad {name}" for name in weight_names(kinds)], MOST_ROWS),
     )
@@ -62,11 +62,6 @@ def figures_of(trace: Trace) -> Figures:
 def _order(answer: str) -> tuple[bool, bool, str]:
     """On real images first, then on generated ones, then on anything between them."""
     return "(x)" not in answer, "blend" in answer or "probe" in answer, answer
-
-
-def _losses(kinds: Sequence[Step]) -> list[str]:
-    names = (loss.name for step in kinds for update in step.updates for loss in update.losses)
-    return list(dict.fromkeys(names))
 
 
 def _chosen(names: Sequence[str], most: int) -> tuple[list[str], int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ganscope.traces import Step, Trace
 from ganscope.traces.series import Place, layouts, series
-from ganscope.views.metrics.names import Metric, figures, find
+from ganscope.views.metrics.names import Metric, figures, find, shared_losses
 
 _WIDE = 100.0
 """A span from least to most, as a factor, from which on powers of ten are drawn."""
@@ -65,10 +65,11 @@ def curves_of(trace: Trace, path: Path | None, metrics: Sequence[Metric]) -> lis
         TraceFileError: The file is damaged.
     """
     found = []
+    shared = shared_losses(layouts(trace.steps, path))
     for metric in metrics:
 
         def places(step: Step, name: str = metric.name) -> Sequence[Place]:
-            return figures(step, trace.networks).get(name, [])
+            return figures(step, trace.networks, shared).get(name, [])
 
         found.append(Curve(metric, tuple(series(trace.steps, path, places))))
     return found

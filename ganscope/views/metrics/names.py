@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from ganscope.errors import UsageError, nearest
-from ganscope.traces import Call, Network, Step
+from ganscope.traces import Call, Network, Step, Update
 from ganscope.traces.series import Place
 from ganscope.views.rows import main_output
-from ganscope.views.steps.cast import Cast
+from ganscope.views.steps.cast import Cast, joined
 from ganscope.views.steps.flow import Forward, forwards
 from ganscope.views.steps.verdicts import verdicts
 from ganscope.views.steps.weights import weights_of
@@ -54,11 +54,17 @@ class Metric:
         return self.name if self.times == 1 else f"{self.name} (mean of {self.times})"
 
 
-def figures(step: Step, networks: Iterable[Network]) -> Names:
-    """Every figure that has a name, in the order in which one asks for them."""
+def figures(step: Step, networks: Iterable[Network], shared: frozenset[str] = frozenset()) -> Names:
+    """Every figure that has a name, in the order in which one asks for them.
+
+    Args:
+        step: The step in which they stand.
+        networks: Those of the trace.
+        shared: What `shared_losses` finds in all of its steps.
+    """
     named: Names = {}
     for name, place in (
-        *_losses(step),
+        *_losses(step, shared),
         *_parts(step),
         *_verdicts(step, Cast(networks)),
         *_calls(step),
@@ -68,10 +74,43 @@ def figures(step: Step, networks: Iterable[Network]) -> Names:
     return named
 
 
-def _losses(step: Step) -> Iterator[tuple[str, Place]]:
-    losses = [loss for update in step.updates for loss in update.losses]
-    for number, loss in enumerate(losses):
-        yield loss.name, Place("loss", number, "value")
+def shared_losses(steps: Sequence[Step]) -> frozenset[str]:
+    """The variables that hold, within one step, the losses of several networks in turn.
+
+    Args:
+        steps: One step of every kind.
+    """
+    shared: set[str] = set()
+    for step in steps:
+        learners: dict[str, tuple[str, ...]] = {}
+        for update in step.updates:
+            for loss in update.losses:
+                if learners.setdefault(loss.name, _learners(update)) != _learners(update):
+                    shared.add(loss.name)
+    return frozenset(shared)
+
+
+def loss_names(steps: Sequence[Step]) -> list[str]:
+    """``g_loss``; ``loss of D`` where one variable holds the losses of several networks.
+
+    Args:
+        steps: One step of every kind.
+    """
+    shared = shared_losses(steps)
+    return list(dict.fromkeys(name for step in steps for name, _ in _losses(step, shared)))
+
+
+def _losses(step: Step, shared: frozenset[str]) -> Iterator[tuple[str, Place]]:
+    losses = [(update, loss) for update in step.updates for loss in update.losses]
+    for number, (update, loss) in enumerate(losses):
+        name = loss.name
+        if name in shared:
+            name += f" of {joined(_learners(update)) or 'nobody'}"
+        yield name, Place("loss", number, "value")
+
+
+def _learners(update: Update) -> tuple[str, ...]:
+    return tuple(sorted(update.networks))
 
 
 def _parts(step: Step) -> Iterator[tuple[str, Place]]:
@@ -158,8 +197,9 @@ def find(asked: Sequence[str], steps: Sequence[Step], networks: Sequence[Network
         UsageError: There is no such figure; the message says which there are.
     """
     known: dict[str, int] = {}
+    shared = shared_losses(steps)
     for step in steps:
-        for name, places in figures(step, networks).items():
+        for name, places in figures(step, networks, shared).items():
             known[name] = max(len(places), known.get(name, 0))
     found: dict[str, None] = {}
     for text in asked:
@@ -176,11 +216,11 @@ def find(asked: Sequence[str], steps: Sequence[Step], networks: Sequence[Network
 
 
 def _named(text: str, steps: Sequence[Step], known: dict[str, int]) -> list[str]:
-    losses = dict.fromkeys(
-        loss.name for step in steps for update in step.updates for loss in update.losses
-    )
+    losses = loss_names(steps)
     if text == LOSS and losses:
-        return list(losses)
+        return losses
+    if text in shared_losses(steps):
+        return [name for name in losses if name.startswith(f"{text} of ")]
     word, _, rest = text.partition(" ")
     words = f"{_OTHER_WORDS.get(word, word)} {rest}" if rest else text
     exact = next((name for name in (text, words) if name in known), None)
@@ -260,7 +300,8 @@ def weight_names(steps: Sequence[Step]) -> list[str]:
 
 
 def _unknown(text: str, steps: Sequence[Step], known: dict[str, int]) -> UsageError:
-    singles = [name for name in known if " " not in name]
+    shared = [name for name in loss_names(steps) if " " in name]
+    singles = [*shared, *(name for name in known if " " not in name)]
     paths = dict.fromkeys(
         call.path for step in steps for call in step.calls if call.path and call.kind == "module"
     )

@@ -14,7 +14,7 @@ from ganscope.traces.recorded import indices_of
 from ganscope.traces.series import layouts
 from ganscope.views import style, summary
 from ganscope.views.metrics.curves import Curve, binned, curves
-from ganscope.views.metrics.names import LOSS
+from ganscope.views.metrics.names import LOSS, loss_names
 from ganscope.views.registry import is_training
 from ganscope.views.steps.cast import Cast, joined, numeral
 from ganscope.views.steps.heading import optimizer_text
@@ -216,10 +216,8 @@ def _losses(recording: Recording) -> Iterator[Line]:
     if not any(update.losses for step in kinds for update in step.updates):
         yield Line("losses", "none was seen")
         return
-    names = dict.fromkeys(
-        loss.name for step in kinds for update in step.updates for loss in update.losses
-    )
-    shown = list(names)[:_MOST_LOSSES]
+    names = loss_names(kinds)
+    shown = names[:_MOST_LOSSES]
     found = curves(recording.trace, recording.source, shown)
     widest = max(len(style.printable(curve.metric.title)) for curve in found)
     for curve in found:
