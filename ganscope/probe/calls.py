@@ -116,6 +116,7 @@ class CallLog:
         draft = Draft("module", place[1], name, parent)
         draft.key = module
         draft.network, draft.module = place[0], inner
+        draft.mode = "train" if inner.training else "eval"
         if traits.opaque_note is not None:
             draft.note, draft.opaque = traits.opaque_note, True
         elif traits.fused and not module.training:

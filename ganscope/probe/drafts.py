@@ -37,6 +37,8 @@ class Draft:
     outputs: Sequence[Named] = ()
     settings = ""
     note: str | None = None
+    mode: str | None = None
+    """Of a module, as the call began."""
     place: sites.Place | None = None
     seconds: float | None = None
     opaque = False

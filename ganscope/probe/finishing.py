@@ -103,6 +103,7 @@ def _finished(
         gradients,
         settings,
         draft.note,
+        draft.mode,
     )
 
 

@@ -62,6 +62,8 @@ class Call:
         settings: The module's own description of its settings (``extra_repr``), or an
             operation's arguments that are no tensors.
         note: What could not be seen inside it, and why.
+        mode: ``train`` or ``eval``, as the module was when the call began; None for an op, and
+            in traces that do not tell.
     """
 
     id: int
@@ -81,6 +83,7 @@ class Call:
     gradients: tuple[Gradient, ...] = ()
     settings: str = ""
     note: str | None = None
+    mode: str | None = None
 
     @property
     def label(self) -> str:

@@ -17,7 +17,7 @@ from ganscope.traces.tables import SCHEMA
 APPLICATION_ID = int.from_bytes(b"GSCP", "big")
 """What tells a recording from other SQLite files, in the header and to ``file(1)``."""
 
-VERSION = 2
+VERSION = 3
 """Of the tables; a file with a higher one was recorded by a newer ganscope."""
 
 PAGE_SIZE = 2048

@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import NamedTuple, get_type_hints
 
 from ganscope.traces import schema
-from ganscope.traces.call import CallSite
+from ganscope.traces.call import Call, CallSite
 from ganscope.traces.compressed import pack_json, read_json
 from ganscope.traces.step import ParameterUpdate, Step, Update
 from ganscope.traces.tensor import TensorRecord, TensorStats
@@ -71,6 +71,8 @@ class Layout(NamedTuple):
         ledger: One row per entry.
         followed: Of each backward run, update by update, whether autograd followed it; empty
             where that is known of none, as in files of the first version.
+        modes: Of each call the mode of its module; empty where that is known of none, as in
+            files of the first two versions.
     """
 
     calls: tuple[CallRow, ...]
@@ -85,6 +87,7 @@ class Layout(NamedTuple):
     updates: tuple[UpdateRow, ...]
     ledger: tuple[LedgerRow, ...]
     followed: tuple[bool | None, ...] = ()
+    modes: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,7 @@ def take_apart(step: Step) -> Parts:
         tuple(map(_update_row, step.updates)),
         tuple(map(_ledger_row, step.ledger)),
         _followed(step.updates),
+        _modes(calls),
     )
     return Parts(step, layout, records, stats, parameters)
 
@@ -158,7 +162,7 @@ def read_layout(data: bytes) -> Layout:
     """
     plain = read_json(data)
     hints = get_type_hints(Layout)
-    known = len(hints), len(hints) - len(Layout._field_defaults)
+    known = range(len(hints) - len(Layout._field_defaults), len(hints) + 1)
     if not isinstance(plain, list) or len(plain) not in known:
         raise ValueError("a layout that is none")
     layout = Layout(
@@ -190,6 +194,7 @@ def _require_whole(layout: Layout) -> None:
         and all(count >= 0 for row in layout.updates for _, _, count in row[1])
         and all(isinstance(one, str) or one >= 0 for one in layout.previews)
         and len(layout.followed) in (0, sum(len(row[4]) for row in layout.updates))
+        and len(layout.modes) in (0, len(layout.calls))
     )
     if not whole:
         raise ValueError("a layout that leads nowhere")
@@ -201,6 +206,7 @@ _stats, _gradient, _parameters = (
     attrgetter("gradient"),
     attrgetter("parameters"),
 )
+_mode = attrgetter("mode")
 _gradient_row = attrgetter("backward", "output")
 _call_row = attrgetter(
     "id", "parent", "update", "purpose", "kind", "network", "path", "type", "nth", "parameters",
@@ -243,6 +249,11 @@ def _samples(records: Sequence[TensorRecord]) -> tuple[SamplesRow, ...]:
 
 def _followed(updates: Sequence[Update]) -> tuple[bool | None, ...]:
     found = tuple([run.create_graph for update in updates for run in update.backwards])
+    return found if any(each is not None for each in found) else ()
+
+
+def _modes(calls: Sequence[Call]) -> tuple[str | None, ...]:
+    found = tuple(map(_mode, calls))
     return found if any(each is not None for each in found) else ()
 
 

@@ -45,6 +45,8 @@ def of_labels(first: Call, second: Call) -> Iterator[Distance]:
     """Between what two calls were for."""
     for name in ("update", "purpose"):
         yield exactly(name, getattr(first, name), getattr(second, name))
+    if None not in (first.mode, second.mode):  # one that does not tell may have been in either
+        yield exactly("mode", first.mode, second.mode)
 
 
 def of_gradients(first: Call, second: Call) -> Iterator[Distance]:

@@ -172,8 +172,9 @@ def _calls(
     used = [records[place] for place in layout.used]
     seconds = reader.floats(len(layout.calls))
     at = gradients_at = 0
-    for row, (inputs, outputs, arrived), duration in zip(
-        layout.calls, layout.sizes, seconds, strict=True
+    modes = layout.modes or (None,) * len(layout.calls)
+    for row, (inputs, outputs, arrived), duration, mode in zip(
+        layout.calls, layout.sizes, seconds, modes, strict=True
     ):
         between, end = at + inputs, at + inputs + outputs
         yield Call(
@@ -185,6 +186,7 @@ def _calls(
             row[10],
             tuple(gradients[gradients_at : gradients_at + arrived]),
             *row[11:],
+            mode,
         )
         at, gradients_at = end, gradients_at + arrived
 

@@ -74,6 +74,7 @@ LAYER = Column(
         ("kind", lambda row: row.call.kind),
         ("update", lambda row: row.call.update),
         ("purpose", lambda row: row.call.purpose),
+        ("mode", lambda row: row.call.mode),
     ),
 )
 TYPE = Column(

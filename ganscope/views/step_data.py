@@ -29,6 +29,7 @@ _CALL: dict[str, Callable[[StepRow], Raw]] = {
     "kind": lambda row: row.call.kind if row.call else None,
     "type": lambda row: row.call.type if row.call else None,
     "settings": lambda row: row.call.settings if row.call else None,
+    "mode": lambda row: row.call.mode if row.call else None,
     "shown": lambda row: row.shown,
     "ran_in_update": lambda row: row.call.update if row.call else None,
     "alike": lambda row: row.alike,

@@ -365,6 +365,11 @@ def test_the_update_and_the_purpose_of_calls_are_told_once_for_all_that_changed_
     ]
     others = tuple(replace(each, purpose="evaluation") for each in calls)
     assert told(Step(0, calls), Step(0, others)) == [("call", "a", "purpose")]
+    calls = tuple(replace(each, mode="train") for each in calls)
+    others = tuple(replace(each, mode="eval") for each in calls)
+    assert told(Step(0, calls), Step(0, others)) == [("call", "a", "mode")]
+    others = tuple(replace(each, mode=None) for each in calls)  # of an older version
+    assert told(Step(0, calls), Step(0, others)) == []
     others = tuple(replace(each, type="Other", parameters=7) for each in calls[:2])
     assert told(Step(0, calls[:2]), Step(0, others)) == [
         ("call", "a", "type"),

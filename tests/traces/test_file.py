@@ -384,16 +384,23 @@ def test_the_memory_of_a_writer_does_not_grow(path: Path) -> None:
     writer.close(META, (G,))
 
 
-def test_a_file_of_the_first_version_is_read(path: Path) -> None:
-    """Its layouts end before `followed`, and nothing is known of what autograd followed."""
-    write(path, [STEP])
+@pytest.mark.parametrize(("version", "followed"), [(1, None), (2, True)])
+def test_a_file_of_an_older_version_is_read(
+    path: Path, version: int, followed: bool | None
+) -> None:
+    """Layouts of the first end before `followed`, of the second before `modes`."""
+    calls = tuple(replace(call, mode="train") for call in STEP.calls)
+    write(path, [replace(STEP, calls=calls)])
+    assert [call.mode for call in open_trace(path).steps[0].calls] == ["train"] * len(calls)
     with closing(sqlite3.connect(path)) as connection:
         (body,) = connection.execute("SELECT body FROM layouts").fetchone()
         plain = read_json(body)
-        assert plain[-1] == [True]
-        old = pack_json(plain[:-1])
+        assert plain[-2:] == [[True], ["train"] * len(calls)]
+        old = pack_json(plain[: version - 3])
         connection.execute("UPDATE layouts SET body = ?", (old,))
-        connection.execute("PRAGMA user_version=1")
+        connection.execute(f"PRAGMA user_version={version}")
         connection.commit()
-    (run,) = open_trace(path).steps[0].updates[0].backwards
-    assert (run.kind, run.create_graph) == ("backward", None)
+    step = open_trace(path).steps[0]
+    (run,) = step.updates[0].backwards
+    assert (run.kind, run.create_graph) == ("backward", followed)
+    assert {call.mode for call in step.calls} == {None}

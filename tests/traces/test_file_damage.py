@@ -204,7 +204,7 @@ def test_what_is_no_file(path: Path) -> None:
 def test_a_newer_recording_says_so(path: Path) -> None:
     change(write(path, steps_of(0)), "PRAGMA user_version=9")
     assert refusal(path) == (
-        "was recorded by a newer ganscope (its tables are of version 9, this one reads up to 2); "
+        "was recorded by a newer ganscope (its tables are of version 9, this one reads up to 3); "
         "upgrade ganscope"
     )
     change(path, "PRAGMA user_version=-3")

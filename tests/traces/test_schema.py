@@ -113,6 +113,7 @@ CALL = Call(
     (Gradient(0, 0, None),),
     "in_features=2",
     None,
+    "train",
 )
 STEP = Step(
     0,
@@ -213,6 +214,7 @@ PLAIN = {
                     "gradients": [{"backward": 0, "output": 0, "stats": None}],
                     "settings": "in_features=2",
                     "note": None,
+                    "mode": "train",
                 }
             ],
             "updates": [

@@ -10,8 +10,10 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
 from ganscope.traces import Call, Earlier, Step, TensorRecord
+from ganscope.traces.call import outermost_of
 from ganscope.traces.recognition import Likeness, likeness
 from ganscope.views.rows import main_output
+from ganscope.views.steps import modes
 from ganscope.views.steps.answers import verdict_places
 from ganscope.views.steps.cast import DISCRIMINATOR, GENERATOR, Cast
 
@@ -70,6 +72,7 @@ class Forward:
             `UNTOLD`; empty for other networks.
         verdict_place: Which output of a discriminator is its verdict; None where none is known
             to be one.
+        mode: ``eval`` or ``partly eval``; empty where it ran as networks do in training.
     """
 
     call: Call
@@ -77,6 +80,7 @@ class Forward:
     sources: tuple[Source, ...]
     shown: str = ""
     verdict_place: int | None = None
+    mode: str = ""
 
     @property
     def output(self) -> TensorRecord | None:
@@ -153,6 +157,9 @@ def forwards(step: Step, cast: Cast) -> tuple[Forward, ...]:
     """The outermost calls of networks in a step, in their order."""
     memory = _Memory()
     found: list[Forward] = []
+    inside: dict[int, list[Call]] = {}
+    for each, outer in zip(step.calls, outermost_of(step.calls).values(), strict=True):
+        inside.setdefault(outer, []).append(each)
     generated: set[int] = set()
     """Calls of generators, and of networks that made something of what these had made."""
     for call in step.calls:
@@ -165,7 +172,8 @@ def forwards(step: Step, cast: Cast) -> tuple[Forward, ...]:
             passed_on = any(maker in generated for source in sources for maker in source.makers)
             if role == GENERATOR or (role != DISCRIMINATOR and passed_on):
                 generated.add(call.id)
-            found.append(Forward(call, role, sources, shown))
+            mode = modes.word(call, inside[call.id])
+            found.append(Forward(call, role, sources, shown, mode=mode))
             made = _Known((call.id,))
         else:
             made = _passed_on(call, sources)

@@ -131,7 +131,8 @@ def _parts(chain: Sequence[Forward], every: Sequence[Forward], cast: Cast) -> It
             taken += _between(main, forward.shown, every)
             taken[-1] = " + ".join([taken[-1], *_beside(forward, every, cast)])
         yield from taken
-        yield style.printable(forward.called(forward.call.network))
+        name = style.printable(forward.called(forward.call.network))
+        yield f"{name} ({forward.mode})" if forward.mode else name
         taken = [_shape(forward)]
     yield from taken
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from ganscope.traces import LedgerEntry, ParameterUpdate, Update
 from ganscope.views import style
-from ganscope.views.steps import bars, depth, ledger, on_verdicts
+from ganscope.views.steps import bars, depth, ledger, modes, on_verdicts
 from ganscope.views.steps.cast import DISCRIMINATOR, GENERATOR, joined
 from ganscope.views.steps.flow import FAKE, Forward, is_unfollowed, noun_of
 from ganscope.views.steps.learners import both_reached, moves, named
@@ -30,6 +30,7 @@ def lessons(story: Story, update: Update) -> list[str]:
     if not repeats:
         found += [
             *both_reached(story, update),
+            *_in_eval(story, update),
             *_cut(story, update),
             *_cleared(story, update),
             *on_verdicts.cross_entropy(story, update),
@@ -40,6 +41,19 @@ def lessons(story: Story, update: Update) -> list[str]:
         found += depth.profile(story, update)
         found += _ratios(story, update, known=bool(earlier))
     return [f"{story.cast.sentence(text)}." for text in found]
+
+
+def _in_eval(story: Story, update: Update) -> Iterator[str]:
+    """What eval mode changed in the networks that ran."""
+    told: set[str] = set()
+    for forward in story.forwards:
+        network = forward.call.network
+        if not forward.mode or network in told or forward.call.update is None:
+            continue
+        told.add(network)
+        if forward.call.update == update.index:
+            owned = (call for call in story.step.calls if story.owners.get(call.id) is forward)
+            yield from modes.lesson(story.cast.named(network), list(owned))
 
 
 def _cut(story: Story, update: Update) -> Iterator[str]:
