@@ -97,8 +97,7 @@ class StepDraft:
             networks=tuple(networks),
             losses=tuple(
                 loss
-                for run in own
-                if run.kind == "backward"
+                for run in _learnt_from(own)
                 for loss in self._losses(run, scales.get(run.ident, 1.0))
             ),
             backwards=tuple(
@@ -130,6 +129,13 @@ class StepDraft:
             name = run.name or "loss"
             losses.append(Loss(name, value / scale, call, self.flow.parts_of(root, name)))
         return losses
+
+
+def _learnt_from(runs: Sequence[Run]) -> Sequence[Run]:
+    """The runs whose roots are losses: gradients may be asked of ``autograd.grad`` and put into
+    place by hand. Beside a backward that serves something else, a penalty or a weight."""
+    backwards = [run for run in runs if run.kind == "backward"]
+    return backwards or [run for run in runs if run.reached]
 
 
 def _number(number: Number) -> float:

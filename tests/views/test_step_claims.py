@@ -308,6 +308,27 @@ def test_vectors_are_not_called_images() -> None:
     assert "images" not in second
 
 
+def test_vectors_that_are_shown_as_data_are_not_called_noise() -> None:
+    """An encoder takes the very vectors that the discriminator takes for real."""
+    torch.manual_seed(0)
+    encoder, decoder = nn.Linear(12, 4), nn.Linear(4, 12)
+    D = nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 1))
+    parameters = [*encoder.parameters(), *decoder.parameters()]
+    moved = [torch.optim.Adam(each, lr=0.001) for each in (parameters, D.parameters())]
+    with ganscope.record() as recorder:
+        for _ in range(2):
+            x, z = torch.rand(BATCH, 12), torch.randn(BATCH, 4)
+            moved[1].zero_grad()
+            fakes = [decoder(encoder(x)).detach(), decoder(z).detach()]
+            (sum(D(each).mean() for each in fakes) - D(x).mean()).backward()
+            moved[1].step()
+            moved[0].zero_grad()
+            (-D(decoder(encoder(x))).mean() - D(decoder(z)).mean()).backward()
+            moved[0].step()
+    symbols = {one.symbol for one in told(recorder.trace).judged.values()}
+    assert symbols == {"D(x)", "D(G(encoder(x)))", "D(G(z))"}
+
+
 # -- updates that are no plain ones --------------------------------------------------------------
 
 

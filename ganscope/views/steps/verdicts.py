@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from ganscope.traces import Call, Step, TensorRecord
 from ganscope.traces.call import outermost_of
+from ganscope.traces.recognition import likeness
 from ganscope.views import style
 from ganscope.views.steps.cast import GENERATOR, Cast
 from ganscope.views.steps.flow import (
@@ -164,8 +165,15 @@ def _made(forward: Forward, forwards: Sequence[Forward], cast: Cast) -> str:
         return made(forward, cast)
     inner = list(dict.fromkeys(_made(other, forwards, cast) for other in before))
     if main is not None and not before:
-        inner = ["z" if is_noise(main.record.shape) else "x"]
+        noise = is_noise(main.record.shape) and not _is_shown_as_data(main.record, forwards)
+        inner = ["z" if noise else "x"]
     return f"{forward.called(cast.symbol(forward.call.network))}({', '.join(inner)})"
+
+
+def _is_shown_as_data(record: TensorRecord, forwards: Sequence[Forward]) -> bool:
+    """Whether a discriminator gets this very tensor as real data: vectors are of noise's shape."""
+    shown = (one.sources[0].record for one in forwards if one.shown == REAL and one.sources)
+    return likeness(record) in map(likeness, shown)
 
 
 def _symbol(forward: Forward, forwards: Sequence[Forward], cast: Cast) -> str:

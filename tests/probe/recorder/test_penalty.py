@@ -99,3 +99,41 @@ def test_a_constant_is_a_part_and_a_factor_is_none() -> None:
         (loss,) = step.updates[0].losses
         assert [part.name for part in loss.parts][-1] == "other"
         assert len(loss.parts) == 3
+
+
+def test_losses_whose_gradients_are_put_into_place_by_hand() -> None:
+    """As where several losses share one graph and each moves a network of its own."""
+    torch.manual_seed(0)
+    netD = nn.Linear(4, 1)
+    optimizer = torch.optim.SGD(netD.parameters(), lr=0.1)
+    with ganscope.record() as recording:
+        for _ in range(2):
+            d_loss = netD(torch.ones(2, 4)).mean()
+            parameters = list(netD.parameters())
+            for parameter, gradient in zip(
+                parameters, torch.autograd.grad(d_loss, parameters), strict=True
+            ):
+                parameter.grad = gradient
+            optimizer.step()
+    first, second = (step.updates[0] for step in recording.trace.steps)
+    assert [(loss.name, loss.value) for loss in second.losses] == [("d_loss", d_loss.item())]
+    assert [run.kind for run in first.backwards] == ["grad"]
+
+
+def test_a_gradient_that_weighs_a_loss_is_of_no_loss_of_its_own() -> None:
+    """VQGAN's adaptive weight: what the last layer gets of one part of the loss."""
+    torch.manual_seed(0)
+    netG = nn.Linear(4, 4)
+    optimizer = torch.optim.SGD(netG.parameters(), lr=0.1)
+    with ganscope.record() as recording:
+        for _ in range(2):
+            optimizer.zero_grad()
+            part = netG(torch.ones(2, 4)).square().mean()
+            (slope,) = torch.autograd.grad(part, netG.weight, retain_graph=True)
+            g_loss = part * slope.norm().detach()
+            g_loss.backward()
+            optimizer.step()
+    for step in recording.trace.steps:
+        (update,) = step.updates
+        assert [loss.name for loss in update.losses] == ["g_loss"]
+        assert [run.kind for run in update.backwards] == ["grad", "backward"]
