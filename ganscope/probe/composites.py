@@ -28,7 +28,7 @@ def networks_in(module: nn.Module, optimizers: Sequence[Optimizer]) -> dict[str,
 
     Returns:
         None of them where `module` is one network: one optimizer trains it, or several train
-        layers of it.
+        layers of it. Single layers count as networks beside at least two that are more.
     """
     owners = _owners(optimizers)
     if len(_trainers(module, owners)) < 2:
@@ -44,13 +44,17 @@ def networks_in(module: nn.Module, optimizers: Sequence[Optimizer]) -> dict[str,
         else:
             waiting += reversed(_children(f"{path}.", part))
     own = any(each is not None for each in module._parameters.values())
-    return {} if own or len(parts) > _MOST or not all(map(_is_whole, parts.values())) else parts
+    whole = (_trainers(part, owners) for part in parts.values() if _is_whole(part))
+    apart = {frozenset(each) for each in whole if each}
+    return {} if own or len(parts) > _MOST or len(apart) < 2 else parts
 
 
 def may_be(module: nn.Module) -> bool:
     """Whether `module` can hold networks together at all: several parts that have layers."""
     children = [child for _, child in _children("", module)]
-    return len(children) > 1 and all(map(_is_whole, children))
+    while len(children) == 1:  # a list or a dictionary of them
+        children = [child for _, child in _children("", children[0])]
+    return sum(map(_is_whole, children)) > 1
 
 
 def _is_whole(part: nn.Module) -> bool:

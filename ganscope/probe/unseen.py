@@ -21,6 +21,8 @@ from ganscope.probe.networks import Owner
 
 _Values = NDArray[np.floating]
 
+_WRAPPED = "module."
+
 _AVERAGED = 1e-3
 """Largest part of an average's move that does not lead straight to what it follows."""
 
@@ -67,7 +69,7 @@ class UnseenMoves:
             if network in looked:
                 values = weights.sketch_of(parameter)
                 if values is not None:
-                    looked[network].now[name.removeprefix(f"{network}.")] = values
+                    looked[network].now[_inside(name, network)] = values
         self._looked = looked
         for network in free:
             if _has_moved(looked[network]):
@@ -104,6 +106,14 @@ class UnseenMoves:
     def _is_stepped(self, parameter: Tensor) -> bool:
         known = self._stepped.get(id(parameter))
         return known is not None and known() is parameter
+
+
+def _inside(name: str, network: str) -> str:
+    """The place of a parameter, without what ``AveragedModel`` puts around the network."""
+    place = name.removeprefix(f"{network}.")
+    while place.startswith(_WRAPPED):
+        place = place.removeprefix(_WRAPPED)
+    return place
 
 
 def _average(name: str, source: str, kept: float) -> str:

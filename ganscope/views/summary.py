@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganscope.traces import Call, CallSite, Trace
+from ganscope.traces import Call, CallSite, Step, Trace, Update
 from ganscope.views import style
 from ganscope.views.describe import describe_type
 from ganscope.views.rows import Row, main_output, nonfinite_in, nonfinite_words, rows_of
@@ -101,15 +101,41 @@ def unseen(trace: Trace) -> Iterator[Line]:
 
 
 def nonfinite(trace: Trace) -> Iterator[Line]:
-    """Which layer was the first with NaN or infinite values: what follows has them from there."""
+    """Where NaN or infinite values came up first: what follows has them from there."""
     for step in trace.steps:
-        found = _first_nonfinite(step.calls)
+        found = _first_in(step)
         if found is None:
             continue
         lead = f"step {step.index}, " if len(trace.steps) > 1 else ""
         text = style.printable(f"first non-finite values: {lead}{found}")
         yield Line("⚠ NaN/∞", text, "warning")
         return
+
+
+def _first_in(step: Step) -> str | None:
+    """In the values of the updates' layers, then in their gradients, update by update."""
+    for update in step.updates:
+        calls = [call for call in step.calls if call.update == update.index]
+        found = _first_nonfinite(calls) or _first_gradient(step.calls, update)
+        if found:
+            return found
+    return _first_nonfinite(step.calls)
+
+
+def _first_gradient(calls: Sequence[Call], update: Update) -> str | None:
+    """A backward comes to the layers in the reverse of their order."""
+    runs = {run.id for run in update.backwards}
+    for call in reversed(calls):
+        for gradient in call.gradients:
+            stats = gradient.stats
+            if gradient.backward in runs and stats is not None and stats.nonfinite:
+                return f"the gradient at {call.title} ({nonfinite_words(stats)})"
+    sick = ((one.name, one.gradient) for one in update.parameters if one.gradient is not None)
+    return next(
+        (f"the gradient of {name} ({nonfinite_words(stats)})"
+         for name, stats in sick if stats.nonfinite),
+        None,
+    )  # fmt: skip
 
 
 def _first_nonfinite(calls: Sequence[Call]) -> str | None:

@@ -138,6 +138,23 @@ def test_losses_of_two_networks_in_one_variable_are_two_figures(tmp_path: Path) 
         names("los", trace=trace)
 
 
+def test_losses_of_one_name_in_different_steps() -> None:
+    """As of a generator that is trained alone at first."""
+    first, _ = one_variable().steps
+    steps = [replace(first, updates=(update,)) for update in first.updates]
+    trace = replace(recorded(), steps=tuple(steps))
+    assert names("loss", trace=trace) == ["loss of generator", "loss of discriminator"]
+
+
+def test_where_no_loss_was_seen_none_is_offered() -> None:
+    step = recorded().steps[0]
+    updates = tuple(replace(update, losses=()) for update in step.updates)
+    trace = replace(recorded(), steps=(replace(step, updates=updates),))
+    message = r"'loss' names no figure \(no loss was seen\); there are D\(x\), D\(G\(z\)\), and of"
+    with pytest.raises(UsageError, match=message):
+        names("loss", trace=trace)
+
+
 def test_one_other_name_for_both_losses() -> None:
     step = one_variable().steps[0]
     updates = tuple(

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
+from torch import nn
 
+import ganscope
 from ganscope.traces import Call, Failure, Step, TensorRecord, Trace
 from ganscope.views import ViewOptions, summary, to_text
 
@@ -69,6 +72,24 @@ def test_the_step_is_named_where_there_are_several() -> None:
     well, sick = chain(WELL).steps[0], chain(SICK).steps[0]
     trace = replace(chain(WELL), steps=(well, Step(4, sick.calls)))
     assert said_first(trace) == "step 4, net.0 (3 of 640 values are NaN or infinite)"
+
+
+def test_gradients_have_them_before_the_next_steps_layers_do() -> None:
+    """A square root at 0 brings out 0, and an infinite gradient."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with ganscope.record() as recorder:
+        for step in range(4):
+            optimizer.zero_grad()
+            made = net(torch.ones(2, 4))
+            loss = made.mean() + (torch.sqrt((made * 0).sum()) if step == 1 else 0)
+            loss.backward()
+            optimizer.step()
+    (line,) = summary.nonfinite(recorder.trace)
+    assert line.text == f"{FIRST}step 1, the gradient at sum (1 of 1 value is NaN or infinite)"
+    (line,) = summary.nonfinite(replace(recorder.trace, steps=recorder.trace.steps[2:3]))
+    assert line.text.startswith(f"{FIRST}net.0 (6 of 6 values")
 
 
 def test_it_is_said_though_its_layer_is_folded_away() -> None:

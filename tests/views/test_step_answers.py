@@ -172,6 +172,20 @@ def test_shares_of_classes_are_no_verdict() -> None:
     assert not told(trace).judged
 
 
+def test_logits_of_two_classes_are_no_verdict() -> None:
+    """Their mean says nothing of which class is meant (SimGAN)."""
+    D = nn.Linear(SIZE, 2)
+    real, fake = torch.zeros(BATCH, dtype=torch.long), torch.ones(BATCH, dtype=torch.long)
+    entropy = nn.CrossEntropyLoss()
+    trace, *_ = looped(
+        D,
+        lambda said, made: entropy(said, real) + entropy(made.view(-1, 2), fake),
+        lambda made: functional.cross_entropy(made, real),
+    )
+    assert not told(trace).judged
+    assert "D(x)" not in everything(trace)
+
+
 # -- autoencoders, and directions ----------------------------------------------------------------
 
 

@@ -302,6 +302,28 @@ def test_only_what_was_shown_to_the_discriminator_learns_through_it() -> None:
     assert "Adam moves only encoder and decoder" in first
 
 
+def test_nothing_runs_through_a_judge_of_tokens_into_their_maker() -> None:
+    """REINFORCE: the generator's gradient comes of its own log-probabilities."""
+    torch.manual_seed(0)
+    G = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 5))
+    D = nn.Sequential(nn.Embedding(5, 6), nn.Linear(6, 1))
+    moved = [torch.optim.Adam(each.parameters(), lr=0.001) for each in (D, G)]
+    with ganscope.record() as recorder:
+        for _ in range(2):
+            logs = G(torch.randn(BATCH, 8)).log_softmax(1)
+            tokens = torch.multinomial(logs.exp(), 1)[:, 0]
+            moved[0].zero_grad()
+            (D(tokens).mean() - D(torch.randint(5, (BATCH,))).mean()).backward()
+            moved[0].step()
+            moved[1].zero_grad()
+            g_loss = -(logs.gather(1, tokens[:, None]) * D(tokens)).mean()
+            g_loss.backward()
+            moved[1].step()
+    assert recorder.trace.steps[0].updates[1].backwards[0].reached == {"G": 4, "D": 3}
+    _, second = lessons(told(recorder.trace))
+    assert "learns through" not in second
+
+
 def test_vectors_are_not_called_images() -> None:
     _, second = lessons(told(adversarial_autoencoder()))
     assert " on real samples, " in second

@@ -240,6 +240,18 @@ def test_logits_are_not_called_probabilities(
     assert verdicts(Step(0, calls), ran, CAST)[1].text == text
 
 
+def test_one_network_says_probabilities_each_time_or_never() -> None:
+    """A score may happen to lie between 0 and 1."""
+    inside, outside = (tensor(8, 1, figures=stats(0.4, 0.1, low, 0.9)) for low in (0.1, -0.1))
+    calls = [
+        call(place, "D", "Critic", inputs=(record(place / 10),), outputs=(said,), network="D")
+        for place, said in enumerate((inside, outside), 1)
+    ]
+    ran = forwards(Step(0, tuple(calls)), CAST)
+    texts = {one.text for one in verdicts(Step(0, tuple(calls)), ran, CAST).values()}
+    assert texts == {"D(input) mean output 0.400 (score)"}
+
+
 @pytest.mark.parametrize(
     ("loss", "unit"),
     [
@@ -308,6 +320,24 @@ def test_an_image_to_image_generator_takes_an_input() -> None:
     ran = forwards(step, CAST)
     line = next(flow_lines(ran, ran, verdicts(step, ran, CAST), CAST))
     assert line.whole == "input 8×1×4×4 → G → 8×1×4×4 → D → 8×1 — D(G(input)) 0.510"
+
+
+def test_vectors_that_the_discriminator_takes_for_data_are_no_noise() -> None:
+    """CycleGAN on points."""
+    data = record(0.7, 8, 6)
+    made = replace(MADE, inputs=(data,))
+    step = Step(0, (made, judged(1, FAKES), judged(2, data)))
+    ran = forwards(step, CAST)
+    told = [line.whole for line in flow_lines(ran, ran, verdicts(step, ran, CAST), CAST)]
+    assert told == [
+        "input 8×6 → G → 8×1×4×4 → D → 8×1 — D(G(input)) 0.510",
+        "x 8×6 → D → 8×1 — D(x) 0.520",
+    ]
+
+
+def test_what_ran_again_for_the_backward_pass_is_not_told_again() -> None:
+    again = replace(judged(2, REALS), note="recomputed for the backward pass", outputs=())
+    assert lines(judged(1, REALS), again) == lines(judged(1, REALS))
 
 
 def test_batches_of_classes_are_not_told_by_their_figures() -> None:

@@ -42,14 +42,14 @@ def figures_of(trace: Trace) -> Figures:
     """
     path = trace.steps.path if isinstance(trace.steps, RecordedSteps) else None
     kinds = layouts(trace.steps, path)
-    if len(trace.steps) < 2 or not any(loss_names(kinds)):
+    if len(trace.steps) < 2 or not any(loss_names(kinds, trace.networks)):
         raise UsageError(
             f"a picture of a training needs several recorded steps and this trace holds "
             f"{len(trace.steps)}; record some with ganscope train --record "
             "run.gscope, or ganscope run -o run.gscope SCRIPT"
         )
     asked = (
-        _chosen(loss_names(kinds), _MOST_CURVES),
+        _chosen(loss_names(kinds, trace.networks), _MOST_CURVES),
         _chosen(sorted(verdict_names(kinds, trace.networks), key=_order), _MOST_CURVES),
         _chosen([f"grad {name}" for name in weight_names(kinds)], MOST_ROWS),
     )

@@ -65,7 +65,7 @@ def curves_of(trace: Trace, path: Path | None, metrics: Sequence[Metric]) -> lis
         TraceFileError: The file is damaged.
     """
     found = []
-    shared = shared_losses(layouts(trace.steps, path))
+    shared = shared_losses(layouts(trace.steps, path), trace.networks)
     for metric in metrics:
 
         def places(step: Step, name: str = metric.name) -> Sequence[Place]:

@@ -74,29 +74,30 @@ def figures(step: Step, networks: Iterable[Network], shared: frozenset[str] = fr
     return named
 
 
-def shared_losses(steps: Sequence[Step]) -> frozenset[str]:
-    """The variables that hold, within one step, the losses of several networks in turn.
+def shared_losses(steps: Sequence[Step], networks: Iterable[Network]) -> frozenset[str]:
+    """The variables that hold the losses of several networks in turn.
 
     Args:
         steps: One step of every kind.
+        networks: Those of the trace.
     """
-    shared: set[str] = set()
+    known = {network.name for network in networks}
+    learners: dict[str, set[tuple[str, ...]]] = {}
     for step in steps:
-        learners: dict[str, tuple[str, ...]] = {}
         for update in step.updates:
-            for loss in update.losses:
-                if learners.setdefault(loss.name, _learners(update)) != _learners(update):
-                    shared.add(loss.name)
-    return frozenset(shared)
+            for loss in update.losses if known.issuperset(update.networks) else ():
+                learners.setdefault(loss.name, set()).add(_learners(update))
+    return frozenset(name for name, who in learners.items() if len(who) > 1)
 
 
-def loss_names(steps: Sequence[Step]) -> list[str]:
+def loss_names(steps: Sequence[Step], networks: Iterable[Network]) -> list[str]:
     """``g_loss``; ``loss of D`` where one variable holds the losses of several networks.
 
     Args:
         steps: One step of every kind.
+        networks: Those of the trace.
     """
-    shared = shared_losses(steps)
+    shared = shared_losses(steps, networks)
     return list(dict.fromkeys(name for step in steps for name, _ in _losses(step, shared)))
 
 
@@ -197,15 +198,15 @@ def find(asked: Sequence[str], steps: Sequence[Step], networks: Sequence[Network
         UsageError: There is no such figure; the message says which there are.
     """
     known: dict[str, int] = {}
-    shared = shared_losses(steps)
+    shared = shared_losses(steps, networks)
     for step in steps:
         for name, places in figures(step, networks, shared).items():
             known[name] = max(len(places), known.get(name, 0))
     found: dict[str, None] = {}
     for text in asked:
-        names = _named(text, steps, known)
+        names = _named(text, steps, networks, known)
         if not names:
-            raise _unknown(text, steps, known)
+            raise _unknown(text, steps, networks, known)
         found |= dict.fromkeys(names)
     if len(found) > _MOST_LINES:
         raise UsageError(
@@ -215,11 +216,13 @@ def find(asked: Sequence[str], steps: Sequence[Step], networks: Sequence[Network
     return [Metric(name, known[name]) for name in found]
 
 
-def _named(text: str, steps: Sequence[Step], known: dict[str, int]) -> list[str]:
-    losses = loss_names(steps)
+def _named(
+    text: str, steps: Sequence[Step], networks: Sequence[Network], known: dict[str, int]
+) -> list[str]:
+    losses = loss_names(steps, networks)
     if text == LOSS and losses:
         return losses
-    if text in shared_losses(steps):
+    if text in shared_losses(steps, networks):
         return [name for name in losses if name.startswith(f"{text} of ")]
     word, _, rest = text.partition(" ")
     words = f"{_OTHER_WORDS.get(word, word)} {rest}" if rest else text
@@ -299,21 +302,29 @@ def weight_names(steps: Sequence[Step]) -> list[str]:
     return _parameter_names("*", steps, whole=False)
 
 
-def _unknown(text: str, steps: Sequence[Step], known: dict[str, int]) -> UsageError:
-    shared = [name for name in loss_names(steps) if " " in name]
-    singles = [*shared, *(name for name in known if " " not in name)]
+def _unknown(
+    text: str, steps: Sequence[Step], networks: Sequence[Network], known: dict[str, int]
+) -> UsageError:
+    losses = loss_names(steps, networks)
+    singles = [
+        *([LOSS] if losses else []),
+        *(name for name in losses if " " in name),
+        *(name for name in known if " " not in name and name != LOSS),
+    ]
     paths = dict.fromkeys(
         call.path for step in steps for call in step.calls if call.path and call.kind == "module"
     )
     word, _, rest = text.partition(" ")
-    hint = nearest(text, [*known, LOSS])
+    hint = nearest(text, [*known, *singles[:1]])
     if not hint and rest and _OTHER_WORDS.get(word, word) in {*_OF_CALLS, *_OF_PARAMETERS}:
         near = nearest(rest, paths)
         hint = near.replace("'", f"'{word} ", 1) if near else ""
     moved = (one.name.rpartition(".")[0] for step in steps for update in step.updates
              for one in update.parameters)  # fmt: skip
     example = next((path for path in moved if path in paths), "PATH")
+    there_are = f"there are {', '.join(singles[:10])}, and" if singles else "there are"
+    no_loss = " (no loss was seen)" if text == LOSS else ""
     return UsageError(
-        f"--plot '{text}' names no figure; there are {', '.join([LOSS, *singles][:10])}, and of a "
+        f"--plot '{text}' names no figure{no_loss}; {there_are} of a "
         f"module its grad, mean, std, weight, update or ratio, such as 'grad {example}'{hint}"
     )

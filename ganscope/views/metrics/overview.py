@@ -216,7 +216,7 @@ def _losses(recording: Recording) -> Iterator[Line]:
     if not any(update.losses for step in kinds for update in step.updates):
         yield Line("losses", "none was seen")
         return
-    names = loss_names(kinds)
+    names = loss_names(kinds, recording.trace.networks)
     shown = names[:_MOST_LOSSES]
     found = curves(recording.trace, recording.source, shown)
     widest = max(len(style.printable(curve.metric.title)) for curve in found)

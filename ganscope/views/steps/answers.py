@@ -15,6 +15,8 @@ _HINGES = ("relu", "clamp", "softplus", "logsigmoid", "minimum", "min")
 _SHIFTS = {"add", "sub", "rsub", "mul", "neg"}
 """Operations that make of a verdict what a hinge is taken of."""
 _OVER_CLASSES = {"softmax", "logsoftmax"}
+_OF_CLASSES = ("crossentropy", "nllloss")
+"""Beginnings of the names of losses that take numbers for several classes each."""
 
 
 def verdict_places(step: Step, calls: Sequence[Call]) -> dict[int, int]:
@@ -82,9 +84,15 @@ def _per_image(record: TensorRecord) -> int:
 
 
 def _over_classes(step: Step) -> list[TensorStats]:
-    """The figures of what was made shares of classes."""
-    made = (call for call in step.calls if _plain(call.type) in _OVER_CLASSES)
-    return [record.stats for call in made for record in call.outputs if record.stats is not None]
+    """The figures of what are shares of classes, or logits of such."""
+    found = []
+    for call in step.calls:
+        name = _plain(call.type)
+        if name in _OVER_CLASSES:
+            found += [record.stats for record in call.outputs]
+        elif name.startswith(_OF_CLASSES):
+            found += [record.stats for record in call.inputs[:1]]
+    return [stats for stats in found if stats is not None]
 
 
 def _is_held_to_labels(step: Step, calls: Sequence[Call], place: int) -> bool:

@@ -31,6 +31,8 @@ _ASKING = "grad"
 """What ``torch.autograd.grad`` is called in a trace."""
 _MIXING = {"add", "sub", "rsub", "lerp", "addcmul", "addcdiv", "where"}
 """Operations whose result has something of the values of each input."""
+_RECOMPUTED = "recomputed for the backward pass"
+"""The note of calls that ran a second time; they may end as soon as enough is there."""
 _CLASSES = 2
 """So few different values say nothing of where they come from."""
 
@@ -73,6 +75,7 @@ class Forward:
         verdict_place: Which output of a discriminator is its verdict; None where none is known
             to be one.
         mode: ``eval`` or ``partly eval``; empty where it ran as networks do in training.
+        takes_data: Whether some discriminator of the step gets its first input as real data.
     """
 
     call: Call
@@ -81,6 +84,7 @@ class Forward:
     shown: str = ""
     verdict_place: int | None = None
     mode: str = ""
+    takes_data: bool = False
 
     @property
     def output(self) -> TensorRecord | None:
@@ -94,6 +98,12 @@ class Forward:
         """The place of the part of a network that was called by itself, as ``D.features`` is for
         a loss on its features; empty where the network was called."""
         return self.call.path.removeprefix(self.call.network).lstrip("./")
+
+    @property
+    def takes_noise(self) -> bool:
+        """Whether its first input is noise, as far as the shape tells: data can be vectors, too."""
+        shape = self.sources[0].record.shape if self.sources else None
+        return is_noise(shape) and not self.takes_data
 
     def called(self, network: str) -> str:
         """What was called, where its network is called `network`: ``D``, ``D.features``."""
@@ -163,7 +173,7 @@ def forwards(step: Step, cast: Cast) -> tuple[Forward, ...]:
     generated: set[int] = set()
     """Calls of generators, and of networks that made something of what these had made."""
     for call in step.calls:
-        if call.parent is not None:
+        if call.parent is not None or call.note == _RECOMPUTED:
             continue
         sources = tuple(memory.source(record) for record in call.inputs if record.shape)
         if call.kind == "module" and call.network:
@@ -195,7 +205,15 @@ def forwards(step: Step, cast: Cast) -> tuple[Forward, ...]:
     ]
     judged = [one.call for one in told if one.shown and not one.part]
     places = verdict_places(step, judged)
-    return tuple(replace(_untold(one, told), verdict_place=places.get(one.call.id)) for one in told)
+    real = {likeness(one.sources[0].record) for one in told if one.shown == REAL and one.sources}
+    return tuple(
+        replace(
+            _untold(one, told),
+            verdict_place=places.get(one.call.id),
+            takes_data=bool(one.sources) and likeness(one.sources[0].record) in real,
+        )
+        for one in told
+    )
 
 
 def _untold(forward: Forward, every: Sequence[Forward]) -> Forward:
@@ -310,9 +328,8 @@ def made(forward: Forward, cast: Cast) -> str:
     """``G(z)`` for what a generator made of noise, ``G(input)`` of images; else the call."""
     if forward.role != GENERATOR:
         return forward.call.label
-    shape = forward.sources[0].record.shape if forward.sources else None
     name = forward.called(cast.symbol(forward.call.network))
-    return f"{name}({'z' if is_noise(shape) else 'input'})"
+    return f"{name}({'z' if forward.takes_noise else 'input'})"
 
 
 def made_by(network: str, every: Sequence[Forward], cast: Cast) -> str:

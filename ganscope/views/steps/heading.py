@@ -15,7 +15,6 @@ from ganscope.views.steps.flow import (
     Forward,
     Source,
     earlier_of,
-    is_noise,
     is_unfollowed,
     made,
     made_by,
@@ -195,7 +194,7 @@ def _name(forward: Forward, place: int) -> str:
     if place == 0 and forward.shown:
         return {PROBED: "points of the penalty", UNTOLD: "input"}.get(forward.shown, "x")
     if place == 0 and forward.role == GENERATOR:
-        return "z" if is_noise(record.shape) else "" if forward.part else "input"
+        return "z" if forward.takes_noise else "" if forward.part else "input"
     return style.printable(record.name or "")
 
 

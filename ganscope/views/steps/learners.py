@@ -57,7 +57,10 @@ def _behind(story: Story, update: Update, run: Backward, judges: Sequence[str]) 
     seen: set[int] = set()
     while left:
         one = left.pop()
-        makers = (each.makers for each in one.sources if not each.detached)
+        # Tokens and other whole numbers need no detach to end the way of a gradient.
+        makers = (
+            each.makers for each in one.sources if not each.detached and each.record.requires_grad
+        )
         new = {maker for some in makers for maker in some if maker in calls} - seen
         seen |= new
         left += [calls[maker] for maker in new]

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from ganscope.traces import Call, Step, TensorRecord
 from ganscope.traces.call import outermost_of
-from ganscope.traces.recognition import likeness
 from ganscope.views import style
 from ganscope.views.steps.cast import GENERATOR, Cast
 from ganscope.views.steps.flow import (
@@ -19,7 +18,6 @@ from ganscope.views.steps.flow import (
     UNTOLD,
     Forward,
     earlier_of,
-    is_noise,
     made,
     made_by,
 )
@@ -71,6 +69,13 @@ def verdicts(step: Step, forwards: Sequence[Forward], cast: Cast) -> dict[int, V
     said: dict[int, Verdict] = {}
     inside = _inside(step.calls)
     logits = _logits(step)
+    scored = {
+        one.call.network
+        for one in forwards
+        if one.verdict_place is not None
+        and one.output is not None
+        and not is_probability(inside.get(one.call.id, ()), one.output)
+    }
     for forward in forwards:
         output = forward.output
         if forward.verdict_place is None or output is None or output.stats is None:
@@ -78,7 +83,7 @@ def verdicts(step: Step, forwards: Sequence[Forward], cast: Cast) -> dict[int, V
         stats = output.stats
         if stats.mean is None or stats.min is None or stats.max is None:
             continue
-        probability = is_probability(inside.get(forward.call.id, ()), output)
+        probability = forward.call.network not in scored  # of all that it said, or of none
         symbol = _symbol(forward, forwards, cast)
         unit = "logits" if forward.call.network in logits else "score"
         said[forward.call.id] = Verdict(forward, symbol, stats.mean, probability, unit)
@@ -165,15 +170,8 @@ def _made(forward: Forward, forwards: Sequence[Forward], cast: Cast) -> str:
         return made(forward, cast)
     inner = list(dict.fromkeys(_made(other, forwards, cast) for other in before))
     if main is not None and not before:
-        noise = is_noise(main.record.shape) and not _is_shown_as_data(main.record, forwards)
-        inner = ["z" if noise else "x"]
+        inner = ["z" if forward.takes_noise else "x"]
     return f"{forward.called(cast.symbol(forward.call.network))}({', '.join(inner)})"
-
-
-def _is_shown_as_data(record: TensorRecord, forwards: Sequence[Forward]) -> bool:
-    """Whether a discriminator gets this very tensor as real data: vectors are of noise's shape."""
-    shown = (one.sources[0].record for one in forwards if one.shown == REAL and one.sources)
-    return likeness(record) in map(likeness, shown)
 
 
 def _symbol(forward: Forward, forwards: Sequence[Forward], cast: Cast) -> str:

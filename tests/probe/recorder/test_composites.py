@@ -118,6 +118,47 @@ def test_layers_with_optimizers_of_their_own_are_no_networks() -> None:
     assert [each.name for each in recording.trace.networks] == ["network"]
 
 
+def test_one_layer_beside_networks_is_a_network_too() -> None:
+    """Pix2pixHD's encoder may be one convolution; a head beside a body is none."""
+    outer = nn.Module()
+    outer.G, outer.D, outer.E = make_generator(), make_critic(), nn.Linear(2, 2)
+    expected = {"G": outer.G, "D": outer.D, "E": outer.E}
+    assert networks_in(outer, [adam(outer.G, outer.E), adam(outer.D)]) == expected
+    assert networks_in(outer, [adam(outer.G), adam(outer.D)]) == expected
+    body = nn.Module()
+    body.body, body.head = make_generator(), nn.Linear(8, 1)
+    assert networks_in(body, [adam(body.body), adam(body.head)]) == {}
+
+
+class Kept(nn.Module):
+    """Keeps its networks in a dictionary."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.models = nn.ModuleDict({"G": make_generator(), "D": make_critic()})
+
+    def forward(self, z: Tensor) -> Tensor:
+        made: Tensor = self.models["G"](z)
+        return made
+
+
+def test_networks_in_a_dictionary_of_one_class() -> None:
+    torch.manual_seed(0)
+    kept = Kept()
+    opt_g, opt_d = adam(kept.models["G"]), adam(kept.models["D"])
+    with ganscope.record() as recording:
+        for _ in range(3):
+            update(opt_g, lambda: -kept.models["D"](kept(torch.randn(5, 6))).mean())
+            update(
+                opt_d,
+                lambda: (
+                    kept.models["D"](kept(torch.randn(5, 6)).detach()).mean()
+                    - kept.models["D"](torch.randn(5, 8)).mean()
+                ),
+            )
+    assert roles_of(recording.trace) == {"G": "generator", "D": "discriminator"}
+
+
 @pytest.mark.parametrize("together", [False, True])
 def test_what_one_optimizer_trains_alone_or_all_train_together_is_one(together: bool) -> None:
     duel = Duel()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 import ganscope
 from ganscope.traces import Trace
@@ -56,6 +57,24 @@ def test_an_average_is_told_with_its_decay(decay: float, first: str) -> None:
     meta = train(average(decay), first=first).meta
     assert meta.notes == (f"shadow is an average of G: each step it keeps {decay:g} of itself",)
     assert meta.completeness == "complete"
+
+
+def test_an_averaged_model_holds_its_average_inside() -> None:
+    torch.manual_seed(0)
+    G, D = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)), nn.Linear(2, 1)
+    ema = AveragedModel(G, multi_avg_fn=get_ema_multi_avg_fn(0.9))
+    optimizers = [torch.optim.Adam(each.parameters()) for each in (D, G)]
+    with ganscope.record() as recorder:
+        for _ in range(4):
+            for optimizer in optimizers:
+                optimizer.zero_grad()
+                (D(G(torch.randn(8, 4))).mean() - D(torch.randn(8, 2)).mean()).square().backward()
+                optimizer.step()
+            ema.update_parameters(G)
+            with torch.no_grad():
+                ema(torch.randn(2, 4))
+    assert recorder.trace.meta.completeness == "complete"
+    assert "ema is an average of G: each step it keeps 0.9 of itself" in recorder.trace.meta.notes
 
 
 def test_a_copy_that_is_renewed() -> None:
