@@ -161,13 +161,30 @@ def assignment(file: str, line: int, column: int | None = None) -> Assignment | 
     """The variable to which the statement at a place assigns its value, and where that begins.
 
     None where it assigns nothing; the variable is None where it is no single one, and where
-    several statements stand on the line and no column, in bytes, tells which of them ran.
+    several statements stand on the line and no column, in bytes, tells which of them ran. Of a
+    dictionary that is written out it is the key.
     """
     around = _assigning(file, line, column)
     targets = [target for node in around for target in _targets(node)]
     if not around:
         return None
+    if len(around) == 1 and column is not None:
+        items = _items(around[0].value)
+        at = [key for key, value in items if _begins(value) <= (line, column) < _ends(value)]
+        if items:
+            return (at[0] if at else None), around[0].lineno
     return (_name_of(targets[0]) if len(targets) == 1 else None), around[0].lineno
+
+
+def _items(value: ast.expr | None) -> list[tuple[str | None, ast.expr]]:
+    """The keys, so far as they are names, and the values of ``{"adv": …}`` and ``dict(adv=…)``."""
+    if isinstance(value, ast.Dict):
+        keys = [key.value if isinstance(key, ast.Constant) else None for key in value.keys]
+        texts = [key if isinstance(key, str) and key.isidentifier() else None for key in keys]
+        return list(zip(texts, value.values, strict=True))
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "dict":
+        return [(keyword.arg, keyword.value) for keyword in value.keywords]
+    return []
 
 
 def assigned_at(point: sites.Point) -> Assignment | None:
@@ -217,11 +234,11 @@ def _place_of(point: sites.Point) -> tuple[str, int, int | None] | None:
     return None if line is None else (code.co_filename, line, column)
 
 
-def _begins(node: ast.stmt) -> tuple[int, int]:
+def _begins(node: ast.stmt | ast.expr) -> tuple[int, int]:
     return node.lineno, node.col_offset
 
 
-def _ends(node: ast.stmt) -> tuple[int, int]:
+def _ends(node: ast.stmt | ast.expr) -> tuple[int, int]:
     return node.end_lineno or node.lineno, node.end_col_offset or 0
 
 

@@ -263,6 +263,16 @@ class Trainer:
             ["first", "second"],
         ),
         (
+            "out = {'real': adv(real, 1.0), 'fake': false.mean()}\n"
+            "loss_D = out['real'] + out['fake']",
+            ["real", "fake"],
+        ),
+        (
+            "out = dict(real=adv(real, 1.0), gp=self.penalty(real))\n"
+            "loss_D = out['real'] + 10 * out['gp']",
+            ["real", "gp"],
+        ),
+        (
             "loss_D = adv(real, 1.0) + criterion(false, 0.0)",
             ["mse_loss(x, full_like(x, t))", "loss"],
         ),
