@@ -14,6 +14,7 @@ from torch.nn import functional
 import ganscope
 from ganscope.traces import Trace
 from ganscope.views import ViewOptions
+from ganscope.views.steps import ledger
 from ganscope.views.steps.flow import BETWEEN, FAKE, REAL
 from ganscope.views.steps.story import Story, tell
 from ganscope.views.steps.words import about
@@ -349,6 +350,58 @@ def test_vectors_that_are_shown_as_data_are_not_called_noise() -> None:
             moved[0].step()
     symbols = {one.symbol for one in told(recorder.trace).judged.values()}
     assert symbols == {"D(x)", "D(G(encoder(x)))", "D(G(z))"}
+
+
+# -- gradients that were gathered, and others that were forgotten --------------------------------
+
+
+def gathered(*, clears: bool) -> Story:
+    """Two micro-batches for each update, both losses in one variable."""
+    torch.manual_seed(0)
+    G, D = networks()
+    optimizers = [torch.optim.SGD(each.parameters(), lr=0.1) for each in (D, G)]
+    with ganscope.record() as recorder:
+        for turn in range(8):
+            fake = G(torch.randn(BATCH, 8))
+            loss = (D(fake.detach()).mean() - D(torch.randn(BATCH, 4)).mean()) / 2
+            loss.backward()
+            if turn % 2:
+                optimizers[0].step()
+                optimizers[0].zero_grad()
+            if clears:
+                for parameter in D.parameters():
+                    parameter.requires_grad_(False)
+            loss = -D(fake).mean() / 2
+            loss.backward()
+            D.requires_grad_(True)
+            if turn % 2:
+                optimizers[1].step()
+                optimizers[1].zero_grad()
+    return tell(recorder.trace, recorder.trace.steps[1], ViewOptions(explain=True))
+
+
+def warned(read: Story) -> list[str]:
+    return [one.text for update in read.step.updates
+            for one in ledger.remarks(read.step, update, read.cast) if one.is_warning]  # fmt: skip
+
+
+def test_micro_batches_are_no_forgotten_zero_grad() -> None:
+    read = gathered(clears=True)
+    assert [update.networks for update in read.step.updates] == [("D",), ("G",)]
+    assert any(
+        (entry.network, entry.fate, entry.update) == ("G", "used", 1)
+        and entry.backward in {run.id for run in read.step.updates[0].backwards}
+        for entry in read.step.ledger
+    )
+    first, second = lessons(read)
+    assert not warned(read)
+    assert "NOT cleared" not in first + second
+    assert "were not detached" not in first
+
+
+def test_what_another_loss_of_the_same_name_left_is_not_gathered() -> None:
+    read = gathered(clears=False)
+    assert any("D's 4 gradients" in text and "never cleared" in text for text in warned(read))
 
 
 # -- updates that are no plain ones --------------------------------------------------------------

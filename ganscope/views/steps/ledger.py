@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ganscope.traces import EARLIER, LedgerEntry, Step, Update
+from ganscope.traces import EARLIER, Backward, CallSite, LedgerEntry, Step, Update
 from ganscope.views import style
 from ganscope.views.steps.cast import Cast, joined, numeral, possessive
 
@@ -25,7 +25,7 @@ def remarks(step: Step, update: Update, cast: Cast) -> Iterator[Remark]:
     for network in names:
         entries = foreign(step, update, network)
         cleared = [entry for entry in entries if entry.fate == "cleared"]
-        used = [entry for entry in entries if entry.fate == "used"]
+        used = wrongly_used(step, update, network)
         if cleared:
             where = "before this update" if network in update.networks else "here"
             yield Remark(cast.sentence(f"{_were(step, network, cleared, cast)} cleared {where}"))
@@ -58,6 +58,37 @@ def foreign(step: Step, update: Update, network: str) -> list[LedgerEntry]:
         and entry.update == update.index
         and entry.backward not in _own(update)
     ]
+
+
+def wrongly_used(step: Step, update: Update, network: str) -> list[LedgerEntry]:
+    """The gradients in an update that look like a forgotten ``zero_grad()``.
+
+    Those of the very loss of this update, from a turn before in which another network was moved,
+    were gathered on purpose.
+    """
+    own = {site for run in update.backwards for site in _made_at(step, update, run)}
+    homes = {run.id: (home, run) for home in step.updates for run in home.backwards}
+    found = []
+    for entry in foreign(step, update, network):
+        home, run = homes.get(entry.backward, (None, None))
+        gathered = (
+            home is not None
+            and run is not None
+            and network not in home.networks
+            and not own.isdisjoint(_made_at(step, home, run))
+        )
+        if entry.fate == "used" and not gathered:
+            found.append(entry)
+    return found
+
+
+def _made_at(step: Step, update: Update, run: Backward) -> Iterator[tuple[str, CallSite]]:
+    """The name of a backward's loss, and where the code makes it."""
+    calls = {call.id: call for call in step.calls}
+    for loss in update.losses:
+        call = None if loss.call is None else calls.get(loss.call)
+        if loss.name == run.loss and call is not None and call.site is not None:
+            yield loss.name, call.site
 
 
 def whose(step: Step, network: str, entries: Sequence[LedgerEntry], cast: Cast) -> str:

@@ -64,8 +64,14 @@ def _cut(story: Story, update: Update) -> Iterator[str]:
     if not fakes or not update.backwards:
         return
     makers = dict.fromkeys(_makers(story, fakes))
+    used = {(each.backward, each.network) for each in story.step.ledger if each.fate == "used"}
     maker = joined([story.cast.named(name) for name in makers]) or "the generator"
-    reached = {name: run.reached[name] for run in update.backwards for name in run.reached}
+    reached = {
+        name: run.reached[name]
+        for run in update.backwards
+        for name in run.reached
+        if name in update.networks or (run.id, name) not in used  # else of another's loss
+    }
     into = [name for name in dict.fromkeys(_makers(story, fakes, attached=True)) if name in reached]
     noun = noun_of(fakes[0])
     if into:
@@ -123,7 +129,7 @@ def _cleared(story: Story, update: Update) -> Iterator[str]:
 def _mistakes(story: Story, update: Update) -> Iterator[str]:
     """What it means that another backward's gradients went into this update."""
     for name in update.networks:
-        used = [e for e in ledger.foreign(story.step, update, name) if e.fate == "used"]
+        used = ledger.wrongly_used(story.step, update, name)
         if not used:
             continue
         who = story.cast.named(name)
