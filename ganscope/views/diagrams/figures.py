@@ -54,7 +54,8 @@ def figures_of(trace: Trace) -> Figures:
         _chosen([f"grad {name}" for name in weight_names(kinds)], MOST_ROWS),
     )
     drawn = [
-        tuple(curves_of(trace, path, [Metric(name, 1) for name in names])) for names, _ in asked
+        tuple(curves_of(trace, path, [Metric(name, 1) for name in names], kinds))
+        for names, _ in asked
     ]
     return Figures(drawn[0], drawn[1], drawn[2], sum(hidden for _, hidden in asked))
 

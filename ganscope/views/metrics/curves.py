@@ -50,22 +50,26 @@ def curves(trace: Trace, path: Path | None, asked: Sequence[str]) -> list[Curve]
         UsageError: There is no such figure.
         TraceFileError: The file is damaged.
     """
-    return curves_of(trace, path, find(asked, layouts(trace.steps, path), trace.networks))
+    kinds = layouts(trace.steps, path)
+    return curves_of(trace, path, find(asked, kinds, trace.networks), kinds)
 
 
-def curves_of(trace: Trace, path: Path | None, metrics: Sequence[Metric]) -> list[Curve]:
+def curves_of(
+    trace: Trace, path: Path | None, metrics: Sequence[Metric], kinds: Sequence[Step]
+) -> list[Curve]:
     """Figures over all steps.
 
     Args:
         trace: The trace.
         path: Its file, where it is a recording.
         metrics: Which figures.
+        kinds: One step of every kind.
 
     Raises:
         TraceFileError: The file is damaged.
     """
     found = []
-    shared = shared_losses(layouts(trace.steps, path), trace.networks)
+    shared = shared_losses(kinds, trace.networks)
     for metric in metrics:
 
         def places(step: Step, name: str = metric.name) -> Sequence[Place]:
