@@ -24,6 +24,7 @@ from ganscope.probe.operations import Operation
 from ganscope.probe.raised import Raised
 from ganscope.probe.tensors import TensorDraft, TensorObserver
 from ganscope.traces import Call, TensorRecord
+from ganscope.traces.call import RECOMPUTED
 from ganscope.traces.tensor import NO_TENSOR
 
 Place = tuple[str, str]
@@ -317,7 +318,7 @@ class CallLog:
         draft.round = self.round
         if self.recomputes is not None and self.recomputes():
             draft.recomputed = True
-            draft.note = draft.note or "recomputed for the backward pass"
+            draft.note = draft.note or RECOMPUTED
         self.drafts.append(draft)
 
     def _fail(self, draft: Draft, error: BaseException) -> None:

@@ -38,6 +38,10 @@ class Gradient:
     stats: TensorStats | None
 
 
+RECOMPUTED = "recomputed for the backward pass"
+"""The note of calls that ran a second time; they may end as soon as enough is there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One module call or one functional operation.
