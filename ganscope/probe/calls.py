@@ -24,8 +24,7 @@ from ganscope.probe.operations import Operation
 from ganscope.probe.raised import Raised
 from ganscope.probe.tensors import TensorDraft, TensorObserver
 from ganscope.traces import Call, TensorRecord
-from ganscope.traces.call import RECOMPUTED
-from ganscope.traces.tensor import NO_TENSOR
+from ganscope.traces.tensor import OBJECT, PLAIN
 
 Place = tuple[str, str]
 """Network and path."""
@@ -118,6 +117,7 @@ class CallLog:
         draft.key = module
         draft.network, draft.module = place[0], inner
         draft.mode = "train" if inner.training else "eval"
+        draft.frozen = modules.frozen_of(inner)
         if traits.opaque_note is not None:
             draft.note, draft.opaque = traits.opaque_note, True
         elif traits.fused and not module.training:
@@ -279,7 +279,7 @@ class CallLog:
         self._fail(draft, error)
 
     def _enlist_operation(self, draft: Draft, operation: Operation, frame: FrameType) -> None:
-        draft.settings = operation.settings()
+        draft.settings, draft.arguments = operation.settings(), operation.arguments()
         draft.place = sites.find(frame)
         if self._around is None and _is_scalar(draft.outputs):
             draft.text = names.called_text(frame)
@@ -318,7 +318,7 @@ class CallLog:
         draft.round = self.round
         if self.recomputes is not None and self.recomputes():
             draft.recomputed = True
-            draft.note = draft.note or RECOMPUTED
+            draft.note = draft.note or "recomputed for the backward pass"
         self.drafts.append(draft)
 
     def _fail(self, draft: Draft, error: BaseException) -> None:
@@ -368,16 +368,26 @@ def _is_scalar(outputs: Sequence[Named]) -> bool:
     return shape is not None and math.prod(shape) == 1
 
 
-_LEFT_OUT = TensorRecord(
-    None, None, None, False, None, f"cut off: only the first {structure.MOST_LEAVES} are recorded"
-)
+def _without_tensor(kind: str, note: str) -> TensorRecord:
+    return TensorRecord(
+        shape=None,
+        dtype=None,
+        device=None,
+        requires_grad=False,
+        stats=None,
+        note=note,
+        kind=kind,
+    )
+
+
+_LEFT_OUT = _without_tensor(OBJECT, f"cut off: only the first {structure.MOST_LEAVES} are recorded")
 
 
 def _no_tensor(leaf: Any) -> TensorRecord:
     """The record of something that is no tensor."""
-    plain = leaf is None or isinstance(leaf, bool | int | float | str)
-    what = _brief(repr(leaf)) if plain else f"a {type(leaf).__name__}"
-    return TensorRecord(None, None, None, False, None, f"{what}{NO_TENSOR}")
+    if leaf is None or isinstance(leaf, bool | int | float | str):
+        return _without_tensor(PLAIN, f"{_brief(repr(leaf))}: no tensor")
+    return _without_tensor(OBJECT, f"a {type(leaf).__name__}: no tensor")
 
 
 def _brief(text: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import nn
 
@@ -55,6 +56,9 @@ class Draft:
     """What runs inside stands by itself: networks, and operations between them."""
     recomputed = False
     """Run a second time, for the backward pass."""
+    frozen = 0
+    """Parameters of its own that required no gradient when it began."""
+    arguments: Mapping[str, Any] = {}
     error: Raised | None = None
     outside_error: int | None = None
     """The id of what was being handled already when the call began."""

@@ -75,8 +75,8 @@ class EarlierOutputs:
                 if record.made and record.requires_grad:
                     continue  # its history is that of this step
                 followed = record.made or record.origin is not None
-                earlier = self._maker_of(leaf, None if followed else update)
-                record.note = None if earlier is None else earlier.note
+                record.earlier = self._maker_of(leaf, None if followed else update)
+                record.note = _note_of(record.earlier)
 
     def _maker_of(self, values: object, update: int | None = None) -> Earlier | None:
         """Who made `values` before the update in which it ran last, or before this `update`.
@@ -94,7 +94,13 @@ class EarlierOutputs:
         ]
         if not earlier:
             return None
-        return Earlier(earlier[0], whole=len(found) == len(marks))
+        return Earlier(earlier[0], share=len(found) / len(marks))
+
+
+def _note_of(earlier: Earlier | None) -> str | None:
+    if earlier is None:
+        return None
+    return f"{'' if earlier.whole else 'in part '}made by {earlier.network} in an earlier step"
 
 
 def _marks(values: object) -> list[_Mark | None]:

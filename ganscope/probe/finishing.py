@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ganscope.probe import modules, sites
 from ganscope.probe.drafts import Draft, Record
@@ -33,9 +34,11 @@ _PLAIN = Label()
 class _Known:
     """What calls of one step share: facts about modules, source lines, places in the step."""
 
-    facts: dict[int, tuple[int, str]]
+    facts: dict[int, tuple[int, str, Mapping[str, Any]]]
     sites: dict[sites.Place, CallSite]
     places: dict[int, int]
+    originals: dict[str, list[int]] = field(default_factory=dict)
+    """Ids of the calls that ran for the first time, by their path."""
 
 
 def finished(
@@ -54,14 +57,33 @@ def finished(
     """
     known = _Known({}, {}, {draft.ident: place for place, draft in enumerate(drafts)})
     repeats: dict[str, int] = {}
+    frozen = _frozen(drafts)
     labels, backwards = labels or {}, backwards or {}
     calls = []
     for draft in drafts:
         draft.nth = repeats[draft.path] = repeats.get(draft.path, 0) + 1
         label = labels.get(draft.ident, _PLAIN)
         gradients = gradients_of(draft, backwards, scales)
-        calls.append(_finished(draft, label, gradients, known))
+        calls.append(_finished(draft, label, gradients, known, frozen.get(draft.ident, 0)))
     return tuple(calls)
+
+
+def _frozen(drafts: Sequence[Draft]) -> dict[int, int]:
+    """By a call's own number, the frozen parameters of its module and of those called inside it.
+
+    A module that is called several times inside another counts once there.
+    """
+    around = {draft.ident: draft.parent for draft in drafts}
+    counted: set[tuple[int, int]] = set()
+    frozen: dict[int, int] = {}
+    for draft in drafts:
+        ident: int | None = draft.ident if draft.frozen else None
+        while ident is not None:
+            if (ident, id(draft.module)) not in counted:
+                counted.add((ident, id(draft.module)))
+                frozen[ident] = frozen.get(ident, 0) + draft.frozen
+            ident = around.get(ident)
+    return frozen
 
 
 def place_of(drafts: Sequence[Draft], ident: int) -> int | None:
@@ -75,35 +97,48 @@ def _finished(
     label: Label,
     gradients: tuple[Gradient, ...],
     known: _Known,
+    frozen: int,
 ) -> Call:
-    parameters, settings = 0, draft.settings
+    parameters, settings, arguments = 0, draft.settings, draft.arguments
     module = draft.module
     if module is not None:
         # By id within this loop alone; the drafts keep the modules alive.
         facts = known.facts.get(id(module))
         if facts is None:
-            facts = (modules.parameter_count(module), modules.settings(module))
+            facts = (
+                modules.parameter_count(module),
+                modules.settings(module),
+                modules.constants(module),
+            )
             known.facts[id(module)] = facts
-        parameters, settings = facts
+        parameters, settings, arguments = facts
+    originals = known.originals.setdefault(draft.path, [])
+    original = originals[0] if draft.recomputed and len(originals) == 1 else None
+    if not draft.recomputed:
+        originals.append(known.places[draft.ident])
     return Call(
-        known.places[draft.ident],
-        None if draft.parent is None else known.places.get(draft.parent),
-        label.update,
-        label.purpose,
-        draft.kind,
-        draft.network,
-        draft.path,
-        draft.type,
-        draft.nth,
-        tuple([_final(name, record) for name, record in draft.inputs]),
-        tuple([_final(name, record) for name, record in draft.outputs]),
-        parameters,
-        draft.seconds,
-        sites.read(draft.place, known.sites),
-        gradients,
-        settings,
-        draft.note,
-        draft.mode,
+        id=known.places[draft.ident],
+        parent=None if draft.parent is None else known.places.get(draft.parent),
+        update=label.update,
+        purpose=label.purpose,
+        kind=draft.kind,
+        network=draft.network,
+        path=draft.path,
+        type=draft.type,
+        nth=draft.nth,
+        inputs=tuple([_final(name, record) for name, record in draft.inputs]),
+        outputs=tuple([_final(name, record) for name, record in draft.outputs]),
+        parameters=parameters,
+        seconds=draft.seconds,
+        site=sites.read(draft.place, known.sites),
+        gradients=gradients,
+        settings=settings,
+        note=draft.note,
+        mode=draft.mode,
+        recomputed=draft.recomputed,
+        original=original,
+        frozen_parameters=frozen,
+        arguments=arguments,
     )
 
 
@@ -130,14 +165,4 @@ def _final(name: str | None, record: Record) -> TensorRecord:
 
 def named(record: TensorRecord, name: str) -> TensorRecord:
     """The same record under a name."""
-    return TensorRecord(
-        record.shape,
-        record.dtype,
-        record.device,
-        record.requires_grad,
-        record.stats,
-        record.note,
-        record.preview,
-        record.samples,
-        name,
-    )
+    return replace(record, name=name)

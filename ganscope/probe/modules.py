@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
 
+from ganscope.probe.plain import plain_data
+
 _TORCH = str(Path(torch.__file__).parent)
 _PROBE = str(Path(__file__).parent)
 _FUSED = (nn.TransformerEncoderLayer, nn.TransformerEncoder, nn.MultiheadAttention)
@@ -144,6 +146,15 @@ def parameter_count(module: nn.Module) -> int:
     return sum([_size(parameter) for parameter in own.values()])
 
 
+def frozen_of(module: nn.Module) -> int:
+    """Number of the module's own parameters, without those of its parts, that are frozen."""
+    frozen = 0
+    for parameter in module._parameters.values():
+        if parameter is not None and not parameter.requires_grad:
+            frozen += _size(parameter)
+    return frozen
+
+
 Parts = Sequence[tuple[str, nn.Module]]
 """Every module of a network with its path, the network itself first, each once."""
 
@@ -177,6 +188,23 @@ def settings(module: nn.Module) -> str:
         return " ".join(module.extra_repr().split())
     except Exception:
         return ""
+
+
+def constants(module: nn.Module) -> dict[str, Any]:
+    """The module's settings as data: its public attributes that are plain values.
+
+    Read from its ``__dict__`` alone, so that no property of somebody's class runs.
+    """
+    found = {}
+    for name, value in vars(module).items():
+        if name[0] != "_" and name != "training" and isinstance(value, _PLAIN_SETTINGS):
+            settled = plain_data(value)
+            if settled is not None or value is None:
+                found[name] = settled
+    return found
+
+
+_PLAIN_SETTINGS = (bool, int, float, str, tuple, list, type(None))
 
 
 def _without_wrappers(path: str, parts: Parts) -> str:

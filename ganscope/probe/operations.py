@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import count
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from ganscope.probe.plain import plain_data
 
 Function = Callable[..., Any]
 
@@ -43,6 +46,11 @@ class Operation:
         return shown_name(self.raw)
 
     @property
+    def is_reflected(self) -> bool:
+        """Whether its first argument stands on the right: ``__rsub__``."""
+        return self.raw.startswith("__") and self.raw[2:-2] in _REFLECTED
+
+    @property
     def is_silent(self) -> bool:
         """Whether it computes nothing that would be worth a row."""
         return self.raw in _SILENT
@@ -70,6 +78,19 @@ class Operation:
         if getattr(self.function, "__module__", None) == "torch.nn.functional":
             return any(argument is True for argument in self.args)
         return False
+
+    def arguments(self) -> dict[str, Any]:
+        """Every argument as it was written, by position or keyword; see `Call.arguments`."""
+        tensors = count()
+
+        def slot(_: Tensor) -> dict[str, int]:
+            return {"input": next(tensors)}
+
+        found = {str(place): plain_data(each, slot) for place, each in enumerate(self.args)}
+        found |= {key: plain_data(each, slot) for key, each in self.kwargs.items()}
+        if self.is_reflected and len(self.args) == 2:
+            return {"0": found["1"], "1": found["0"]}  # 1 - x is written with the 1 first
+        return found
 
     def settings(self) -> str:
         """The arguments that are no tensors, in short."""

@@ -17,8 +17,9 @@ from torch import Tensor
 
 from ganscope.probe import device_statistics
 from ganscope.probe.figures import Figures, Stage
+from ganscope.probe.identities import Identities, Identity
 from ganscope.probe.samples import SampleStage
-from ganscope.traces import TensorRecord
+from ganscope.traces import Earlier, TensorRecord
 
 _NATIVE = {
     torch.float32: "=f4",
@@ -64,8 +65,11 @@ class TensorDraft:
         "_final",
         "device",
         "dtype",
+        "earlier",
         "figures",
         "gradients",
+        "identity",
+        "is_leaf",
         "made",
         "note",
         "origin",
@@ -80,8 +84,11 @@ class TensorDraft:
         self.dtype = tensor.dtype
         self.device = "cpu" if tensor.is_cpu else str(tensor.device)
         self.requires_grad = tensor.requires_grad
+        self.is_leaf = tensor.is_leaf if self.requires_grad else None
         self.figures = figures
         self.note = note
+        self.earlier: Earlier | None = None
+        self.identity: Identity | None = None
         self.made = False
         """Whether a recorded call made it."""
         self.origin: TensorDraft | None = None
@@ -104,17 +111,24 @@ class TensorDraft:
     def finish(self) -> TensorRecord:
         """The finished record, the same one each time; only after `TensorObserver.settle`."""
         if self._final is None:
-            figures = self.figures
+            figures, identity = self.figures, self.identity
             figures.settle()
+            if identity is not None:
+                identity.settle()
             self._final = TensorRecord(
-                None if self.shape is None else tuple(self.shape),
-                self.dtype_name,
-                self.device,
-                self.requires_grad,
-                figures.stats,
-                self.note or figures.fault,
-                figures.preview,
-                figures.samples,
+                shape=None if self.shape is None else tuple(self.shape),
+                dtype=self.dtype_name,
+                device=self.device,
+                requires_grad=self.requires_grad,
+                stats=figures.stats,
+                note=self.note or figures.fault,
+                preview=figures.preview,
+                samples=figures.samples,
+                id=None if identity is None else identity.number,
+                alias_of=None if identity is None else identity.alias_of,
+                changed_from=None if identity is None else identity.changed_from,
+                is_leaf=self.is_leaf,
+                earlier=self.earlier,
             )
         return self._final
 
@@ -136,6 +150,7 @@ class TensorObserver:
         # Known as well, but their values may have changed since without a version to tell.
         self._stale: dict[int, tuple[weakref.ref[Tensor], TensorDraft]] = {}
         self._trusting = True
+        self._identities = Identities()
         self._watch = watch
         self._samples = SampleStage() if keep_samples else None
         self._stage = Stage(self._samples)
@@ -144,7 +159,7 @@ class TensorObserver:
     def record(self, tensor: Tensor) -> TensorDraft:
         """What `tensor` is at this moment; never raises for the tensor's sake."""
         if type(tensor) not in _PLAIN:  # what a subclass does when it is asked is unknown
-            return self._observe(tensor)
+            return self._unversioned(tensor)
         seen = self._seen.get(id(tensor))
         try:
             version, place = tensor._version, tensor.data_ptr()
@@ -160,13 +175,20 @@ class TensorObserver:
                     return self._followed_from_here(tensor, draft)
         except RuntimeError:
             # Inference tensors have no version; sparse and functorch ones no memory.
-            return self._observe(tensor)
+            return self._unversioned(tensor)
         draft = self._observe(tensor)
         draft.version, draft.place = version, place
+        draft.identity = self._identities.of(tensor, draft.figures, version, place)
         stale = self._stale.get(id(tensor)) if self._stale else None
         if stale is not None and stale[0]() is tensor and stale[1].version == version:
             draft.origin, draft.made = stale[1], stale[1].made
         self._remember(tensor, draft)
+        return draft
+
+    def _unversioned(self, tensor: Tensor) -> TensorDraft:
+        """The record of a tensor that has no version, or cannot be trusted to tell it."""
+        draft = self._observe(tensor)
+        draft.identity = self._identities.of(tensor, draft.figures)
         return draft
 
     def _followed_from_here(self, tensor: Tensor, earlier: TensorDraft) -> TensorDraft:
@@ -174,7 +196,7 @@ class TensorObserver:
         shape = tuple(tensor.shape)
         draft = TensorDraft(tensor, earlier.figures.reread(shape, shape))
         draft.version, draft.place = earlier.version, earlier.place
-        draft.origin, draft.made = earlier, earlier.made
+        draft.origin, draft.made, draft.identity = earlier, earlier.made, earlier.identity
         self._remember(tensor, draft)
         return draft
 
@@ -219,6 +241,7 @@ class TensorObserver:
                 figures = source.figures.reread(before, tuple(tensor.shape))
                 draft = TensorDraft(tensor, figures)
                 draft.version, draft.place = source.version, source.place
+                draft.identity = self._identities.of(tensor, figures, source.version, source.place)
                 self._remember(tensor, draft)
                 return draft
         return self.record(tensor)
@@ -249,6 +272,7 @@ class TensorObserver:
             self._seen = {key: it for key, it in self._seen.items() if id(it[1]) in again}
             self._stale = {key: it for key, it in self._stale.items() if id(it[1]) in again}
             self._trusting = self._trusting or not again
+            self._identities.sweep()
         self._stage.flush()
         self._batch.flush()
         if self._samples is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from ganscope.traces.tensor import TensorRecord, TensorStats
 
@@ -38,10 +39,6 @@ class Gradient:
     stats: TensorStats | None
 
 
-RECOMPUTED = "recomputed for the backward pass"
-"""The note of calls that ran a second time; they may end as soon as enough is there."""
-
-
 @dataclass(frozen=True, slots=True)
 class Call:
     """One module call or one functional operation.
@@ -63,11 +60,20 @@ class Call:
             it could not be taken.
         site: Where the user's code made the call.
         gradients: Gradients that later arrived at its outputs.
-        settings: The module's own description of its settings (``extra_repr``), or an
-            operation's arguments that are no tensors.
-        note: What could not be seen inside it, and why.
+        settings: For people: the module's own description of its settings (``extra_repr``), or
+            an operation's arguments that are no tensors, cut where they are long.
+        note: For people: what could not be seen inside it, and why.
         mode: ``train`` or ``eval``, as the module was when the call began; None for an op, and
             in traces that do not tell.
+        recomputed: Whether it ran a second time for the backward pass (checkpointing); such a
+            call may end as soon as enough is there.
+        original: Id of the call that it repeats, where only one can be meant.
+        frozen_parameters: How many of `parameters` required no gradient when it was called, as
+            far as the modules that hold them were called.
+        arguments: Its settings as data that strict JSON can hold. Of an operation every argument
+            in the order in which it was written, by position (``"0"``) or keyword, a tensor as
+            ``{"input": 0}``, its index in `inputs`; of a module its constants, such as ``eps``,
+            ``stride``, ``inplace`` or ``reduction``.
     """
 
     id: int
@@ -88,6 +94,10 @@ class Call:
     settings: str = ""
     note: str | None = None
     mode: str | None = None
+    recomputed: bool = False
+    original: int | None = None
+    frozen_parameters: int = 0
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def label(self) -> str:

@@ -6,25 +6,30 @@ which tensor is whose input, are the step's layout: it is written once and steps
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import attrgetter
-from typing import NamedTuple, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 from ganscope.traces import schema
 from ganscope.traces.call import Call, CallSite
 from ganscope.traces.compressed import pack_json, read_json
 from ganscope.traces.step import ParameterUpdate, Step, Update
-from ganscope.traces.tensor import TensorRecord, TensorStats
+from ganscope.traces.tensor import Earlier, TensorRecord, TensorStats
 
 # The rows of a layout: what of a noun is no number. Reading checks every value against these.
 CallRow = tuple[
-    int, int | None, int | None, str, str, str, str, str, int, int, CallSite | None, str, str | None
-]
-"""id, parent, update, purpose, kind, network, path, type, nth, parameters, site, settings, note"""
-RecordRow = tuple[tuple[int, ...] | None, str | None, str | None, bool, str | None, str | None]
-"""shape, dtype, device, requires_grad, note, name"""
+    int, int | None, int | None, str, str, str, str, str, int, int, CallSite | None, str,
+    str | None, bool, int | None, int, Mapping[str, Any],
+]  # fmt: skip
+"""id, parent, update, purpose, kind, network, path, type, nth, parameters, site, settings, note,
+recomputed, original, frozen_parameters, arguments"""
+RecordRow = tuple[
+    tuple[int, ...] | None, str | None, str | None, bool, str | None, str | None,
+    bool | None, str, Earlier | None,
+]  # fmt: skip
+"""shape, dtype, device, requires_grad, note, name, is_leaf, kind, earlier"""
 SamplesRow = tuple[int, tuple[int, ...], tuple[int, ...]]
 """Which record, indices, shape."""
 StatsRow = tuple[int, int, int | None]
@@ -210,9 +215,11 @@ _mode = attrgetter("mode")
 _gradient_row = attrgetter("backward", "output")
 _call_row = attrgetter(
     "id", "parent", "update", "purpose", "kind", "network", "path", "type", "nth", "parameters",
-    "site", "settings", "note",
+    "site", "settings", "note", "recomputed", "original", "frozen_parameters", "arguments",
 )  # fmt: skip
-_record_row = attrgetter("shape", "dtype", "device", "requires_grad", "note", "name")
+_record_row = attrgetter(
+    "shape", "dtype", "device", "requires_grad", "note", "name", "is_leaf", "kind", "earlier"
+)
 _parameter_row = attrgetter("name", "shape", "optimizer")
 _ledger_row = attrgetter("network", "backward", "tensors", "fate", "update")
 

@@ -86,6 +86,7 @@ def pack(parts: Parts, digest: bytes) -> Packed:
             *_pack_shares(counts, nonfinite, (*nonpositive, *zero)),
             *_pack_histograms(histograms, lows, highs),
             *_pack_previews(parts.records, layout.previews),
+            *_pack_identities(parts.records),
             pack_floats([call.seconds for call in step.calls]),
             pack_floats([*update_floats(step.updates)]),
             pack_floats(weights),
@@ -99,6 +100,12 @@ def pack(parts: Parts, digest: bytes) -> Packed:
     losses = [loss.value for update in step.updates for loss in update.losses]
     numbers = zlib.compress(data, 1)
     return Packed(numbers, samples, means, stds, norms, losses, weights, moves, ratios, follow)
+
+
+def _pack_identities(records: Sequence[TensorRecord]) -> Iterator[bytes]:
+    for name in ("id", "alias_of", "changed_from"):
+        values = [getattr(record, name) for record in records]
+        yield pack_integers([0 if value is None else value + 1 for value in values])
 
 
 def _pack_measured(step: Step) -> Iterator[bytes]:

@@ -108,7 +108,7 @@ def _read(annotation: Any, data: Any, where: str) -> Any:
             raise _mismatch("an object", data, where)
         item = get_args(annotation)[1]
         return {key: _read(item, value, f"{where}.{key}") for key, value in data.items()}
-    return _SCALARS[annotation](data, where)
+    return _read_data(data, where) if annotation is Any else _SCALARS[annotation](data, where)
 
 
 def _read_items(items: tuple[Any, ...], data: Sequence[Any], where: str) -> tuple[Any, ...]:
@@ -134,6 +134,17 @@ def _read_noun(noun: Any, data: Any, where: str) -> Any:
         elif not optional:
             raise TraceFormatError(f"{_one_line(where)}.{name} is missing")
     return noun(**values)
+
+
+def _read_data(data: Any, where: str) -> Any:
+    """Settings: any data that strict JSON can hold."""
+    if isinstance(data, Mapping):
+        return {str(key): _read_data(value, f"{where}.{key}") for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_read_data(value, where) for value in data]
+    if data is None or isinstance(data, bool | int | str):
+        return data
+    return _read_float(data, where)
 
 
 def _read_union(choices: tuple[Any, ...], data: Any, where: str) -> Any:

@@ -78,51 +78,53 @@ class Samples:
     data: bytes = field(repr=False)
 
 
+TENSOR, PLAIN, OBJECT = "tensor", "plain", "object"
+"""Kinds of records: of a tensor; of None, a truth value, a number or a text; of anything else."""
+
+
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """Who made a tensor's values before the step in which it was seen.
+    """Which network made a tensor's values before the step in which it was recorded.
 
     Attributes:
         network: The network whose output they were, in an earlier step.
-        whole: Whether all rows of the batch are outputs of networks; else some of them are.
+        share: Share of the batch's rows that are outputs of networks, above 0 and up to 1.
+        how: How that was inferred: ``values``, by comparing rows with those kept of outputs.
     """
 
     network: str
-    whole: bool
+    share: float
+    how: str = "values"
 
     @property
-    def note(self) -> str:
-        """What a record says of it."""
-        return f"{'' if self.whole else _IN_PART}{_MADE_BY}{self.network}{_EARLIER}"
-
-    @classmethod
-    def of_note(cls, note: str | None) -> Earlier | None:
-        """Read back from a record's note; None where that says something else."""
-        text = note or ""
-        whole = not text.startswith(_IN_PART)
-        text = text.removeprefix(_IN_PART)
-        if not (text.startswith(_MADE_BY) and text.endswith(_EARLIER)):
-            return None
-        return cls(text.removeprefix(_MADE_BY).removesuffix(_EARLIER), whole)
-
-
-_IN_PART, _MADE_BY, _EARLIER = "in part ", "made by ", " in an earlier step"
+    def whole(self) -> bool:
+        """Whether all rows of the batch are outputs of networks."""
+        return self.share >= 1
 
 
 @dataclass(frozen=True, slots=True)
 class TensorRecord:
-    """What was seen of one tensor, or why nothing was.
+    """What was recorded of one tensor, or the reason why nothing was.
 
     Attributes:
         shape: Its shape, or None where the value holds no tensor.
         dtype: Its type without the ``torch.`` prefix, such as ``float32``.
         device: Such as ``cpu`` or ``cuda:0``.
         requires_grad: Whether autograd follows it.
-        stats: Its figures, or None; `note` then says why.
-        note: Why there are no figures, or what is special about them.
+        stats: Its statistics, or None; `note` then says why.
+        note: For people: why there are no statistics, or what is special about them.
         preview: The first 8 values in row-major order.
         samples: Real values for the pictures, where kept.
-        name: The keyword or the place in a structure: ``labels``, ``logits``, ``[1]``.
+        name: The keyword or the position in a structure: ``labels``, ``logits``, ``[1]``.
+        id: One tensor object at one version, unique in the recording; None for what is no tensor.
+        alias_of: Id of another object over the same memory that was there first: this one is a
+            view, a ``detach`` or a reshape of it. None where there is none.
+        changed_from: Id of the same object (or, for a view made later, of the object under it)
+            before its values were changed in place.
+        is_leaf: Whether autograd begins at it, rather than at what it was made of; None where it
+            does not require a gradient.
+        kind: `TENSOR`, `PLAIN` or `OBJECT`.
+        earlier: Which network made its values in an earlier step, where that was inferred.
     """
 
     shape: tuple[int, ...] | None
@@ -134,21 +136,17 @@ class TensorRecord:
     preview: tuple[Value, ...] = ()
     samples: Samples | None = None
     name: str | None = None
+    id: int | None = None
+    alias_of: int | None = None
+    changed_from: int | None = None
+    is_leaf: bool | None = None
+    kind: str = TENSOR
+    earlier: Earlier | None = None
 
     @property
     def is_plain(self) -> bool:
-        """Whether it stands for None, a truth value, a number or a text: nothing to be seen."""
-        note = self.note or ""
-        return self.shape is None and note.endswith(NO_TENSOR) and not note.startswith("a ")
-
-    @property
-    def earlier(self) -> Earlier | None:
-        """Who made the values in an earlier step, where that was noticed."""
-        return Earlier.of_note(self.note)
-
-
-NO_TENSOR = ": no tensor"
-"""Ends the note of what is no tensor; before it stands a plain value, or ``a`` and a class."""
+        """Whether it stands for None, a truth value, a number or a text."""
+        return self.kind == PLAIN
 
 
 def tensors_of(records: Sequence[TensorRecord]) -> list[TensorRecord]:

@@ -128,20 +128,28 @@ def _read_records(
     measured: Sequence[TensorStats | None],
     samples: dict[int, Samples],
 ) -> list[TensorRecord]:
-    previews = _read_previews(reader, layout)
+    previews = list(_read_previews(reader, layout))
+    number = len(layout.records)
+    ids, aliases, changes = ([*reader.integers(number)] for _ in range(3))
     return [
         TensorRecord(
-            shape,
-            dtype,
-            device,
-            requires_grad,
-            measured[place],
-            note,
-            next(previews),
-            samples.get(place),
-            name,
+            shape=row[0],
+            dtype=row[1],
+            device=row[2],
+            requires_grad=row[3],
+            stats=measured[place],
+            note=row[4],
+            preview=previews[place],
+            samples=samples.get(place),
+            name=row[5],
+            id=ids[place] - 1 if ids[place] else None,
+            alias_of=aliases[place] - 1 if aliases[place] else None,
+            changed_from=changes[place] - 1 if changes[place] else None,
+            is_leaf=row[6],
+            kind=row[7],
+            earlier=row[8],
         )
-        for place, (shape, dtype, device, requires_grad, note, name) in enumerate(layout.records)
+        for place, row in enumerate(layout.records)
     ]
 
 
@@ -185,8 +193,13 @@ def _calls(
             duration,
             row[10],
             tuple(gradients[gradients_at : gradients_at + arrived]),
-            *row[11:],
+            row[11],
+            row[12],
             mode,
+            row[13],
+            row[14],
+            row[15],
+            row[16],
         )
         at, gradients_at = end, gradients_at + arrived
 

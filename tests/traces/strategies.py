@@ -26,6 +26,17 @@ _SCALARS: dict[Any, st.SearchStrategy[Any]] = {
     bool: st.booleans(),
     bytes: st.binary(max_size=24),
     type(None): st.none(),
+    Any: st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**70), 2**70)
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(max_size=6),
+        lambda inner: (
+            st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2)
+        ),
+        max_leaves=4,
+    ),
 }
 
 
@@ -54,7 +65,7 @@ def alike(left: Any, right: Any) -> bool:
         return False
     if isinstance(left, float):
         return repr(left) == repr(right)  # tells -0.0 from 0.0, and NaN from numbers alone
-    if isinstance(left, tuple):
+    if isinstance(left, tuple | list):
         return len(left) == len(right) and all(map(alike, left, right))
     if is_dataclass(left):
         names = [field.name for field in fields(left)]

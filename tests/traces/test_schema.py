@@ -19,6 +19,7 @@ from ganscope.traces import (
     Backward,
     Call,
     CallSite,
+    Earlier,
     Failure,
     Finding,
     Gradient,
@@ -94,6 +95,13 @@ TENSOR = TensorRecord(
     None,
     (0.0, 1.0),
     Samples((0,), (1, 2), b"\x00\x00\x00<"),
+    None,
+    id=7,
+    alias_of=5,
+    changed_from=6,
+    is_leaf=False,
+    kind="tensor",
+    earlier=Earlier("generator", 0.5),
 )
 CALL = Call(
     0,
@@ -114,6 +122,10 @@ CALL = Call(
     "in_features=2",
     None,
     "train",
+    recomputed=True,
+    original=0,
+    frozen_parameters=2,
+    arguments={"in_features": 2, "slope": [0.5, {"input": 0}]},
 )
 STEP = Step(
     0,
@@ -167,6 +179,12 @@ PLAIN_TENSOR = {
     "preview": [0.0, 1.0],
     "samples": {"indices": [0], "shape": [1, 2], "data": "AAAAPA=="},
     "name": None,
+    "id": 7,
+    "alias_of": 5,
+    "changed_from": 6,
+    "is_leaf": False,
+    "kind": "tensor",
+    "earlier": {"network": "generator", "share": 0.5, "how": "values"},
 }
 PLAIN = {
     "schema": "ganscope.trace/1",
@@ -215,6 +233,10 @@ PLAIN = {
                     "settings": "in_features=2",
                     "note": None,
                     "mode": "train",
+                    "recomputed": True,
+                    "original": 0,
+                    "frozen_parameters": 2,
+                    "arguments": {"in_features": 2, "slope": [0.5, {"input": 0}]},
                 }
             ],
             "updates": [

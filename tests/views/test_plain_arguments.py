@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from ganscope.traces import TensorRecord
+from ganscope.traces.tensor import OBJECT
+from ganscope.traces.tensor import PLAIN as PLAIN_VALUE
 from ganscope.views import ViewOptions
 from ganscope.views.columns import notes_of
 from ganscope.views.forms import output_shape, shapes
@@ -18,7 +20,15 @@ from .steps import recorded, with_calls
 
 
 def no_tensor(what: str) -> TensorRecord:
-    return TensorRecord(None, None, None, False, None, f"{what}: no tensor")
+    return TensorRecord(
+        shape=None,
+        dtype=None,
+        device=None,
+        requires_grad=False,
+        stats=None,
+        note=f"{what}: no tensor",
+        kind=OBJECT if what.startswith("a ") else PLAIN_VALUE,
+    )
 
 
 PLAIN = [no_tensor(what) for what in ("None", "True", "1e-05", "3", "'a text'")]

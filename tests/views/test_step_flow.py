@@ -64,7 +64,7 @@ def test_what_the_generator_made_is_fake() -> None:
 
 
 def test_images_that_a_pool_kept_are_those_of_an_earlier_step() -> None:
-    kept = replace(record(0.3), note=Earlier("G", whole=True).note)
+    kept = replace(record(0.3), earlier=Earlier("G", 1.0))
     found = last(judged(1, kept))
     assert (found.shown, found.sources[0].makers) == (FAKE, ())
     assert lines(judged(1, kept))[1] == "G(z) of an earlier step 8×1×4×4 → D → 8×1 — D(G(z)) 0.510"
@@ -72,18 +72,18 @@ def test_images_that_a_pool_kept_are_those_of_an_earlier_step() -> None:
 
 def test_a_batch_of_a_pool_can_hold_images_of_this_step_too() -> None:
     one = record(0.25, 1, 1, 4, 4, grad=True)
-    mixed = replace(record(0.3), note=Earlier("G", whole=True).note)
+    mixed = replace(record(0.3), earlier=Earlier("G", 1.0))
     calls = (op(1, "unbind", FAKES, out=one), op(2, "cat", one, out=mixed), judged(3, mixed))
     assert last(*calls).shown == FAKE
     assert "in one batch" not in "".join(lines(*calls))
     assert lines(*calls)[0].startswith("z 8×6 → G → 8×1×4×4 → unbind → cat → D")
-    apart = replace(mixed, note=Earlier("G", whole=False).note)
+    apart = replace(mixed, earlier=Earlier("G", 0.5))
     assert last(judged(1, apart)).shown == BOTH
     assert lines(judged(1, apart))[1].startswith("x and G(z) of an earlier step 8×1×4×4 → D")
 
 
 def test_what_another_network_made_earlier_is_no_fake() -> None:
-    kept = replace(record(0.3), note=Earlier("E", whole=True).note)
+    kept = replace(record(0.3), earlier=Earlier("E", 1.0))
     assert last(judged(1, kept)).shown == REAL
 
 

@@ -10,7 +10,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
 from ganscope.traces import Call, Earlier, Step, TensorRecord
-from ganscope.traces.call import RECOMPUTED, outermost_of
+from ganscope.traces.call import outermost_of
 from ganscope.traces.recognition import Likeness, likeness
 from ganscope.views.rows import main_output
 from ganscope.views.steps import modes
@@ -171,7 +171,7 @@ def forwards(step: Step, cast: Cast) -> tuple[Forward, ...]:
     generated: set[int] = set()
     """Calls of generators, and of networks that made something of what these had made."""
     for call in step.calls:
-        if call.parent is not None or call.note == RECOMPUTED:
+        if call.parent is not None or call.recomputed:
             continue
         sources = tuple(memory.source(record) for record in call.inputs if record.shape)
         if call.kind == "module" and call.network:

@@ -87,7 +87,7 @@ def shown(trace: Trace, nth: int) -> list[TensorRecord]:
 
 
 def expected(step: int, origins: list[int]) -> Earlier | None:
-    return Earlier("generator", whole=True) if any(each < step for each in origins) else None
+    return Earlier("generator", share=1.0) if any(each < step for each in origins) else None
 
 
 @pytest.mark.parametrize("batch", [1, 2, 4])
@@ -112,9 +112,9 @@ def test_a_batch_of_both_kinds_is_made_in_part() -> None:
     known.keep("G", old, 0)
     assert known._maker_of(old) is None  # of the update in which the network ran last
     known.keep("G", new, 1)
-    assert known._maker_of(old) == Earlier("G", whole=True)
-    assert known._maker_of(torch.cat([old[1:], new])) == Earlier("G", whole=True)
-    assert known._maker_of(torch.cat([real, old])) == Earlier("G", whole=False)
+    assert known._maker_of(old) == Earlier("G", share=1.0)
+    assert known._maker_of(torch.cat([old[1:], new])) == Earlier("G", share=1.0)
+    assert known._maker_of(torch.cat([real, old])) == Earlier("G", share=0.5)
     assert known._maker_of(real) is None
     assert known._maker_of(old + 1e-3) is None
 
@@ -125,10 +125,10 @@ def test_points_in_a_plane_are_known_as_a_batch_alone() -> None:
     old, new = torch.randn(64, 2), torch.randn(64, 2)
     known.keep("G", old, 0)
     known.keep("G", new, 1)
-    assert known._maker_of(old.clone()) == Earlier("G", whole=True)
+    assert known._maker_of(old.clone()) == Earlier("G", share=1.0)
     assert known._maker_of(torch.cat([old[1:], new[:1]])) is None
     assert known._maker_of(new) is None
-    assert known._maker_of(new, 2) == Earlier("G", whole=True)
+    assert known._maker_of(new, 2) == Earlier("G", share=1.0)
 
 
 def test_no_more_rows_are_kept_than_a_pool_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,9 +175,14 @@ def test_what_has_no_rows_to_look_at_is_passed_over(values: object) -> None:
     assert known._maker_of(values) is None
 
 
-def test_the_note_of_a_record_is_read_back() -> None:
-    for whole in (True, False):
-        told = Earlier("netG_A in an earlier step", whole)
-        assert Earlier.of_note(told.note) == told
-    for other in (None, "", "made by hand", "sparse: no figures for this layout"):
-        assert Earlier.of_note(other) is None
+def test_an_inferred_maker_is_a_fact_of_the_record_and_a_note_for_people() -> None:
+    trace, origins = watch(2)
+    records = [record for record in shown(trace, 1) if record.earlier is not None]
+    assert len(records) == sum(
+        expected(step, each) is not None for step, each in enumerate(origins)
+    )
+    for record in records:
+        assert record.earlier == Earlier(network="generator", share=1.0, how="values")
+        assert record.note == "made by generator in an earlier step"
+    again = Trace.from_dict(trace.to_dict())
+    assert [each.earlier for each in shown(again, 1)] == [each.earlier for each in shown(trace, 1)]
