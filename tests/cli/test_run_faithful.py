@@ -178,15 +178,17 @@ def test_a_script_next_to_a_virtual_environment_imports_its_own_neighbours(
 ) -> None:
     installed = neighbours / ".venv" / "site-packages"
     installed.mkdir(parents=True)
-    for name in ("click", "rich"):
-        module = ModuleType(name)
-        module.__file__ = str(installed / f"{name}.py")
-        monkeypatch.setitem(sys.modules, name, module)
+    (neighbours / "installed_too.py").touch()  # a name that no other test imports
+    module = ModuleType("installed_too")
+    module.__file__ = str(installed / "installed_too.py")
+    monkeypatch.setitem(sys.modules, "installed_too", module)
     own = ModuleType("neighbour")
     own.__file__ = str(neighbours / "neighbour.py")
     monkeypatch.setitem(sys.modules, "neighbour", own)
+    for name in ("click", "rich"):
+        (neighbours / f"{name}.py").unlink()  # they are loaded here, and stay for other tests
     script._forget_shadowed(str(neighbours))
-    assert not {"click", "rich"} & set(sys.modules)
+    assert "installed_too" not in sys.modules
     assert sys.modules["neighbour"] is own
 
 
