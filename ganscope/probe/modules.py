@@ -6,7 +6,6 @@ import sys
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -14,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
 
+from ganscope import locations
+from ganscope.probe import sites
 from ganscope.probe.plain import plain_data
 
-_TORCH = str(Path(torch.__file__).parent)
-_PROBE = str(Path(__file__).parent)
 _FUSED = (nn.TransformerEncoderLayer, nn.TransformerEncoder, nn.MultiheadAttention)
 _WITH_STATISTICS = (nn.modules.batchnorm._NormBase,)
 _WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
@@ -51,7 +50,7 @@ def unwrap(module: nn.Module) -> tuple[nn.Module, str | None]:
 def wrapper_around(frame: FrameType, module: nn.Module) -> str | None:
     """The name of the wrapper whose forward is on its way to call `module`, if there is one."""
     current: FrameType | None = frame
-    while current is not None and current.f_code.co_filename.startswith((_TORCH, _PROBE)):
+    while current is not None and _is_between(current.f_code.co_filename):
         # torch's own frames and ours, which end with the call: reading their locals keeps nothing.
         around = current.f_locals.get("self")
         if isinstance(around, nn.Module) and around is not module:
@@ -60,6 +59,11 @@ def wrapper_around(frame: FrameType, module: nn.Module) -> str | None:
                 return wrapper
         current = current.f_back
     return None
+
+
+def _is_between(file: str) -> bool:
+    """Whether code in `file` may stand between a wrapper's forward and the module it calls."""
+    return sites.is_torchs(file) or locations.room_of(file) == "probe"
 
 
 @dataclass(frozen=True, slots=True)

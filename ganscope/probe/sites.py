@@ -8,9 +8,9 @@ from types import CodeType, FrameType
 
 import torch
 
+from ganscope import locations
 from ganscope.traces import CallSite
 
-_PACKAGE = str(Path(__file__).parent.parent)
 _TORCH = str(Path(torch.__file__).parent)
 
 _USER, _PASS, _STOP = range(3)
@@ -89,10 +89,15 @@ def is_users(file: str) -> bool:
     return _judge(file) == _USER
 
 
+def is_torchs(file: str) -> bool:
+    """Whether `file` is a part of torch, not of a package beside it, as ``torchgan``."""
+    return locations.is_inside(file, _TORCH)
+
+
 def _judge(file: str) -> int:
-    if file.startswith(_PACKAGE):
-        room = file[len(_PACKAGE) + 1 :].partition("/")[0]
-        if room == "cli":
-            return _STOP  # started from the command line: no user's code calls us
-        return _USER if room in ("zoo", "training") else _PASS
-    return _PASS if file.startswith((_TORCH, "<frozen")) else _USER
+    room = locations.room_of(file)
+    if room is None:
+        return _PASS if is_torchs(file) or file.startswith("<frozen") else _USER
+    if room == "cli":
+        return _STOP  # started from the command line: no user's code calls us
+    return _USER if room in ("zoo", "training") else _PASS

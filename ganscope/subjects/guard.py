@@ -15,10 +15,8 @@ from typing import Any
 
 import torch
 
+from ganscope import locations
 from ganscope.subjects.syntax import ASKS, PARSES, TRAINS
-
-_OWN = Path(__file__).parent.parent
-_INSTALLED = ("site-packages", "dist-packages")
 
 
 class RanOff(BaseException):
@@ -138,9 +136,8 @@ class _ReadingFinder:
         return None
 
     def _is_users(self, file: Path) -> bool:
-        if file.suffix != ".py" or any(part in _INSTALLED for part in file.parts):
-            return False
-        stdlib = Path(os.__file__).parent
-        return not (file.is_relative_to(_OWN) or file.is_relative_to(stdlib)) and any(
-            file.is_relative_to(folder) for folder in self._folders
+        return (
+            file.suffix == ".py"
+            and not locations.is_library(str(file))
+            and any(file.is_relative_to(folder) for folder in self._folders)
         )

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ganscope import locations
 from ganscope.errors import TargetError, nearest
 
 _KEPT: list[ModuleType] = []
@@ -143,7 +144,10 @@ def _forget_shadowed(folder: str) -> None:
         for entry in os.scandir(folder):
             name = entry.name.removesuffix(".py")
             top = sys.modules.get(name)
-            if top is None or name in started or _file_of(top).startswith(folder + os.sep):
+            file = _file_of(top)  # in `folder` there may be a .venv, where ours come from
+            if top is None or name in started or file == entry.path:
+                continue
+            if locations.is_inside(file, entry.path):
                 continue
             if entry.name != name or Path(entry.path, "__init__.py").is_file():
                 for loaded in [each for each in sys.modules if each.split(".")[0] == name]:

@@ -13,11 +13,11 @@ import linecache
 import sys
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
-_PACKAGE = str(Path(__file__).parent.parent)
+from ganscope import locations
+
 _ROOMS = ("probe", "subjects", "cli", "api.py", "__main__.py")
 _FROZEN = "<frozen importlib"
 
@@ -95,8 +95,7 @@ def _is(frame: FrameType, start: str) -> bool:
 
 def is_ours(frame: FrameType) -> bool:
     """Whether code of ours runs in `frame`."""
-    file = frame.f_code.co_filename
-    return file.startswith(_PACKAGE) and file[len(_PACKAGE) + 1 :].startswith(_ROOMS)
+    return locations.room_of(frame.f_code.co_filename) in _ROOMS
 
 
 def is_inner(frame: FrameType) -> bool:

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ganscope import locations
 from ganscope.errors import TargetError, nearest
 from ganscope.subjects.guard import (
     RanOff,
@@ -31,7 +32,6 @@ from ganscope.subjects.guard import (
 from ganscope.subjects.syntax import happenings, relative_levels
 
 _MEND = "put that under if __name__ == '__main__':, or move the class to a file of its own"
-_OWN = str(Path(__file__).parent.parent)
 
 
 def load_file(path: Path) -> ModuleType:
@@ -270,8 +270,7 @@ def _place(error: BaseException) -> str:
     traceback = error.__traceback__
     while traceback is not None:
         file = traceback.tb_frame.f_code.co_filename
-        users = not file.startswith("<") and "site-packages" not in file
-        if users and not file.startswith((_OWN, str(Path(ast.__file__).parent))):
+        if not locations.is_library(file):
             place = f" ({Path(file).name}:{traceback.tb_lineno})"
         traceback = traceback.tb_next
     return place

@@ -41,7 +41,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     before = set(sys.modules)
     yield
     for name in set(sys.modules) - before:
-        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
+        if Path(str(getattr(sys.modules[name], "__file__", ""))).is_relative_to(tmp_path):
             del sys.modules[name]
 
 

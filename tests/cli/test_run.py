@@ -97,7 +97,7 @@ def test_the_report_comes_when_the_last_step_ends_and_the_script_goes_on() -> No
         env=os.environ | {"PYTHONPATH": str(Path(library.__file__).parents[1])},
     )
     lines = process.stdout.splitlines()
-    report = next(place for place, line in enumerate(lines) if "ganscope" in line)
+    report = next(place for place, line in enumerate(lines) if "── ganscope" in line)
     assert [line[:8] for line in lines[:report]] == ["[Batch 0", "[Batch 1"]
     assert lines[-1] == "done"
 

@@ -9,8 +9,11 @@ import sys
 import time
 import zipfile
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+
+from ganscope.subjects import script
 
 ROOT = Path(__file__).parents[2]
 Done = subprocess.CompletedProcess[str]
@@ -168,6 +171,25 @@ def neighbours(tmp_path: Path) -> Path:
     (tmp_path / "click.py").write_text("WHO = 'mine'\n")
     (tmp_path / "rich.py").write_text("WHO = 'mine too'\n")
     return tmp_path
+
+
+def test_a_script_next_to_a_virtual_environment_imports_its_own_neighbours(
+    neighbours: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = neighbours / ".venv" / "site-packages"
+    installed.mkdir(parents=True)
+    (neighbours / "installed_too.py").touch()  # a name that no other test imports
+    module = ModuleType("installed_too")
+    module.__file__ = str(installed / "installed_too.py")
+    monkeypatch.setitem(sys.modules, "installed_too", module)
+    own = ModuleType("neighbour")
+    own.__file__ = str(neighbours / "neighbour.py")
+    monkeypatch.setitem(sys.modules, "neighbour", own)
+    for name in ("click", "rich"):
+        (neighbours / f"{name}.py").unlink()  # they are loaded here, and stay for other tests
+    script._forget_shadowed(str(neighbours))
+    assert "installed_too" not in sys.modules
+    assert sys.modules["neighbour"] is own
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

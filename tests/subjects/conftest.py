@@ -18,5 +18,5 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     for name in set(sys.modules) - before:
         module = sys.modules[name]
         places = [str(getattr(module, "__file__", "")), *map(str, getattr(module, "__path__", ()))]
-        if any(place.startswith(str(tmp_path)) for place in places):
+        if any(Path(place).is_relative_to(tmp_path) for place in places):
             del sys.modules[name]

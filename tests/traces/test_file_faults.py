@@ -241,10 +241,11 @@ except GanscopeError as error:
 @pytest.fixture
 def locked(tmp_path: Path) -> Iterator[Callable[[], Path]]:
     """A folder that others may look into and that can be locked against writing."""
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(
-            folder.stat().st_mode | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH
-        )
+    readable = stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH
+    for folder in (tmp_path, *tmp_path.parents[:3]):  # a worker of pytest-xdist has its own, too
+        mode = folder.stat().st_mode
+        if mode & readable != readable:
+            folder.chmod(mode | readable)
     place = tmp_path / "locked"
     place.mkdir()
 

@@ -315,7 +315,7 @@ def test_a_checkpoint_is_one_backward_and_says_what_ran_twice(reentrant: bool) -
     trace = recorded(partial(loops.checkpointed, reentrant=reentrant))
     for step in trace.steps:
         assert _backwards(step)[0] == [("g_loss", "backward", {"generator": 6, "discriminator": 4})]
-        again = [call for call in step.calls if call.note == "recomputed for the backward pass"]
+        again = [call for call in step.calls if call.recomputed]
         assert [call.path for call in again][:2] == ["generator.block", "generator.block.0"]
         assert {(call.update, call.purpose) for call in again} == {(0, "training")}
 
