@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import sys
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from types import FrameType
@@ -335,14 +334,10 @@ class CallLog:
             draft.error = Raised.of(error)
             self.failure = draft
 
-    def take(self, before: int | None = None) -> list[Draft]:
-        """Give away the calls of the rounds before `before`, all by default."""
-        if before is None:
-            self._open, self.failure = [], None
-            taken, self.drafts = self.drafts, []
-            return taken
-        cut = bisect_left(self.drafts, before, key=lambda draft: draft.round)
-        taken, self.drafts = self.drafts[:cut], self.drafts[cut:]
+    def take(self) -> list[Draft]:
+        """Give away the calls so far."""
+        self._open, self.failure = [], None
+        taken, self.drafts = self.drafts, []
         return taken
 
     def records(self) -> Iterator[TensorDraft]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from torch import nn
 
 from ganscope.probe import expectations, sites
 from ganscope.probe.calls import CallLog
 from ganscope.probe.drafts import Draft
-from ganscope.probe.finishing import place_of
 from ganscope.probe.tensors import TensorDraft
 from ganscope.traces import Failure
 from ganscope.traces.tensor import sides_of
@@ -21,8 +18,6 @@ def describe(
     *,
     step: int = 0,
     update: int | None = 0,
-    calls_before: int = 0,
-    drafts: Sequence[Draft] | None = None,
 ) -> Failure:
     """The failure behind `error`, which has just ended the forward, or the training loop.
 
@@ -31,8 +26,6 @@ def describe(
         error: What ended it.
         step: Index of the step.
         update: Index of the update.
-        calls_before: Calls of the step that are not in `log`.
-        drafts: Those of the calls in `log` that the step will have; all by default.
     """
     draft = log.failure
     if draft is not None and not (draft.error and draft.error.is_behind(error)):
@@ -40,11 +33,10 @@ def describe(
     message = _message(error)
     if draft is None:
         return Failure(step, update, None, message, None, None, sites.read(_place_of(error)))
-    place = place_of(log.drafts if drafts is None else drafts, draft.ident)
     return Failure(
         step=step,
         update=update,
-        call=None if place is None else calls_before + place,
+        call=draft.ident if draft.ident >= 0 else None,
         message=message,
         expected=_expected(draft),
         got=_got(draft),

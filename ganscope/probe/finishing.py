@@ -2,32 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ganscope.probe import modules, sites
 from ganscope.probe.drafts import Draft, Record
-from ganscope.probe.statistics import unscaled
-from ganscope.probe.tensors import TensorDraft
-from ganscope.traces import Call, CallSite, Gradient, TensorRecord
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """What is known of a call only when its step has ended.
-
-    Attributes:
-        update: Index of the update in which it ran; None where it fed no loss.
-        purpose: ``training`` or ``evaluation``.
-    """
-
-    update: int | None = 0
-    purpose: str = "training"
-
-
-_PLAIN = Label()
+from ganscope.traces import Call, CallSite, TensorRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,36 +17,25 @@ class _Known:
 
     facts: dict[int, tuple[int, str, Mapping[str, Any]]]
     sites: dict[sites.Place, CallSite]
-    places: dict[int, int]
+    has: Callable[[int], bool]
     originals: dict[str, list[int]] = field(default_factory=dict)
     """Ids of the calls that ran for the first time, by their path."""
 
 
-def finished(
-    drafts: Sequence[Draft],
-    labels: Mapping[int, Label] | None = None,
-    backwards: Mapping[int, int] | None = None,
-    scales: Mapping[int, float] | None = None,
-) -> tuple[Call, ...]:
-    """The calls of one step, immutable; the figures have been settled.
+def finished(drafts: Sequence[Draft], has: Callable[[int], bool] | None = None) -> tuple[Call, ...]:
+    """The calls of an interval, immutable; the statistics have been settled.
+
+    What is known only of a whole step (the update that a call fed, how many calls of its module
+    there were before, its gradients) is left to `interval.step_of`.
 
     Args:
         drafts: In the order in which they began.
-        labels: By a draft's own number; what is missing ran in the one update there is.
-        backwards: The engine's runs, by their own number, as they are numbered in the step.
-        scales: The factor in the gradients of a run, where there is one.
+        has: Whether the call of a number is recorded; `drafts` alone are by default.
     """
-    known = _Known({}, {}, {draft.ident: place for place, draft in enumerate(drafts)})
-    repeats: dict[str, int] = {}
+    own = {draft.ident for draft in drafts}
+    known = _Known(facts={}, sites={}, has=own.__contains__ if has is None else has)
     frozen = _frozen(drafts)
-    labels, backwards = labels or {}, backwards or {}
-    calls = []
-    for draft in drafts:
-        draft.nth = repeats[draft.path] = repeats.get(draft.path, 0) + 1
-        label = labels.get(draft.ident, _PLAIN)
-        gradients = gradients_of(draft, backwards, scales)
-        calls.append(_finished(draft, label, gradients, known, frozen.get(draft.ident, 0)))
-    return tuple(calls)
+    return tuple([_finished(draft, known, frozen.get(draft.ident, 0)) for draft in drafts])
 
 
 def _frozen(drafts: Sequence[Draft]) -> dict[int, int]:
@@ -86,19 +56,7 @@ def _frozen(drafts: Sequence[Draft]) -> dict[int, int]:
     return frozen
 
 
-def place_of(drafts: Sequence[Draft], ident: int) -> int | None:
-    """Where the call with this number stands among those of a step."""
-    place = bisect_left(drafts, ident, key=lambda draft: draft.ident)
-    return place if place < len(drafts) and drafts[place].ident == ident else None
-
-
-def _finished(
-    draft: Draft,
-    label: Label,
-    gradients: tuple[Gradient, ...],
-    known: _Known,
-    frozen: int,
-) -> Call:
+def _finished(draft: Draft, known: _Known, frozen: int) -> Call:
     parameters, settings, arguments = 0, draft.settings, draft.arguments
     module = draft.module
     if module is not None:
@@ -115,23 +73,22 @@ def _finished(
     originals = known.originals.setdefault(draft.path, [])
     original = originals[0] if draft.recomputed and len(originals) == 1 else None
     if not draft.recomputed:
-        originals.append(known.places[draft.ident])
+        originals.append(draft.ident)
     return Call(
-        id=known.places[draft.ident],
-        parent=None if draft.parent is None else known.places.get(draft.parent),
-        update=label.update,
-        purpose=label.purpose,
+        id=draft.ident,
+        parent=draft.parent if draft.parent is not None and known.has(draft.parent) else None,
+        update=None,
+        purpose="training",
         kind=draft.kind,
         network=draft.network,
         path=draft.path,
         type=draft.type,
-        nth=draft.nth,
+        nth=1,
         inputs=tuple([_final(name, record) for name, record in draft.inputs]),
         outputs=tuple([_final(name, record) for name, record in draft.outputs]),
         parameters=parameters,
         seconds=draft.seconds,
         site=sites.read(draft.place, known.sites),
-        gradients=gradients,
         settings=settings,
         note=draft.note,
         mode=draft.mode,
@@ -140,22 +97,6 @@ def _finished(
         frozen_parameters=frozen,
         arguments=arguments,
     )
-
-
-def gradients_of(
-    draft: Draft, backwards: Mapping[int, int], scales: Mapping[int, float] | None
-) -> tuple[Gradient, ...]:
-    """What arrived at the call's outputs, in the order of its arrival, unscaled."""
-    arrived: list[Gradient] = []
-    for output, (_, record) in enumerate(draft.outputs):
-        if isinstance(record, TensorDraft) and record.gradients:
-            for run, figures in record.gradients:
-                if run in backwards:
-                    stats = figures.stats
-                    if scales and stats is not None and run in scales:
-                        stats = unscaled(stats, scales[run])
-                    arrived.append(Gradient(backwards[run], output, stats))
-    return tuple(arrived)
 
 
 def _final(name: str | None, record: Record) -> TensorRecord:

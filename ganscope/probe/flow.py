@@ -1,12 +1,12 @@
-"""The flow of data within one step: what fed a loss, which parts a loss has, who feeds whom.
+"""The flow of data while a step is recorded: what fed a loss, its parts, and who feeds whom.
 
-Read from the records themselves: a tensor that one call made and another took has one record.
+It reads the records themselves: a tensor that one call made and another took has one record.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ganscope.probe import names
 from ganscope.probe.drafts import Draft
@@ -26,23 +26,40 @@ _MOST_PARTS = 64
 
 
 class Flow:
-    """The calls of one step as a graph.
+    """The calls of one step as a graph that grows with it."""
 
-    Args:
-        drafts: Its calls, in the order in which they began.
-    """
-
-    def __init__(self, drafts: Sequence[Draft]) -> None:
-        self._by_ident = {draft.ident: draft for draft in drafts}
-        self._outermost = {draft.ident: self._outermost_of(draft) for draft in drafts}
+    def __init__(self) -> None:
+        self._by_ident: dict[int, Draft] = {}
+        self._outermost: dict[int, Draft] = {}
+        self._inside: dict[int, list[int]] = {}
+        """Numbers of the calls inside an outermost one, itself included."""
         # By id: the drafts keep every record in here alive.
         self._makers: dict[int, Draft] = {}
+        self._holders: dict[int, list[Draft]] = {}
+        self._fed: set[int] = set()
+        """Numbers of the outermost calls that have fed a loss."""
+        self._sources: dict[int, _Sources] = {}
+
+    @property
+    def drafts(self) -> list[Draft]:
+        """The calls, in the order in which they began."""
+        return list(self._by_ident.values())
+
+    def has(self, ident: int) -> bool:
+        """Whether the call of this number is one of them."""
+        return ident in self._by_ident
+
+    def extend(self, drafts: Sequence[Draft]) -> None:
+        """Take in further calls, in the order in which they began."""
         for draft in drafts:
-            if self._outermost[draft.ident] is draft:
-                for record in _records(draft.outputs):
+            self._by_ident[draft.ident] = draft
+            outermost = self._outermost[draft.ident] = self._outermost_of(draft)
+            self._inside.setdefault(outermost.ident, []).append(draft.ident)
+            for record in _records(draft.outputs):
+                self._holders.setdefault(id(record), []).append(draft)
+                if outermost is draft:
                     # A loss of one part, or an alias, came out of the first that made it.
                     self._makers.setdefault(id(record), draft)
-        self._sources: dict[int, _Sources] = {}
 
     def maker_of(self, record: TensorDraft) -> Draft | None:
         """The outermost call that made a tensor."""
@@ -50,21 +67,38 @@ class Flow:
             record = record.origin
         return self._makers.get(id(record))
 
-    def fed(self, runs: Iterable[Run]) -> set[int]:
-        """The numbers of all calls from which the engine's runs started, directly or not."""
+    def fed(self, runs: Iterable[Run], arrived: Iterable[TensorDraft] = ()) -> list[int]:
+        """The numbers of all calls from which the engine's runs started, directly or not.
+
+        Args:
+            runs: Those since the last time.
+            arrived: Tensors at which gradients have arrived since.
+
+        Returns:
+            Only those that were not known to have fed a loss before.
+        """
+        found: list[int] = []
         waiting = [root for run in runs for root in run.roots]
-        fed: set[int] = set()
         while waiting:
             maker = self.maker_of(waiting.pop())
-            if maker is not None and maker.ident not in fed:
-                fed.add(maker.ident)
+            if maker is not None and self._feeds(maker, found):
                 waiting += _records(maker.inputs)
-        for ident, outermost in self._outermost.items():
-            draft = self._by_ident[ident]
-            if outermost.ident in fed or _has_gradients(draft) or _is_transformed(draft):
-                fed.add(ident)
-                fed.add(outermost.ident)
-        return {ident for ident, outermost in self._outermost.items() if outermost.ident in fed}
+        for record in arrived:
+            for draft in self._holders.get(id(record), ()):
+                self._feeds(draft, found)
+        for draft in self._by_ident.values() if runs else ():
+            if _is_transformed(draft):
+                self._feeds(draft, found)
+        return sorted(each for outermost in found for each in self._inside[outermost])
+
+    def _feeds(self, draft: Draft, found: list[int]) -> bool:
+        """Note that a call fed a loss; whether that is new."""
+        outermost = self._outermost[draft.ident].ident
+        is_new = outermost not in self._fed
+        if is_new:
+            self._fed.add(outermost)
+            found.append(outermost)
+        return is_new
 
     def parts_of(self, loss: TensorDraft, name: str) -> tuple[LossPart, ...]:
         """The scalars that fed a loss through arithmetic, named as in the user's code."""
@@ -86,16 +120,17 @@ class Flow:
             values[told:] = [sum(values[told:])]
         return tuple(map(LossPart, names, values))
 
-    def edges(self, fed: Container[int]) -> tuple[set[tuple[str, str]], set[str]]:
+    def edges(self, fed: Iterable[int]) -> tuple[set[tuple[str, str]], set[str]]:
         """Which network's output reaches which other, and who takes what no network made.
 
         Args:
-            fed: The numbers of the calls that count: those that fed a loss.
+            fed: The numbers of the calls that count: those that were found to feed a loss.
         """
         edges: set[tuple[str, str]] = set()
         outside: set[str] = set()
-        for ident, outermost in self._outermost.items():
-            if outermost.ident != ident or not outermost.network or ident not in fed:
+        for ident in fed:
+            outermost = self._by_ident[ident]
+            if self._outermost[ident] is not outermost or not outermost.network:
                 continue
             sources, free = self._sources_of(outermost)
             edges |= {(source, outermost.network) for source in sources}
@@ -230,10 +265,6 @@ def _is_scalar(record: TensorDraft) -> bool:
 def _is_transformed(draft: Draft) -> bool:
     """Whether a transform of ``torch.func`` hid what became of what a call made."""
     return any(record.note == TRANSFORMED for record in _records(draft.outputs))
-
-
-def _has_gradients(draft: Draft) -> bool:
-    return any(record.gradients for record in _records(draft.outputs))
 
 
 def _variables(maker: Draft, whole: Draft | None) -> tuple[str | None, str | None]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from ganscope.probe.drafts import Draft
 from ganscope.probe.gradients import Again, Run
 from ganscope.probe.overwritten import backward_text, called_on
-from ganscope.traces import Call, Failure
+from ganscope.traces import Failure
 
 _MESSAGE = "backward through the graph a second time"
 
@@ -73,21 +73,16 @@ def _mend(again: Again, runs: Sequence[Run], network: str | None, moved: Collect
     )
 
 
-def network_of(again: Again | None, drafts: Sequence[Draft], calls: Sequence[Call]) -> str | None:
+def network_of(again: Again | None, drafts: Sequence[Draft]) -> str | None:
     """The network whose call made the tensor, if it is known.
 
     Args:
         again: The tensor.
-        drafts: Calls of the step that runs.
-        calls: Those of the step before.
+        drafts: Calls of the step that runs, and of those before.
     """
     if again is None:
         return None
     for draft in reversed(drafts):
         if any(record is again.draft for _, record in draft.outputs):
             return draft.network or None
-    record = again.draft.finish()
-    for call in reversed(calls):
-        if any(output is record for output in call.outputs):
-            return call.network or None
     return None

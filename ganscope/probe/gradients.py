@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from ganscope.probe import names, sites, structure
+from ganscope.probe.figures import Figures
 from ganscope.probe.living import Living
 from ganscope.probe.networks import Networks
 from ganscope.probe.tensors import TensorDraft, TensorObserver
@@ -52,6 +53,10 @@ class Run:
     is_scaled: bool = False
     stepped: set[int] = field(default_factory=set)
     reached: dict[str, list[Tensor]] = field(default_factory=dict)
+
+
+ArrivalDraft = tuple[TensorDraft, int, Figures]
+"""A tensor at which a gradient arrived, the engine's run that brought it, and its statistics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,7 @@ class GradientLog:
         self.again: Again | None = None
         """The last of its kind in the run that ran last: where that stopped, if it failed."""
         self._scaled: Living[bool] = Living()
+        self._arrivals: list[ArrivalDraft] = []
         self._told: dict[int, _Told] = {}
         """What the last runs ran on, also those of steps that have ended."""
         self._networks = networks
@@ -133,7 +139,9 @@ class GradientLog:
                     told = self._told.get(draft.gradients[-1][0]) if draft.gradients else None
                     if told is not None and draft.gradients[-1][0] != run.ident:
                         self.again = Again(draft, *told)
-                    draft.gradients.append((run.ident, self.tensors.figures_of(gradient)))
+                    figures = self.tensors.figures_of(gradient)
+                    draft.gradients.append((run.ident, figures))
+                    self._arrivals.append((draft, run.ident, figures))
         except Exception as fault:
             self._note(fault)
 
@@ -200,10 +208,14 @@ class GradientLog:
             if ended is run:
                 return
 
-    def take(self, before: int | None = None) -> list[Run]:
-        """Give away the runs of the rounds before `before`, all by default."""
-        taken = [run for run in self.runs if before is None or run.round < before]
-        self.runs = [run for run in self.runs if before is not None and run.round >= before]
+    def take(self) -> list[Run]:
+        """Give away the runs since the last time."""
+        taken, self.runs = self.runs, []
+        return taken
+
+    def take_arrived(self) -> list[ArrivalDraft]:
+        """Give away the gradients that have arrived at tensors since the last time."""
+        taken, self._arrivals = self._arrivals, []
         return taken
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Container, Iterable
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
 from ganscope.probe.gradients import Run
-from ganscope.traces import EARLIER, LedgerEntry
+from ganscope.traces import Fate, Received
 
 
 @dataclass(slots=True)
@@ -63,18 +63,8 @@ class _Pending:
         return "zero" if is_zero else "changed"
 
 
-@dataclass(frozen=True, slots=True)
-class _Fate:
-    """What became of one parameter's gradient: of the engine's runs in it, and in which round.
-
-    Used gradients may have gone into an earlier update as well: `stale`.
-    """
-
-    network: str
-    runs: Sequence[int]
-    stale: Sequence[int]
-    what: str
-    round: int
+_MOST_STALE = 64
+"""Gradients that nobody ever clears have come of every backward so far: the last ones are told."""
 
 
 class Ledger:
@@ -82,7 +72,8 @@ class Ledger:
 
     def __init__(self) -> None:
         self._pending: dict[int, _Pending] = {}
-        self._fates: list[_Fate] = []
+        self._received: Counter[tuple[str, int]] = Counter()
+        self._fates: Counter[tuple[str, tuple[int, ...], tuple[int, ...], str]] = Counter()
 
     def received(self, run: Run, *, told: Container[int] = ()) -> None:
         """A backward has left gradients; of the parameters with the ids `told` that is known."""
@@ -96,8 +87,9 @@ class Ledger:
                     entry = self._entry(parameter, network)
                     entry.runs.append(run.ident)
                     entry.see(parameter.grad)
+                    self._received[network, run.ident] += 1
 
-    def look(self, round: int) -> None:
+    def look(self) -> None:
         """Notice what was cleared since the last look."""
         zeroed: dict[str, list[int]] = {}
         scaled: set[str] = set()
@@ -108,7 +100,7 @@ class Ledger:
                 continue
             found = entry.change(parameter.grad)
             if found == "gone":
-                self._clear(key, round)
+                self._clear(key)
             elif found == "zero":
                 zeroed.setdefault(entry.network, []).append(key)
             elif found == "changed":
@@ -116,64 +108,47 @@ class Ledger:
         # What scales gradients (clipping) leaves those at zero that were zero before.
         for network in zeroed.keys() - scaled:
             for key in zeroed[network]:
-                self._clear(key, round)
+                self._clear(key)
 
-    def _clear(self, key: int, round: int) -> None:
+    def _clear(self, key: int) -> None:
         entry = self._pending.pop(key)
         if entry.runs:
-            self._settle(entry, "cleared", round)
+            self._settle(entry, "cleared")
 
     def _asked(self, parameter: Tensor) -> None:
         entry = self._pending.get(id(parameter))
         if entry is not None and entry.parameter() is parameter:
             entry.was_asked = True
 
-    def used(self, parameters: Iterable[Tensor], round: int) -> None:
+    def used(self, parameters: Iterable[Tensor]) -> None:
         """An optimizer steps on these."""
         for parameter in parameters:
             entry = self._pending.get(id(parameter))
             if entry is None or not entry.runs or entry.parameter() is not parameter:
                 continue
-            self._settle(entry, "used", round)
+            self._settle(entry, "used")
             # Nobody has cleared it: the next backward adds to it.
-            entry.stale, entry.runs = list(dict.fromkeys((*entry.stale, *entry.runs))), []
+            stale = list(dict.fromkeys((*entry.stale, *entry.runs)))
+            entry.stale, entry.runs = stale[-_MOST_STALE:], []
 
-    def take(
-        self, runs: Mapping[int, int], rounds: Mapping[int, int], last: float
-    ) -> tuple[LedgerEntry, ...]:
-        """The entries of a step that ends now; what is left goes on to the next one.
-
-        Args:
-            runs: The engine's runs of the step, as they are numbered in it.
-            rounds: The updates of the step, as they are numbered in it.
-            last: The last round of the step, updates or not.
-        """
-        counted: Counter[tuple[str, int, str, int | None]] = Counter()
-        for entry in self._pending.values():
-            for run in runs.keys() & entry.runs:
-                counted[entry.network, runs[run], "left", None] += 1
-            entry.runs, entry.stale = _aged(entry.runs, runs), _aged(entry.stale, runs)
-        fates, self._fates = self._fates, []
-        for each in fates:
-            if each.round > last:  # of the step that follows; when this one ended, they were there
-                for run in runs.keys() & each.runs:
-                    counted[each.network, runs[run], "left", None] += 1
-                own, stale = _aged(each.runs, runs), _aged(each.stale, runs)
-                self._fates.append(replace(each, runs=own, stale=stale))
-                continue
-            # Several earlier backwards may have filled one parameter: it counts once.
-            for backward in {runs.get(run, EARLIER) for run in (*each.runs, *each.stale)}:
-                counted[each.network, backward, each.what, rounds.get(each.round)] += 1
-        return tuple(
-            LedgerEntry(network, backward, tensors, fate, update)
-            for (network, backward, fate, update), tensors in sorted(
-                counted.items(), key=lambda item: (item[0][1], item[0][0], item[0][2])
-            )
+    def take(self) -> tuple[tuple[Received, ...], tuple[Fate, ...]]:
+        """What was received since the last time, and what became of what was there."""
+        received = tuple(
+            Received(network=network, backward=backward, tensors=tensors)
+            for (network, backward), tensors in self._received.items()
         )
+        fates = tuple(
+            Fate(network=network, backwards=runs, stale=stale, fate=fate, tensors=tensors)
+            for (network, runs, stale, fate), tensors in self._fates.items()
+        )
+        self._received.clear()
+        self._fates.clear()
+        return received, fates
 
     def forget(self) -> None:
         """Steps will go unrecorded."""
         self._pending.clear()
+        self._received.clear()
         self._fates.clear()
 
     def _entry(self, parameter: Tensor, network: str) -> _Pending:
@@ -183,15 +158,10 @@ class Ledger:
             self._pending[id(parameter)] = entry
         return entry
 
-    def _settle(self, entry: _Pending, what: str, round: int) -> None:
+    def _settle(self, entry: _Pending, fate: str) -> None:
         # What is cleared after it was used was told of when it was used.
-        stale = tuple(entry.stale) if what == "used" else ()
-        self._fates.append(_Fate(entry.network, tuple(entry.runs), stale, what, round))
-
-
-def _aged(own: Iterable[int], ended: Mapping[int, int]) -> list[int]:
-    """The runs of one gradient when the step of the `ended` ones is over."""
-    return list(dict.fromkeys(EARLIER if run in ended else run for run in own))
+        stale = tuple(entry.stale) if fate == "used" else ()
+        self._fates[entry.network, tuple(entry.runs), stale, fate] += 1
 
 
 def _version(gradient: Tensor) -> int:

@@ -19,7 +19,8 @@ from ganscope.probe.circumstances import meta
 from ganscope.probe.observer import Observer
 from ganscope.probe.state import ModelState, RandomState
 from ganscope.probe.tensors import TensorObserver
-from ganscope.traces import Network, Step, Trace, Update
+from ganscope.traces import Interval, Network, Trace, Update
+from ganscope.traces.interval import step_of
 
 Mode = Literal["train", "eval"]
 
@@ -112,7 +113,8 @@ def observe(
         notes=notes,
         complete=complete,
     )
-    step = Step(0, calls, (Update(0),))
+    fed = tuple(call.id for call in calls)
+    step = step_of(0, [Interval(id=0, calls=calls, update=Update(0), fed=fed)])
     return Trace(head, (network_noun,), (step,), failure), error
 
 

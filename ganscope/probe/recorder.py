@@ -1,4 +1,4 @@
-"""The recorder: watches a training loop that anybody wrote, whose steps `cutting` tells apart.
+"""The recorder: watches a training loop that anybody wrote, whose steps `segmentation` tells apart.
 
 It owns every hook that a training step needs. Whatever goes wrong in here becomes a note; the
 loop goes on as if nobody watched. Between recorded steps only what tells of optimizers stays: two
@@ -19,16 +19,16 @@ from torch.optim import Optimizer
 
 from ganscope.probe import failures, freed, patches, sites, training_patches
 from ganscope.probe.calls import CallLog
-from ganscope.probe.cutting import StepCutter, Unfinished
 from ganscope.probe.earlier import EarlierOutputs
 from ganscope.probe.gradients import GradientLog, Run
+from ganscope.probe.labels import Sink
 from ganscope.probe.modules import optimized_module
 from ganscope.probe.networks import Networks
 from ganscope.probe.observer import Observer
 from ganscope.probe.optimizer_hooks import OptimizerHooks
 from ganscope.probe.overwritten import Steppers
+from ganscope.probe.segmentation import Segmentation, Unfinished
 from ganscope.probe.selection import EVERY_STEP, Selection
-from ganscope.probe.store import Sink
 from ganscope.probe.tensors import TensorObserver
 from ganscope.probe.updates import Stepped, UpdateLog, together
 from ganscope.traces import Failure, Network
@@ -69,7 +69,7 @@ class Recorder:
         log.enters = self._catch_up
         self._log = log
         self._observer = Observer(log)
-        self._cutter = StepCutter(
+        self._segments = Segmentation(
             self._networks,
             log,
             self._gradients,
@@ -77,7 +77,7 @@ class Recorder:
             selection=selection,
             guard=self._observer.guarded,
         )
-        self._cutter.is_manual = manual
+        self._segments.is_manual = manual
         self._on_full = on_full
         self._inside: list[Stepped] = []
         """What optimizers did inside the backward that runs."""
@@ -99,7 +99,7 @@ class Recorder:
     @property
     def networks(self) -> tuple[Network, ...]:
         """The networks seen so far, with the roles that the flow of data shows."""
-        return self._cutter.networks
+        return self._segments.networks
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -111,27 +111,27 @@ class Recorder:
             f"weights of {name} changed between two steps of their optimizer (clipping?)"
             for name in sorted(self._updates.moved_unseen)
         ]
-        notes += self._cutter.moves.notes
+        notes += self._segments.moves.notes
         if (
             self._gradients.has_run
             and not self._optimizers.has_stepped
             and "torch._dynamo" in sys.modules
         ):
             notes.append("no optimizer was seen to step: one whose step is compiled is not seen")
-        notes += [lost for lost in (self._cutter.store.lost, self.lost) if lost is not None]
+        notes += [lost for lost in (self._segments.labels.lost, self.lost) if lost is not None]
         return tuple(notes)
 
     @property
     def is_complete(self) -> bool:
         """Whether everything that was to be recorded was seen and kept."""
-        cutter = self._cutter
-        lost = self.lost or cutter.store.lost or self._unseen or cutter.moves.by_hand
+        segments = self._segments
+        lost = self.lost or segments.labels.lost or self._unseen or segments.moves.by_hand
         return not (lost or self._observer.faults or self._observer.elsewhere)
 
     @property
     def ended(self) -> int:
         """How many steps have ended, recorded or not."""
-        return self._cutter.store.index
+        return self._segments.labels.index
 
     @property
     def elsewhere(self) -> int:
@@ -185,7 +185,7 @@ class Recorder:
         self._guard(self._next_step)
 
     def _next_step(self) -> None:
-        self._cutter.end_by_hand(recording=self._recording)
+        self._segments.end_by_hand(recording=self._recording)
         self._turn()
 
     # -- the engine, called by the patches ---------------------------------------------------
@@ -208,7 +208,7 @@ class Recorder:
         self._observer.suspend()
 
         def begin() -> Run:
-            self._cutter.ledger.look(self._log.round)
+            self._segments.ledger.look()
             self._log.split(self._networks.split())
             run = self._gradients.begin(roots, kind, inputs, self._log.round, frame)
             run.create_graph = create_graph
@@ -225,9 +225,9 @@ class Recorder:
         def end() -> None:
             self._gradients.end(run)
             inside, self._inside = together(self._inside), []
-            self._cutter.ledger.received(run, told=run.stepped)
+            self._segments.ledger.received(run, told=run.stepped)
             if inside:
-                self._cutter.finish_update(*inside)
+                self._segments.finish_update(*inside)
                 self._is_due = True
 
         self._observer.guarded(end)
@@ -272,7 +272,7 @@ class Recorder:
             def skip() -> None:
                 draft = self._begin_step(optimizer, frame, uses=False)
                 self._updates.end(optimizer, draft)
-                self._cutter.finish_update(draft)
+                self._segments.finish_update(draft)
 
             self._guard(skip)
             self._turn()
@@ -311,7 +311,7 @@ class Recorder:
         def end() -> None:
             if closure:
                 self._updates.look_again(optimizer, done)
-                self._cutter.ledger.used(_parameters(optimizer), self._cutter.round_of_step())
+                self._segments.ledger.used(_parameters(optimizer))
             self._updates.end(optimizer, done)
 
         self._guard(end)
@@ -319,7 +319,7 @@ class Recorder:
             self._inside.append(done)
             self.drop_step(done)
             return
-        self._guard(lambda: self._cutter.finish_update(done))
+        self._guard(lambda: self._segments.finish_update(done))
         self.drop_step(done)
         self._turn()
 
@@ -337,25 +337,24 @@ class Recorder:
 
     def _begin_step(self, optimizer: Optimizer, frame: FrameType, *, uses: bool) -> Stepped:
         """`uses`: whether it steps on the gradients that are there now."""
-        round = self._cutter.round_of_step()
-        self._cutter.ledger.look(round)
+        self._segments.ledger.look()
         draft = self._updates.begin(optimizer, frame)
         draft.scale = self._scale
         draft.place, draft.route = sites.find(frame), sites.route(frame)
         self._steppers.stepped(draft, draft.place)
-        self._cutter.moves.stepped(_parameters(optimizer))
+        self._segments.moves.stepped(_parameters(optimizer))
         inside = self._gradients.step_inside(_parameters(optimizer))
         if inside is not None:
-            self._cutter.ledger.received(inside)
+            self._segments.ledger.received(inside)
         if uses:
-            self._cutter.ledger.used(_parameters(optimizer), round)
+            self._segments.ledger.used(_parameters(optimizer))
         return draft
 
     def _pass(self, optimizer: Optimizer, frame: FrameType) -> None:
         """An optimizer has stepped while nothing is recorded."""
-        if not self._cutter.is_manual:
+        if not self._segments.is_manual:
             key = self._updates.key_of(optimizer, frame)
-            self._cutter.pass_update(key, sites.route(frame))
+            self._segments.pass_update(key, sites.route(frame))
             self._turn()
 
     # -- steps -------------------------------------------------------------------------------
@@ -363,37 +362,35 @@ class Recorder:
     def _close_last(self, error: BaseException | None) -> None:
         """The loop has ended, perhaps in the middle of a step."""
         if error is not None:
-            unfinished = self._cutter.left()
+            unfinished = self._segments.left()
             failure = failures.describe(
                 self._log,
                 error,
                 step=unfinished.index,
                 update=unfinished.update,
-                calls_before=unfinished.calls,
-                drafts=unfinished.drafts,
             )
             self.failure = self._explained(failure, unfinished)
-        self._cutter.close_last(failed=error is not None)
+        self._segments.close_last(failed=error is not None)
 
     def _explained(self, failure: Failure, unfinished: Unfinished) -> Failure:
         """`failure`, with what is known of it if it is one of a GAN's classic ones."""
-        log, last = self._gradients, unfinished.last
-        failure = self._steppers.explain(failure, self._networks.parameters(), log.runs)
-        network = freed.network_of(log.again, self._log.drafts, last.calls if last else ())
-        return freed.explain(failure, log.again, log.runs, network, unfinished.moved)
+        again, runs = self._gradients.again, unfinished.runs
+        failure = self._steppers.explain(failure, self._networks.parameters(), runs)
+        network = freed.network_of(again, unfinished.drafts)
+        return freed.explain(failure, again, runs, network, unfinished.moved)
 
     def _turn(self) -> None:
         """A step may have ended: record the one that runs now or comes next, or look away?"""
-        if not (self._optimizers.are_on and self._cutter.has_cut and self._cutter.is_sure):
+        if not (self._optimizers.are_on and self._segments.has_cut and self._segments.is_sure):
             return
-        self._guard(self._cutter.settle)
-        store = self._cutter.store
-        if store.wants_next:
+        self._guard(self._segments.settle)
+        labels = self._segments.labels
+        if labels.wants_next:
             if not self._recording:
                 self._resume()
-        elif self._recording and self._cutter.may_go_on:
+        elif self._recording and self._segments.may_go_on:
             return  # the next update tells
-        elif store.is_full:
+        elif labels.is_full:
             self._pause()  # of the next step, an update may have been seen
             self.stop()
             if self._on_full is not None:
@@ -413,7 +410,7 @@ class Recorder:
         self._compiled.close()
         self._knows_compiled = False
         self._observer.detach()
-        self._cutter.forget()
+        self._segments.forget()
         self._updates.forget()
 
     def _is_running(self) -> bool:

@@ -18,6 +18,7 @@ from ganscope.probe.recorder import Recorder
 from ganscope.probe.selection import EVERY_STEP, Selection
 from ganscope.traces import Meta, Trace
 from ganscope.traces.file import TraceWriter, open_trace
+from ganscope.traces.labelled import LabelledWriter
 
 
 class Recording:
@@ -59,7 +60,9 @@ class Recording:
         self._command, self._seed = command, seed
         self._writer = TraceWriter(self.path, meta(command, seed=seed), force=force)
         self._created: str | None = None
-        self._recorder = Recorder(self._writer, selection, samples=samples, manual=manual)
+        self._recorder = Recorder(
+            LabelledWriter(self._writer), selection, samples=samples, manual=manual
+        )
         self._trace: Trace | None = None
         self._state = "new"
 

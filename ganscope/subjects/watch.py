@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +12,10 @@ from ganscope.subjects.torch_import import Waiting
 from ganscope.subjects.warning_places import WarningPlaces
 
 if TYPE_CHECKING:
+    from ganscope.probe.labels import Sink
     from ganscope.probe.recorder import Recorder
     from ganscope.probe.selection import Selection
-    from ganscope.probe.store import Sink
-    from ganscope.traces import Failure, Network, Step, Trace
+    from ganscope.traces import Failure, Interval, Network, Trace
     from ganscope.traces.file import TraceWriter
 
 
@@ -130,6 +130,7 @@ class Watch:
         """The file; where there can be none, steps are counted all the same: a stop is a stop."""
         from ganscope.probe.circumstances import meta
         from ganscope.traces.file import TraceWriter
+        from ganscope.traces.labelled import LabelledWriter
 
         wanted = self._wanted
         try:
@@ -137,7 +138,7 @@ class Watch:
         except Exception as fault:
             self._fault("nothing is recorded", fault)
             return _Nowhere()
-        return self._writer
+        return LabelledWriter(self._writer)
 
     def _full(self) -> None:
         """The last wanted step has ended; the program stands there."""
@@ -226,12 +227,12 @@ class Watch:
 
 
 class _Nowhere:
-    """Takes steps for which there is no file."""
+    """Takes intervals for which there is no file."""
 
-    def append(self, step: Step, networks: Sequence[Network]) -> None:
+    def append(self, interval: Interval, step: int, networks: Sequence[Network]) -> None:
         """Keep nothing."""
 
-    def replace_last(self, count: int, steps: Sequence[Step], networks: Sequence[Network]) -> None:
+    def label(self, steps: Mapping[int, int | None], networks: Sequence[Network]) -> None:
         """Keep nothing."""
 
 

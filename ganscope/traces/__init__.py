@@ -1,6 +1,7 @@
 """What happened, as immutable values: the nouns of a trace and their plain form."""
 
 from ganscope.traces.call import Call, CallSite, Gradient
+from ganscope.traces.interval import Arrival, Fate, Interval, Received
 from ganscope.traces.step import (
     EARLIER,
     Backward,
@@ -20,15 +21,18 @@ from ganscope.traces.trace import SCHEMA, Failure, Finding, Meta, Network, Trace
 __all__ = [
     "EARLIER",
     "SCHEMA",
+    "Arrival",
     "Backward",
     "Call",
     "CallSite",
     "Earlier",
     "Failure",
+    "Fate",
     "Finding",
     "Gradient",
     "GradientSplit",
     "Histogram",
+    "Interval",
     "Judgement",
     "LedgerEntry",
     "Loss",
@@ -37,6 +41,7 @@ __all__ = [
     "Network",
     "Optimizer",
     "ParameterUpdate",
+    "Received",
     "Samples",
     "Step",
     "TensorRecord",

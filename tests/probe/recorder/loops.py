@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 
 import ganscope
 from ganscope.probe import modules
-from ganscope.traces import Step, Trace
+from ganscope.traces import EARLIER, Step, Trace
 
 Watch = contextlib.AbstractContextManager[Any]
 STEPS = 4
@@ -149,9 +149,18 @@ def roles_of(trace: Trace) -> dict[str, str]:
     return {network.name: network.role for network in trace.networks}
 
 
+def ranks_of(step: Step) -> dict[int, int]:
+    """Of each backward of a step, by its id: how many ran before it there."""
+    told = {each.id for update in step.updates for each in update.backwards}
+    left = {entry.backward for entry in step.ledger if entry.backward != EARLIER}
+    return {EARLIER: EARLIER} | {ident: rank for rank, ident in enumerate(sorted(told | left))}
+
+
 def ledger_of(step: Step) -> set[tuple[str, int, int, str, int | None]]:
+    """The ledger, its backwards by their ranks."""
+    ranks = ranks_of(step)
     return {
-        (entry.network, entry.backward, entry.tensors, entry.fate, entry.update)
+        (entry.network, ranks[entry.backward], entry.tensors, entry.fate, entry.update)
         for entry in step.ledger
     }
 

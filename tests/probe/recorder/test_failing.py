@@ -48,9 +48,9 @@ def test_the_call_that_failed_is_the_one_that_is_named(*, log: bool, spoil: bool
     step = trace.steps[-1]
     assert trace.failure is not None
     assert (trace.failure.step, trace.failure.update) == (2, 1)
-    left = [call.id for call in step.calls if not call.outputs]
-    assert trace.failure.call == left[-1]
-    assert step.calls[left[-1]].path == ("critic.0" if spoil else "generator.0")
+    left = [call for call in step.calls if not call.outputs]
+    assert trace.failure.call == left[-1].id
+    assert left[-1].path == ("critic.0" if spoil else "generator.0")
 
 
 def test_what_led_to_a_failure_is_kept_though_it_fed_no_loss() -> None:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 import ganscope
 from ganscope.traces import EARLIER, Step
-from tests.probe.recorder.loops import ledger_of, make_critic, make_generator
+from tests.probe.recorder.loops import ledger_of, make_critic, make_generator, ranks_of
 
 
 class Losses:
@@ -33,8 +33,11 @@ def steps_of(trace: ganscope.Trace) -> list[set[tuple[str, int, int, str, int | 
 
 
 def used(step: Step, network: str) -> list[int]:
+    ranks = ranks_of(step)
     return sorted(
-        each.backward for each in step.ledger if each.network == network and each.fate == "used"
+        ranks[each.backward]
+        for each in step.ledger
+        if each.network == network and each.fate == "used"
     )
 
 
@@ -67,9 +70,10 @@ def test_each_of_several_updates_without_clearing_uses_all_before() -> None:
             (-losses.critic(losses.fake()).mean()).backward()
             losses.opt_g.step()
     step = recording.trace.steps[1]
+    ranks = ranks_of(step)
     by_update = {
         index: sorted(
-            each.backward
+            ranks[each.backward]
             for each in step.ledger
             if (each.network, each.fate, each.update) == ("critic", "used", index)
         )
@@ -198,6 +202,7 @@ def test_two_optimizers_that_step_on_one_backward_are_one_entry_from_the_first_s
             first.step()
             second.step()
     for step in recording.trace.steps:
-        assert [(each.backward, each.tensors, each.fate) for each in step.ledger] == [
+        assert [(run, count, fate) for _, run, count, fate, _ in ledger_of(step)] == [
             (0, 4, "used")
         ]
+        assert len(step.ledger) == 1

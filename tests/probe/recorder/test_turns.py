@@ -133,13 +133,15 @@ def test_both_steps_of_a_loop_at_either_line_are_whole_where_every_fifth_is_reco
 def test_what_is_kept_does_not_grow_over_two_hundred_turns(loop: str) -> None:
     turn = LOOPS[loop](Pair())
     with ganscope.record() as recording:
-        cutter = recording._recorder._cutter
+        segments = recording._recorder._segments
         tensors = recording._recorder._log.tensors
         for i in range(200):
             turn(i)
             if i > 1:
-                assert len(cutter._late._parts) <= 2
-                assert len(cutter.store._recent) <= 1
+                calls = 13 * 3
+                assert len(segments._flow.drafts) + len(segments._before) <= calls
+                assert len(set(segments.labels._recent.values())) <= 2
+                assert len(segments._runs) + len(segments._ended) <= 8
                 assert len(tensors._seen) + len(tensors._stale) < 40
     assert len(recording.trace.steps) == 200
 
