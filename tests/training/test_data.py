@@ -64,11 +64,11 @@ def test_the_attribution_lies_beside_the_data() -> None:
     [
         b"",
         b"no gzip at all",
-        gzip.compress(b""),
-        gzip.compress(bytes((0, 0, 8, 3)) + (1).to_bytes(4, "big") + b"x"),
-        gzip.compress(bytes((0, 0, 9, 1)) + (1).to_bytes(4, "big") + b"x"),
-        gzip.compress(bytes((0, 0, 8, 1)) + (2).to_bytes(4, "big") + b"x"),
-        gzip.compress(bytes((0, 0, 8, 1)) + (1).to_bytes(4, "big") + b"x")[:-9],
+        gzip.compress(b"", mtime=0),
+        gzip.compress(bytes((0, 0, 8, 3)) + (1).to_bytes(4, "big") + b"x", mtime=0),
+        gzip.compress(bytes((0, 0, 9, 1)) + (1).to_bytes(4, "big") + b"x", mtime=0),
+        gzip.compress(bytes((0, 0, 8, 1)) + (2).to_bytes(4, "big") + b"x", mtime=0),
+        gzip.compress(bytes((0, 0, 8, 1)) + (1).to_bytes(4, "big") + b"x", mtime=0)[:-9],
     ],
 )
 def test_damaged_digits(spoilt: bytes) -> None:
