@@ -16,8 +16,10 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from ganscope.probe import modules, names, renamed, sites, structure
+from ganscope.probe.clock import Clock
 from ganscope.probe.drafts import Draft, Named
 from ganscope.probe.earlier import EarlierOutputs
+from ganscope.probe.events import EventLog
 from ganscope.probe.finishing import finished
 from ganscope.probe.operations import Operation
 from ganscope.probe.raised import Raised
@@ -59,9 +61,17 @@ class CallLog:
         tensors: Makes the records.
         outside: Whether operations outside modules are recorded too, if they consume what a
             recorded call made.
+        clock: Numbers moments.
     """
 
-    def __init__(self, places: Places, tensors: TensorObserver, *, outside: bool = False) -> None:
+    def __init__(
+        self,
+        places: Places,
+        tensors: TensorObserver,
+        *,
+        outside: bool = False,
+        clock: Clock | None = None,
+    ) -> None:
         self.places = places
         self.tensors = tensors
         self.outside = outside
@@ -69,6 +79,9 @@ class CallLog:
         """Above 0 while operations are torch's own business (a loader, an optimizer's step)."""
         self.enters: Callable[[FrameType], None] | None = None
         """Told where a module is about to be called that nothing recorded encloses."""
+        self.clock = clock or Clock()
+        self.events: EventLog | None = None
+        """Told of what happens between calls, where a training loop is recorded."""
         self.round = 0
         """Which update runs now; drafts carry it."""
         self.recomputes: Callable[[], bool] | None = None
@@ -113,7 +126,7 @@ class CallLog:
         if place is None:
             return self._hide(module, parent, opaque=True, hides=True)
         draft = Draft("module", place[1], name, parent)
-        draft.key = module
+        draft.key, draft.sequence = module, self.clock.tick()
         draft.network, draft.module = place[0], inner
         draft.mode = "train" if inner.training else "eval"
         draft.frozen = modules.frozen_of(inner)
@@ -173,6 +186,7 @@ class CallLog:
             return draft
         if draft.distrusted:
             self.tensors.forget()
+        draft.ended = self.clock.tick()
         draft.seconds = max(0.0, ended - draft.started - (self.own_time - draft.own_time_before))
         if isinstance(output, Tensor):
             draft.outputs = [(None, self.tensors.record_output(output))]
@@ -241,6 +255,7 @@ class CallLog:
             draft.network = top.network
         else:
             draft = Draft("op", "", name, None)
+        draft.sequence = self.clock.tick()
         if operation.may_change_inputs:
             draft.inputs = self._tensors_in(operation)
         if operation.lends_memory:
@@ -258,7 +273,9 @@ class CallLog:
         if operation.raw == "__setitem__":
             made = _only_tensors(structure.leaves(operation.args[0]))
         if not made:
+            self._notice_exit(operation, frame)
             return
+        draft.ended = self.clock.tick()
         if not draft.inputs:
             draft.inputs = self._tensors_in(operation)
         if operation.changes_unversioned:
@@ -267,6 +284,20 @@ class CallLog:
         draft.outputs = [(name, self.tensors.record_result(leaf, sources)) for name, leaf in made]
         draft.seconds = seconds
         self._enlist_operation(draft, operation, frame)
+
+    def _notice_exit(self, operation: Operation, frame: FrameType) -> None:
+        if operation.leaves_torch and self.events is not None:
+            tensor = self.tensors.identity_of(operation.args[0])
+            network = "" if self._around is None else self._around.network
+            if tensor is not None:
+                self.events.left(operation, tensor, network, frame)
+
+    def pass_over(self, operation: Operation, frame: FrameType) -> None:
+        """An operation outside every module, on nothing that a call of this step made, has run."""
+        if operation.leaves_torch:
+            self._notice_exit(operation, frame)
+        elif self.events is not None:
+            self.events.changed(operation, frame)
 
     def fail_operation(
         self, draft: Draft, operation: Operation, error: BaseException, frame: FrameType

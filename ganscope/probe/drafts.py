@@ -62,6 +62,9 @@ class Draft:
     error: Raised | None = None
     outside_error: int | None = None
     """The id of what was being handled already when the call began."""
+    sequence = -1
+    """When it began, by one counter over everything."""
+    ended: int | None = None
     started = 0.0
     own_time_before = 0.0
 

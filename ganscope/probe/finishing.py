@@ -96,6 +96,8 @@ def _finished(draft: Draft, known: _Known, frozen: int) -> Call:
         original=original,
         frozen_parameters=frozen,
         arguments=arguments,
+        sequence=draft.sequence,
+        ended=draft.ended,
     )
 
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from ganscope.probe import names, sites, structure
+from ganscope.probe.clock import Clock
 from ganscope.probe.figures import Figures
 from ganscope.probe.living import Living
 from ganscope.probe.networks import Networks
@@ -53,10 +54,13 @@ class Run:
     is_scaled: bool = False
     stepped: set[int] = field(default_factory=set)
     reached: dict[str, list[Tensor]] = field(default_factory=dict)
+    sequence: int = -1
+    ended: int | None = None
 
 
-ArrivalDraft = tuple[TensorDraft, int, Figures]
-"""A tensor at which a gradient arrived, the engine's run that brought it, and its statistics."""
+ArrivalDraft = tuple[TensorDraft, int, Figures, int]
+"""A tensor at which a gradient arrived, the engine's run that brought it, its statistics, and
+when it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +93,13 @@ class GradientLog:
     Args:
         networks: Who owns which parameter.
         note: Told of a fault of ours.
+        clock: Numbers runs and gradients.
     """
 
-    def __init__(self, networks: Networks, note: Callable[[Exception], None]) -> None:
+    def __init__(
+        self, networks: Networks, note: Callable[[Exception], None], clock: Clock | None = None
+    ) -> None:
+        self._clock = clock or Clock()
         self.tensors: TensorObserver | None = None
         self.runs: list[Run] = []
         self.again: Again | None = None
@@ -141,7 +149,7 @@ class GradientLog:
                         self.again = Again(draft, *told)
                     figures = self.tensors.figures_of(gradient)
                     draft.gradients.append((run.ident, figures))
-                    self._arrivals.append((draft, run.ident, figures))
+                    self._arrivals.append((draft, run.ident, figures, self._clock.tick()))
         except Exception as fault:
             self._note(fault)
 
@@ -154,6 +162,7 @@ class GradientLog:
         drafts = tuple([record(root) for root in roots if isinstance(root, Tensor)])
         name, site = names.loss_name(frame), sites.find(frame)
         run = Run(self._begun, kind, name, drafts, round, site)
+        run.sequence = self._clock.tick()
         run.is_scaled = any(self._scaled.get(root) for root in roots)
         self.again = None
         self._networks.fix()
@@ -204,6 +213,7 @@ class GradientLog:
             for parameter, network, mark in marks:
                 if id(parameter) not in ended.stepped and _mark(parameter) != mark:
                     ended.reached.setdefault(network, []).append(parameter)
+            ended.ended = self._clock.tick()
             self.runs.append(ended)
             if ended is run:
                 return

@@ -132,6 +132,11 @@ class Identities:
         self._known[id(tensor)] = reference, identity
         return identity
 
+    def known(self, tensor: Tensor) -> Identity | None:
+        """The last identity of an object that was seen before."""
+        known = self._known.get(id(tensor))
+        return known[1] if known is not None and known[0]() is tensor else None
+
     def sweep(self) -> None:
         """Forget the objects that are gone."""
         self._known = {key: it for key, it in self._known.items() if it[0]() is not None}

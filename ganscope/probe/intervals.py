@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ganscope.probe import finishing
 from ganscope.probe.drafts import Draft
+from ganscope.probe.events import EventLog
 from ganscope.probe.flow import Flow, value_of
 from ganscope.probe.gradients import ArrivalDraft, Run
 from ganscope.probe.ledger import Ledger
@@ -39,10 +40,12 @@ class IntervalDraft:
         self.drafts, self.runs, self.stepped = drafts, runs, stepped
         self._arrived, self._flow = arrived, flow
         flow.extend(drafts)
-        self.fed = flow.fed(runs, [record for record, _, _ in arrived])
+        self.fed = flow.fed(runs, [record for record, *_ in arrived])
         """Ids of the calls of the step that were found to feed a loss only now."""
 
-    def finish(self, ident: int, ledger: Ledger, *, continues: bool) -> Interval:
+    def finish(
+        self, ident: int, ledger: Ledger, events: EventLog | None, *, continues: bool
+    ) -> Interval:
         """The interval, immutable; the statistics have been settled."""
         fetch(self.stepped, ("scale", "left_in"))
         fetch([each for stepped in self.stepped for each in stepped.parameters], _NUMBERS)
@@ -56,6 +59,7 @@ class IntervalDraft:
             gradients=tuple(self._arrivals()),
             received=received,
             fates=fates,
+            events=() if events is None else events.take(),
             has_run=bool(self.runs),
             failed=any(draft.error is not None for draft in self.drafts),
         )
@@ -66,14 +70,16 @@ class IntervalDraft:
     def _arrivals(self) -> list[Arrival]:
         scales = self._scales()
         arrivals: dict[tuple[int, int], Arrival] = {}
-        for record, run, figures in self._arrived:
+        for record, run, figures, sequence in self._arrived:
             tensor = record.finish().id
             if tensor is None or (tensor, run) in arrivals:
                 continue
             stats = figures.stats
             if stats is not None and run in scales:
                 stats = unscaled(stats, scales[run])
-            arrivals[tensor, run] = Arrival(backward=run, tensor=tensor, stats=stats)
+            arrivals[tensor, run] = Arrival(
+                backward=run, tensor=tensor, stats=stats, sequence=sequence
+            )
         return list(arrivals.values())
 
     def _scales(self) -> dict[int, float]:
@@ -136,6 +142,8 @@ def _backward(run: Run) -> Backward:
         kind=run.kind,
         reached={network: len(tensors) for network, tensors in run.reached.items()},
         create_graph=run.create_graph,
+        sequence=run.sequence,
+        ended=run.ended,
     )
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from ganscope.probe.events import EventLog
 from ganscope.probe.gradients import Run
 from ganscope.traces import Fate, Received
 
@@ -68,9 +69,16 @@ _MOST_STALE = 64
 
 
 class Ledger:
-    """Follows the gradients of every parameter of every network."""
+    """Follows the gradients of every parameter of every network.
 
-    def __init__(self) -> None:
+    Args:
+        events: Told of what was cleared.
+    """
+
+    def __init__(self, events: EventLog | None = None) -> None:
+        self._events = events
+        self._looked = -1
+        """The moment of the last look."""
         self._pending: dict[int, _Pending] = {}
         self._received: Counter[tuple[str, int]] = Counter()
         self._fates: Counter[tuple[str, tuple[int, ...], tuple[int, ...], str]] = Counter()
@@ -88,6 +96,7 @@ class Ledger:
                     entry.runs.append(run.ident)
                     entry.see(parameter.grad)
                     self._received[network, run.ident] += 1
+        self._see()
 
     def look(self) -> None:
         """Notice what was cleared since the last look."""
@@ -109,9 +118,16 @@ class Ledger:
         for network in zeroed.keys() - scaled:
             for key in zeroed[network]:
                 self._clear(key)
+        self._see()
+
+    def _see(self) -> None:
+        if self._events is not None:
+            self._looked = self._events.now
 
     def _clear(self, key: int) -> None:
         entry = self._pending.pop(key)
+        if self._events is not None:
+            self._events.cleared(entry.network, self._looked)
         if entry.runs:
             self._settle(entry, "cleared")
 

@@ -161,6 +161,20 @@ class Networks:
         owner = self.owner_of(parameter)
         return "a weight" if owner is None else owner[1]
 
+    def addresses(self) -> dict[int, str]:
+        """Networks by the addresses at which their weights and buffers begin."""
+        found: dict[int, str] = {}
+        for name, root in self._roots.items():
+            module = root()
+            for part in () if module is None else module.modules():
+                for tensor in (*part._parameters.values(), *part._buffers.values()):
+                    try:
+                        if tensor is not None and (address := tensor.data_ptr()):
+                            found.setdefault(address, name)
+                    except RuntimeError:  # not yet initialised, or without memory of its own
+                        continue
+        return found
+
     def refresh(self) -> None:
         """Look again for what networks got since they were found."""
         for name, root in self._roots.items():

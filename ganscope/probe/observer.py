@@ -28,7 +28,7 @@ from ganscope.errors import ObserverError
 from ganscope.probe import failures, modes
 from ganscope.probe.calls import CallLog
 from ganscope.probe.drafts import Draft
-from ganscope.probe.operations import Operation
+from ganscope.probe.operations import Operation, is_event
 from ganscope.traces import Call, Failure
 
 _Quiet = torch._C.DisableTorchFunction
@@ -284,7 +284,10 @@ class Observer:
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         if self._passes_over(args, kwargs):
-            return function(*args, **kwargs)
+            result = function(*args, **kwargs)
+            if is_event(function):
+                self._passed_over(Operation(function, args, kwargs), sys._getframe(3))
+            return result
         entered = perf_counter()
         log, draft, operation = self.log, None, None
         try:
@@ -318,6 +321,9 @@ class Observer:
         except Exception as fault:
             self.note(fault)
             return True
+
+    def _passed_over(self, operation: Operation, frame: FrameType) -> None:
+        self.guarded(lambda: self.log.pass_over(operation, frame))
 
     def _failed(
         self, draft: Draft, operation: Operation, error: BaseException, frame: FrameType

@@ -20,6 +20,12 @@ _LENDS_MEMORY = {"data", "numpy", "__array__", "__dlpack__"}
 """Operations whose result can change the tensor's values without a trace of it, as can setting
 its ``data``."""
 
+_LEAVES_TORCH = {
+    "item", "tolist", "numpy", "__float__", "__int__", "__bool__", "__array__", "__index__",
+    "__complex__", "__format__",
+}  # fmt: skip
+"""Operations that give values to Python or numpy."""
+
 _WRITES_STATISTICS = {"batch_norm", "instance_norm", "native_batch_norm"}
 """Operations that update their running statistics beside their result."""
 
@@ -54,6 +60,19 @@ class Operation:
     def is_silent(self) -> bool:
         """Whether it computes nothing that would be worth a row."""
         return self.raw in _SILENT
+
+    @property
+    def leaves_torch(self) -> bool:
+        """Whether it gives its tensor's values to Python or numpy."""
+        return self.raw in _LEAVES_TORCH and bool(self.args) and isinstance(self.args[0], Tensor)
+
+    @property
+    def target(self) -> Tensor | None:
+        """The tensor that it changes in place; the first of several."""
+        target = self.args[0] if self.args else self.kwargs.get("out")
+        if isinstance(target, tuple | list) and target:
+            target = target[0]
+        return target if isinstance(target, Tensor) else None
 
     @property
     def lends_memory(self) -> bool:
@@ -100,6 +119,17 @@ class Operation:
         if len(joined) <= _LONGEST_SETTINGS:
             return joined
         return joined[: _LONGEST_SETTINGS - 1] + "…"
+
+
+def is_event(function: Function) -> bool:
+    """Whether a function changes its first argument, or gives its values to Python or numpy, as
+    far as its name tells."""
+    name = getattr(function, "__name__", "").partition(".")[0]
+    if name in _LEAVES_TORCH:
+        return True
+    if name[-1:] != "_":
+        return False
+    return name[-2:] != "__" or name == "__setitem__" or name[2:-2] in _IN_PLACE
 
 
 def _raw_name(function: Function) -> str:

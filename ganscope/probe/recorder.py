@@ -19,7 +19,9 @@ from torch.optim import Optimizer
 
 from ganscope.probe import failures, freed, patches, sites, training_patches
 from ganscope.probe.calls import CallLog
+from ganscope.probe.clock import Clock
 from ganscope.probe.earlier import EarlierOutputs
+from ganscope.probe.events import EventLog
 from ganscope.probe.gradients import GradientLog, Run
 from ganscope.probe.labels import Sink
 from ganscope.probe.modules import optimized_module
@@ -59,11 +61,13 @@ class Recorder:
         self.lost: str | None = None
         """What was lost beside steps."""
         self._networks = Networks()
-        self._gradients = GradientLog(self._networks, self.note)
+        clock = Clock()
+        self._gradients = GradientLog(self._networks, self.note, clock)
         self._updates = UpdateLog(self._networks)
         tensors = TensorObserver(keep_samples=samples, watch=self._gradients.watch)
         self._gradients.tensors = self._updates.tensors = tensors
-        log = CallLog(self._networks, tensors, outside=True)
+        log = CallLog(self._networks, tensors, outside=True, clock=clock)
+        log.events = EventLog(log.clock, self._networks)
         log.recomputes = self._is_running
         log.earlier = EarlierOutputs()
         log.enters = self._catch_up
@@ -342,6 +346,8 @@ class Recorder:
         draft.scale = self._scale
         draft.place, draft.route = sites.find(frame), sites.route(frame)
         self._steppers.stepped(draft, draft.place)
+        if self._log.events is not None:
+            self._log.events.stepped(draft.optimizer.name, draft.place)
         self._segments.moves.stepped(_parameters(optimizer))
         inside = self._gradients.step_inside(_parameters(optimizer))
         if inside is not None:

@@ -68,7 +68,7 @@ class Segmentation:
         guard: Callable[[Callable[[], object]], object],
     ) -> None:
         self._networks, self._log, self._gradients, self._guard = networks, log, gradients, guard
-        self.ledger, self.moves = Ledger(), UnseenMoves()
+        self.ledger, self.moves = Ledger(log.events), UnseenMoves()
         self._relations, self._rounds = Relations(), Rounds()
         self.labels = StepLabels(sink, selection)
         self.is_manual = False
@@ -166,7 +166,7 @@ class Segmentation:
         self._networks.fix()
         # Roles can be told from other steps: a fault there costs none.
         self._guard(lambda: self._relations.flowed(*self._flow.edges(draft.fed)))
-        interval = draft.finish(self._interval, self.ledger, continues=continues)
+        interval = draft.finish(self._interval, self.ledger, self._log.events, continues=continues)
         self._interval += 1
         self._log.round += 1
         self.labels.add(interval, self.networks)
@@ -248,6 +248,7 @@ class Segmentation:
     def close_last(self, *, failed: bool) -> None:
         """The loop has ended, perhaps in the middle of a step."""
         began = bool(self._log.drafts or self._gradients.runs)
+        began = began or (self._log.events is not None and self._log.events.has_any)
         in_step = self.labels.has_content or failed or bool(self._gradients.runs)
         if began and (in_step or self.labels.has_last):
             if not in_step:

@@ -215,6 +215,10 @@ class TensorObserver:
         seen = self._seen.get(id(value)) or self._stale.get(id(value))
         return seen is not None and seen[1].made and seen[0]() is value
 
+    def identity_of(self, tensor: Tensor) -> Identity | None:
+        """The identity of a tensor, if it was recorded in this step or an earlier one."""
+        return self._identities.known(tensor)
+
     def figures_of(self, tensor: Tensor) -> Figures:
         """The statistics of a tensor that is no input or output of a call; nothing is cached."""
         if type(tensor) in _PLAIN and tensor.is_cpu and tensor.dtype is torch.float32:

@@ -1,6 +1,7 @@
 """What happened, as immutable values: the nouns of a trace and their plain form."""
 
 from ganscope.traces.call import Call, CallSite, Gradient
+from ganscope.traces.event import Event
 from ganscope.traces.interval import Arrival, Fate, Interval, Received
 from ganscope.traces.step import (
     EARLIER,
@@ -26,6 +27,7 @@ __all__ = [
     "Call",
     "CallSite",
     "Earlier",
+    "Event",
     "Failure",
     "Fate",
     "Finding",

@@ -32,11 +32,13 @@ class Gradient:
         backward: Id of the run of the backward engine that brought it.
         output: Which of the call's outputs, from 0.
         stats: Figures of the gradient.
+        sequence: When it arrived, by the counter that calls carry.
     """
 
     backward: int
     output: int
     stats: TensorStats | None
+    sequence: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,9 @@ class Call:
             in the order in which it was written, by position (``"0"``) or keyword, a tensor as
             ``{"input": 0}``, its index in `inputs`; of a module its constants, such as ``eps``,
             ``stride``, ``inplace`` or ``reduction``.
+        sequence: When it began, by one counter over everything in the recording: calls, backward
+            runs, gradients and events.
+        ended: When it ended; None for one that failed.
     """
 
     id: int
@@ -98,6 +103,8 @@ class Call:
     original: int | None = None
     frozen_parameters: int = 0
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    sequence: int | None = None
+    ended: int | None = None
 
     @property
     def label(self) -> str:

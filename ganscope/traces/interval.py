@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ganscope.traces.call import Call, Gradient
+from ganscope.traces.event import Event
 from ganscope.traces.step import EARLIER, LedgerEntry, Step, Update
 from ganscope.traces.tensor import TensorStats
 
@@ -19,11 +20,13 @@ class Arrival:
         backward: Id of the run of the backward engine that brought it.
         tensor: Id of the tensor.
         stats: Statistics of the gradient.
+        sequence: When it arrived.
     """
 
     backward: int
     tensor: int
     stats: TensorStats | None
+    sequence: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class Interval:
         gradients: Those that arrived in it.
         received: Gradients that its backwards left in networks.
         fates: What became of gradients in it.
+        events: What happened between its calls.
         has_run: Whether the backward engine ran in it.
         failed: Whether a call in it failed.
     """
@@ -89,6 +93,7 @@ class Interval:
     gradients: tuple[Arrival, ...] = ()
     received: tuple[Received, ...] = ()
     fates: tuple[Fate, ...] = ()
+    events: tuple[Event, ...] = ()
     has_run: bool = False
     failed: bool = False
 
@@ -106,6 +111,12 @@ def step_of(index: int, intervals: Sequence[Interval]) -> Step:
         calls=_calls(intervals, places),
         updates=updates,
         ledger=_ledger(intervals, places),
+        events=tuple(
+            sorted(
+                (event for interval in intervals for event in interval.events),
+                key=lambda event: event.sequence,
+            )
+        ),
     )
 
 
@@ -168,17 +179,15 @@ def _stands_alone(call: Call) -> bool:
     return call.kind == "op" and call.parent is None and not call.network
 
 
-_Arrived = dict[int, dict[int, tuple[int, TensorStats | None]]]
-"""By tensor and backward: when a gradient came, and its statistics."""
+_Arrived = dict[int, list[Arrival]]
+"""The gradients of each tensor, in the order of their arrival."""
 
 
 def _arrivals(intervals: Iterable[Interval]) -> _Arrived:
     arrived: _Arrived = {}
-    order = 0
     for interval in intervals:
         for each in interval.gradients:
-            arrived.setdefault(each.tensor, {}).setdefault(each.backward, (order, each.stats))
-            order += 1
+            arrived.setdefault(each.tensor, []).append(each)
     return arrived
 
 
@@ -188,10 +197,12 @@ def _gradients_of(call: Call, arrived: _Arrived) -> tuple[Gradient, ...]:
         return ()
     return tuple(
         [
-            Gradient(backward=backward, output=output, stats=stats)
+            Gradient(
+                backward=each.backward, output=output, stats=each.stats, sequence=each.sequence
+            )
             for output, record in enumerate(call.outputs)
             if record.id in arrived
-            for backward, (_, stats) in arrived[record.id].items()
+            for each in arrived[record.id]
         ]
     )
 

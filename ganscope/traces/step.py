@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ganscope.traces.call import Call
+from ganscope.traces.event import Event
 from ganscope.traces.tensor import TensorStats
 
 EARLIER = -1
@@ -48,6 +49,8 @@ class Backward:
         reached: How many parameter tensors of each network received a gradient.
         create_graph: Whether autograd followed the run itself, so that its gradients can be
             differentiated again; None where that is not known.
+        sequence: When it began, by the counter that calls carry.
+        ended: When it ended.
     """
 
     id: int
@@ -55,6 +58,8 @@ class Backward:
     kind: str
     reached: Mapping[str, int]
     create_graph: bool | None = None
+    sequence: int | None = None
+    ended: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +199,7 @@ class Step:
         ledger: Who received gradients from which backward, and their fate.
         judgements: What the discriminator made of real and generated images, where measured.
         split: Where the discriminator's gradient comes from, where measured.
+        events: What happened between the calls, in its order.
     """
 
     index: int
@@ -202,3 +208,4 @@ class Step:
     ledger: tuple[LedgerEntry, ...] = ()
     judgements: tuple[Judgement, ...] = ()
     split: GradientSplit | None = None
+    events: tuple[Event, ...] = ()
