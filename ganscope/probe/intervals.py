@@ -10,6 +10,7 @@ from ganscope.probe.events import EventLog
 from ganscope.probe.flow import Flow, value_of
 from ganscope.probe.gradients import ArrivalDraft, Run
 from ganscope.probe.ledger import Ledger
+from ganscope.probe.source_texts import SourceTexts
 from ganscope.probe.statistics import unscaled
 from ganscope.probe.updates import Stepped, fetch
 from ganscope.probe.weights import Number
@@ -44,7 +45,13 @@ class IntervalDraft:
         """Ids of the calls of the step that were found to feed a loss only now."""
 
     def finish(
-        self, ident: int, ledger: Ledger, events: EventLog | None, *, continues: bool
+        self,
+        ident: int,
+        ledger: Ledger,
+        events: EventLog | None,
+        sources: SourceTexts,
+        *,
+        continues: bool,
     ) -> Interval:
         """The interval, immutable; the statistics have been settled."""
         fetch(self.stepped, ("scale", "left_in"))
@@ -60,6 +67,13 @@ class IntervalDraft:
             received=received,
             fates=fates,
             events=() if events is None else events.take(),
+            sources=sources.of(
+                [
+                    *(draft.place for draft in self.drafts),
+                    *(run.site for run in self.runs),
+                    *(stepped.place for stepped in self.stepped),
+                ]
+            ),
             has_run=bool(self.runs),
             failed=any(draft.error is not None for draft in self.drafts),
         )

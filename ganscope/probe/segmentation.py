@@ -21,6 +21,7 @@ from ganscope.probe.networks import Networks
 from ganscope.probe.roles import Relations, with_roles
 from ganscope.probe.rounds import Decision, Rounds
 from ganscope.probe.selection import Selection
+from ganscope.probe.source_texts import SourceTexts
 from ganscope.probe.unseen import UnseenMoves
 from ganscope.probe.updates import Stepped
 from ganscope.traces import Network
@@ -92,6 +93,7 @@ class Segmentation:
         self._began: sites.Place | None = None
         """Where the first call of the step that runs, or of the last one, was made."""
         self._interval = 0
+        self._sources = SourceTexts()
 
     @property
     def networks(self) -> tuple[Network, ...]:
@@ -166,7 +168,9 @@ class Segmentation:
         self._networks.fix()
         # Roles can be told from other steps: a fault there costs none.
         self._guard(lambda: self._relations.flowed(*self._flow.edges(draft.fed)))
-        interval = draft.finish(self._interval, self.ledger, self._log.events, continues=continues)
+        interval = draft.finish(
+            self._interval, self.ledger, self._log.events, self._sources, continues=continues
+        )
         self._interval += 1
         self._log.round += 1
         self.labels.add(interval, self.networks)

@@ -3,6 +3,7 @@
 from ganscope.traces.call import Call, CallSite, Gradient
 from ganscope.traces.event import Event
 from ganscope.traces.interval import Arrival, Fate, Interval, Received
+from ganscope.traces.source_text import SourceText
 from ganscope.traces.step import (
     EARLIER,
     Backward,
@@ -45,6 +46,7 @@ __all__ = [
     "ParameterUpdate",
     "Received",
     "Samples",
+    "SourceText",
     "Step",
     "TensorRecord",
     "TensorStats",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from ganscope.traces.call import Call, Gradient
 from ganscope.traces.event import Event
+from ganscope.traces.source_text import SourceText
 from ganscope.traces.step import EARLIER, LedgerEntry, Step, Update
 from ganscope.traces.tensor import TensorStats
 
@@ -81,6 +82,7 @@ class Interval:
         received: Gradients that its backwards left in networks.
         fates: What became of gradients in it.
         events: What happened between its calls.
+        sources: The functions around its sites that no earlier interval has.
         has_run: Whether the backward engine ran in it.
         failed: Whether a call in it failed.
     """
@@ -94,6 +96,7 @@ class Interval:
     received: tuple[Received, ...] = ()
     fates: tuple[Fate, ...] = ()
     events: tuple[Event, ...] = ()
+    sources: tuple[SourceText, ...] = ()
     has_run: bool = False
     failed: bool = False
 
