@@ -55,9 +55,11 @@ class Flow:
             self._by_ident[draft.ident] = draft
             outermost = self._outermost[draft.ident] = self._outermost_of(draft)
             self._inside.setdefault(outermost.ident, []).append(draft.ident)
+            given = set(map(id, _records(draft.inputs)))
             for record in _records(draft.outputs):
                 self._holders.setdefault(id(record), []).append(draft)
-                if outermost is draft:
+                # What a network hands on as it came was made where it came from.
+                if outermost is draft and id(record) not in given:
                     # A loss of one part, or an alias, came out of the first that made it.
                     self._makers.setdefault(id(record), draft)
 
