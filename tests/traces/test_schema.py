@@ -20,6 +20,7 @@ from ganscope.traces import (
     Call,
     CallSite,
     Earlier,
+    Event,
     Failure,
     Finding,
     Gradient,
@@ -126,6 +127,8 @@ CALL = Call(
     original=0,
     frozen_parameters=2,
     arguments={"in_features": 2, "slope": [0.5, {"input": 0}]},
+    sequence=3,
+    ended=4,
 )
 STEP = Step(
     0,
@@ -136,7 +139,7 @@ STEP = Step(
             (Optimizer("opt_G", "Adam", (0.0002,)),),
             ("generator",),
             (Loss("g_loss", math.nan, 0, (LossPart("fool", 0.75),)),),
-            (Backward(0, "g_loss", "backward", {"generator": 2}, True),),
+            (Backward(0, "g_loss", "backward", {"generator": 2}, True, 5, 6),),
             1.0,
             (ParameterUpdate("generator.0.weight", (2, 2), "opt_G", None, 1.0, 0.5, 0.5),),
         ),
@@ -144,6 +147,7 @@ STEP = Step(
     (LedgerEntry("discriminator", 0, 2, "left", None),),
     (Judgement("before", 0.5, 0.25, 1.0, 0.75),),
     GradientSplit("discriminator", 3.0, 4.0, 5.0, 90.0),
+    (Event(9, "exit", "item", "", 2, 11, (7,), CallSite("train.py", 8, "g_loss.item()"), 8),),
 )
 META = Meta(
     "0.1.0", "2.13.0", "3.11.9", 0, "cpu", 1, "ganscope trace gan", "2025-01-01T00:00:00+00:00",
@@ -229,7 +233,7 @@ PLAIN = {
                     "parameters": 6,
                     "seconds": 0.25,
                     "site": {"file": "train.py", "line": 7, "code": "generator(z)"},
-                    "gradients": [{"backward": 0, "output": 0, "stats": None}],
+                    "gradients": [{"backward": 0, "output": 0, "stats": None, "sequence": None}],
                     "settings": "in_features=2",
                     "note": None,
                     "mode": "train",
@@ -237,6 +241,8 @@ PLAIN = {
                     "original": 0,
                     "frozen_parameters": 2,
                     "arguments": {"in_features": 2, "slope": [0.5, {"input": 0}]},
+                    "sequence": 3,
+                    "ended": 4,
                 }
             ],
             "updates": [
@@ -259,6 +265,8 @@ PLAIN = {
                             "kind": "backward",
                             "reached": {"generator": 2},
                             "create_graph": True,
+                            "sequence": 5,
+                            "ended": 6,
                         }
                     ],
                     "gradient_scale": 1.0,
@@ -301,6 +309,19 @@ PLAIN = {
                 "total_norm": 5.0,
                 "angle": 90.0,
             },
+            "events": [
+                {
+                    "sequence": 9,
+                    "kind": "exit",
+                    "name": "item",
+                    "network": "",
+                    "count": 2,
+                    "last": 11,
+                    "tensors": [7],
+                    "site": {"file": "train.py", "line": 8, "code": "g_loss.item()"},
+                    "after": 8,
+                }
+            ],
         }
     ],
     "failure": {
@@ -387,7 +408,7 @@ OPTIONAL = {"notes", "mode", "wrapper", "gradients", "settings", "note", "previe
             "create_graph", "gradient_scale", "parameters", "updates", "ledger", "failure",
             "findings", "judgements", "is_probability", "split", "alias_of", "changed_from",
             "is_leaf", "kind", "earlier", "how", "recomputed", "original", "frozen_parameters",
-            "arguments"}  # fmt: skip
+            "arguments", "sequence", "ended", "events"}  # fmt: skip
 FREE = ("reached", "evidence", "arguments")
 """Keys inside these are names of somebody's, and `arguments` is any data."""
 WAYS = [way for way in _places(PLAIN) if way != ("schema",)]
@@ -407,7 +428,8 @@ def test_a_missing_key_is_refused_at_its_place_or_has_a_default() -> None:
             assert str(error) == f"{_words(way)} is missing"
             refused.add(key)
         else:
-            assert key in OPTIONAL or (key == "id" and way[-3] == "inputs"), way
+            own = key == "id" and way[-3] == "inputs"
+            assert key in OPTIONAL or own or "events" in way, way
     assert {"meta", "networks", "steps", "calls", "id", "shape", "stats", "count", "low"} <= refused
 
 
