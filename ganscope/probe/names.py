@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import ast
-import linecache
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from types import FrameType
 
 import torch
 
-from ganscope.probe import outwards, sites, source
-from ganscope.probe.source import call_of, once_per_instruction, position, position_of
+from ganscope.probe import outwards, search, sites, source
+from ganscope.probe.source import call_of, once_per_instruction, position_of
 from ganscope.probe.source import name_of as _name_of
-from ganscope.probe.source import tree as _tree
 from ganscope.traces.expressions import shortened
 
 Assignment = tuple[str | None, int]
@@ -33,32 +31,38 @@ def snake_case(name: str) -> str:
 def argument_name(frame: FrameType, value: object) -> str | None:
     """The variable that the caller passes as its first argument in the call running now.
 
-    Read from the source of the very call, so that no local variables are materialised and
-    nothing is kept alive: ``trace(generator, z)`` → ``generator``, ``trace(self.G_AB)`` →
-    ``G_AB``, ``trace(nets["D"])`` → ``D``. Where there is no source, a global variable that
-    holds `value`.
+    ``trace(generator, z)`` → ``generator``, ``trace(self.G_AB)`` → ``G_AB``, ``trace(nets["D"])``
+    → ``D``. Where the source names none, a variable that holds `value`; without a source, also an
+    attribute or entry.
     """
     call = call_of(frame)
     name = _name_of(call.args[0]) if call is not None and call.args else None
     if name is None:
-        owners = [key for key, held in frame.f_globals.items() if held is value]
-        name = next((key for key in owners if not key.startswith("_")), None)
+        name = search.name_of(frame, value, search.is_telling, depth=2 if call is None else 0)
     return name
 
 
-def loss_name(frame: FrameType | None) -> str | None:
+def loss_name(frame: FrameType | None, roots: Sequence[object] = ()) -> str | None:
     """What the user's code runs the backward pass on.
 
     ``g_loss.backward()`` → ``g_loss``; ``scaler.scale(loss).backward()`` → ``loss``;
     ``torch.autograd.grad(outputs=d_out, …)`` → ``d_out``; ``(a + b).backward()`` → ``a + b``.
+    Without a source, the variable that holds the one of the `roots` that there is.
     """
     users = sites.user_frame(frame)
-    call = None if users is None else call_of(users)
-    if users is None or call is None or _is_transformed(frame, users):
+    if users is None or _is_transformed(frame, users):
         return None
+    call = call_of(users)
+    if call is None:
+        held = roots[0] if len(roots) == 1 else None
+        return None if held is None else search.name_of(users, held, _is_public, depth=1)
     if _called_on_tensor(frame, users) and isinstance(call.func, ast.Attribute):
         return _text_of(_passed_in(users, call.func.value, _unscaled))
     return _text_of(_passed_in(users, about(call), _alone))
+
+
+def _is_public(name: str) -> bool:
+    return name.isidentifier() and not name.startswith("_")
 
 
 def _passed_in(frame: FrameType, expression: ast.expr | None, plain: _Plain) -> ast.expr | None:
@@ -128,16 +132,7 @@ def called_text(frame: FrameType) -> str | None:
 @once_per_instruction
 def _text_at(frame: FrameType) -> str | None:
     call = call_of(frame)
-    if call is None or _is_behind_dot(frame):
-        return None
-    return shortened(_MODULES.sub("", ast.unparse(call)))
-
-
-def _is_behind_dot(frame: FrameType) -> bool:
-    """Whether the source of a call over several lines begins behind its dot."""
-    line, _, start, _ = position(frame)
-    before = linecache.getline(frame.f_code.co_filename, line or 0).encode()[: start or 0]
-    return before.rstrip().endswith(b".")
+    return None if call is None else shortened(_MODULES.sub("", ast.unparse(call)))
 
 
 def _is_transformed(frame: FrameType | None, users: FrameType) -> bool:
@@ -216,10 +211,10 @@ def _taken_apart(file: str, line: int, column: int | None) -> frozenset[str | No
 
 def _assigning(file: str, line: int, column: int | None) -> list[_Assigning]:
     """The innermost statement at a place that assigns; all on its line where no column tells."""
-    tree = _tree(file)
+    parsed = source.parsed(file)
     around = [
         node
-        for node in (() if tree is None else ast.walk(tree))
+        for node in (() if parsed is None else ast.walk(parsed.tree))
         if isinstance(node, _Assigning)
         and node.lineno <= line <= (node.end_lineno or node.lineno)
         and (column is None or _begins(node) <= (line, column) < _ends(node))

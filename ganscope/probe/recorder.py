@@ -209,7 +209,7 @@ class Recorder:
 
         def begin() -> Run:
             self._cutter.ledger.look(self._log.round)
-            self._log.split(self._networks.split())
+            self._log.split(self._networks.split(frame))
             run = self._gradients.begin(roots, kind, inputs, self._log.round, frame)
             run.create_graph = create_graph
             return run

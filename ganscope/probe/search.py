@@ -1,0 +1,193 @@
+"""Which variable holds an object: found by identity among the variables of the calling frames.
+
+For code without a source (``python -``, ``exec``, a plain REPL), and for what its call does not
+name. Nothing stays with a frame: before Python 3.13, to read the local variables of a function
+leaves a copy of them with its frame, which is emptied again.
+"""
+
+from __future__ import annotations
+
+import dis
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from inspect import CO_OPTIMIZED
+from itertools import chain, islice
+from types import CodeType, FrameType, FunctionType, ModuleType
+from typing import Any, cast
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from ganscope.probe import modules, sites
+
+_FRAMES = 16
+_ENTRIES = 1_000
+_HOLDERS = 2_000
+"""How many are looked through: of frames, of what an object holds, of objects at each depth."""
+
+_Held = tuple[str, Any]
+"""A name, and what it holds."""
+
+
+def is_telling(name: str) -> bool:
+    """Whether a variable's name says what it holds."""
+    return name.isidentifier() and not name.startswith("_") and name not in _VAGUE
+
+
+_VAGUE = frozenset({"self", "model", "module", "net", "network", "m", "f", "fn", "func", "opt"})
+
+
+def name_of(
+    frame: FrameType | None, value: object, accepts: Callable[[str], bool], *, depth: int = 2
+) -> str | None:
+    """The variable, attribute or entry that holds `value`.
+
+    A variable comes before what it holds, that before what this holds, and an inner frame before
+    the ones that called it; last comes a parameter, since its caller has a name of its own.
+
+    Args:
+        frame: Where to begin; frames of torch are passed over.
+        value: What is looked for, or what a wrapper holds.
+        accepts: Whether a name will do.
+        depth: How far into attributes, dictionaries and lists.
+    """
+    parameters: list[str] = []
+    holders: list[_Held] = []
+    for name, held, is_parameter in _variables(frame):
+        if not _is(held, value):
+            holders.append((name, held))
+        elif is_parameter:
+            parameters.append(name)
+        elif accepts(name):
+            return name
+    for names, held in _inside(holders, depth):
+        if _is(held, value):
+            found = next(filter(accepts, names), None)
+            if found is not None:
+                return found
+    return next(filter(accepts, parameters), None)
+
+
+def optimizers(frame: FrameType | None) -> list[Optimizer]:
+    """Those that the calling frames can reach."""
+    variables = [(name, held) for name, held, _ in _variables(frame)]
+    inside = [held for _, held in _inside(variables, 3)]
+    every = (*(held for _, held in variables), *inside)
+    found = {id(held): held for held in every if issubclass(type(held), Optimizer)}
+    return list(found.values())
+
+
+def first_argument(frame: FrameType) -> object:
+    """What a function was given first, its ``self`` perhaps; None without one."""
+    names = frame.f_code.co_varnames[: frame.f_code.co_argcount]
+    return _locals(frame).get(names[0]) if names else None
+
+
+def parameters_of(code: CodeType) -> tuple[str, ...]:
+    """The names of a function's parameters."""
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
+@lru_cache(maxsize=256)
+def loop_variables(code: CodeType) -> frozenset[str]:
+    """The variables of the loops in a function or module: what they hold has another name."""
+    found: set[str] = set()
+    left = 0
+    for each in dis.get_instructions(code):
+        if each.opname == "FOR_ITER":
+            left = 1
+        elif left and each.opname == "UNPACK_SEQUENCE":
+            left += (each.arg or 0) - 1
+        elif left and each.opname.startswith("STORE_"):
+            stored = each.argval if isinstance(each.argval, tuple) else (each.argval,)
+            own = stored[:1] if each.opname == "STORE_FAST_LOAD_FAST" else stored
+            found.update(map(str, own))
+            left = max(0, left - len(own))
+        elif each.opname not in ("EXTENDED_ARG", "CACHE", "NOT_TAKEN"):
+            left = 0
+    return frozenset(found)
+
+
+def _variables(frame: FrameType | None) -> Iterator[tuple[str, Any, bool]]:
+    """The variables of the calling frames, the innermost first, without those of loops; of each,
+    whether it is a parameter."""
+    looked: set[int] = set()
+    for _ in range(_FRAMES):
+        frame = sites.user_frame(frame)
+        if frame is None:
+            return
+        looped, parameters = loop_variables(frame.f_code), parameters_of(frame.f_code)
+        for name, held in _locals(frame).items():
+            if name not in looped:
+                yield name, held, name in parameters
+        if id(frame.f_globals) not in looked:
+            looked.add(id(frame.f_globals))
+            for name, held in list(frame.f_globals.items()):
+                if name not in looped:
+                    yield name, held, False
+        frame = frame.f_back
+
+
+def _locals(frame: FrameType) -> dict[str, Any]:
+    """A copy of the local variables of a frame, which itself is left as it was."""
+    if not frame.f_code.co_flags & CO_OPTIMIZED or sys.version_info >= (3, 13):
+        return dict(frame.f_locals)
+    if frame.f_trace is not None or not _ASKING.isdisjoint(frame.f_code.co_names):
+        return {}  # the copy that Python makes may be in the user's hands already
+    copy = frame.f_locals
+    found = dict(copy)
+    if sys.getrefcount(copy) <= _OWN_REFERENCES:
+        copy.clear()
+    return found
+
+
+_ASKING = frozenset({"locals", "vars", "dir", "eval", "exec"})
+_OWN_REFERENCES = 3
+"""The frame's, ours, and the one of the call that counts them."""
+
+
+def _is(held: object, value: object) -> bool:
+    """Whether `held` is `value` or a wrapper around it."""
+    if held is value:
+        return True
+    if not issubclass(type(held), nn.Module) or not issubclass(type(value), nn.Module):
+        return False
+    return modules.unwrap(cast("nn.Module", held))[0] is value
+
+
+def _inside(holders: list[_Held], depth: int) -> Iterator[tuple[list[str], Any]]:
+    """What these hold, and that in turn, nearest first; each with names for it, the best first."""
+    seen: set[int] = set()
+    for _ in range(depth):
+        level: list[_Held] = []
+        for name, holder in islice(holders, _HOLDERS):
+            if id(holder) in seen:
+                continue
+            seen.add(id(holder))
+            for key, held in _entries(holder):
+                names = [key, f"{name}_{key}"] if is_telling(name) else [key]
+                yield names, held
+                level.append((key if is_telling(key) else names[-1], held))
+        holders = level
+
+
+def _entries(holder: Any) -> list[_Held]:
+    """What a dictionary, list, tuple, class or object holds, without running any code of it."""
+    kind = type(holder)
+    pairs: Iterable[tuple[Any, Any]] = ()
+    if issubclass(kind, dict):
+        pairs = dict.items(holder)
+    elif kind in (list, tuple):
+        pairs = enumerate(holder)
+    elif issubclass(kind, type):
+        pairs = type.__dict__["__dict__"].__get__(holder).items()
+    elif kind.__dictoffset__ and not issubclass(kind, _CLOSED):
+        own = object.__getattribute__(holder, "__dict__")
+        pairs = chain(own.items(), own.get("_modules", {}).items()) if type(own) is dict else ()
+    found = list(islice(pairs, _ENTRIES))
+    return [(str(key), held) for key, held in found if type(key) in (str, int)]
+
+
+_CLOSED = (ModuleType, FunctionType, torch.Tensor)
