@@ -165,7 +165,7 @@ def assignment(file: str, line: int, column: int | None = None) -> Assignment | 
         return None
     if len(around) == 1 and column is not None:
         items = _items(around[0].value)
-        at = [key for key, value in items if _begins(value) <= (line, column) < _ends(value)]
+        at = [key for key, value in items if source.is_within((line, column), value)]
         if items:
             return (at[0] if at else None), around[0].lineno
     return (_name_of(targets[0]) if len(targets) == 1 else None), around[0].lineno
@@ -188,13 +188,27 @@ def assigned_at(point: sites.Point) -> Assignment | None:
     return None if place is None else assignment(*place)
 
 
-def held_by(made: sites.Point, used: sites.Point) -> str | None:
-    """The variable that holds what a function makes at one of its statements, uses at another."""
-    variable = assigned_at(made)
+def held_by(made: Sequence[sites.Point], used: sites.Point) -> str | None:
+    """The variable that holds what a function has of others, and uses at another statement.
+
+    Args:
+        made: Where it was made: in that function last, in those that it calls before.
+        used: Where that function uses it.
+    """
     place = _place_of(used)
-    if variable is None or variable[0] is None or place is None or variable == assigned_at(used):
+    if place is None or assigned_at(made[-1]) in (None, assigned_at(used)):
         return None
-    return None if variable[0] in _taken_apart(*place) else variable[0]
+    variable = _kept(made)
+    return None if variable in _taken_apart(*place) else variable
+
+
+def _kept(made: Sequence[sites.Point]) -> str | None:
+    """The variable of the last function; one of several where it takes apart what it is given."""
+    variable = assigned_at(made[-1])
+    if variable is None or variable[0] is not None or len(made) == 1:
+        return None if variable is None else variable[0]
+    target = outwards.kept_at(made[-1], made[-2], _kept(made[:-1]))
+    return None if target is None else _name_of(target)
 
 
 @lru_cache(maxsize=1024)
@@ -217,24 +231,15 @@ def _assigning(file: str, line: int, column: int | None) -> list[_Assigning]:
         for node in (() if parsed is None else ast.walk(parsed.tree))
         if isinstance(node, _Assigning)
         and node.lineno <= line <= (node.end_lineno or node.lineno)
-        and (column is None or _begins(node) <= (line, column) < _ends(node))
+        and (column is None or source.is_within((line, column), node))
     ]
     start = max((node.lineno for node in around), default=0)
     return [node for node in around if node.lineno == start]
 
 
 def _place_of(point: sites.Point) -> tuple[str, int, int | None] | None:
-    code, instruction = point
-    line, _, column, _ = position_of(code, instruction)
-    return None if line is None else (code.co_filename, line, column)
-
-
-def _begins(node: ast.stmt | ast.expr) -> tuple[int, int]:
-    return node.lineno, node.col_offset
-
-
-def _ends(node: ast.stmt | ast.expr) -> tuple[int, int]:
-    return node.end_lineno or node.lineno, node.end_col_offset or 0
+    line, _, column, _ = position_of(*point)
+    return None if line is None else (point[0].co_filename, line, column)
 
 
 def _targets(node: _Assigning) -> list[ast.expr]:

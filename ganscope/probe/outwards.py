@@ -33,17 +33,21 @@ def kept_as(frame: FrameType, variable: str) -> tuple[FrameType, ast.expr] | Non
     """The caller of a helper and where it keeps what the helper returns of its own `variable`:
     ``loss_D_A = self.back(D_A)`` for the ``loss`` of ``back``; None where it does not."""
     caller = sites.user_frame(frame.f_back)
-    target = None if caller is None else kept_at(sites.point(caller), frame.f_code, variable)
+    target = None if caller is None else kept_at(sites.point(caller), sites.point(frame), variable)
     return None if caller is None or target is None else (caller, target)
 
 
-def kept_at(point: sites.Point, code: CodeType, variable: str | None) -> ast.expr | None:
-    """Where a call at `point` of the helper with this `code` keeps its `variable`."""
+def kept_at(point: sites.Point, made: sites.Point, variable: str | None) -> ast.expr | None:
+    """Where a call at `point` of a helper keeps what this has in its `variable`, or makes at
+    `made` as it returns it."""
     targets = source.targets_of(point)
-    for parts in source.returned_by(code) if targets else ():
+    line, _, column, _ = source.position_of(*made)
+    for parts in source.returned_by(made[0]) if targets else ():
         for part, target in zip(parts, targets, strict=False) if len(parts) == len(targets) else ():
             kept = _undressed(part)
             if isinstance(kept, ast.Name) and kept.id == variable:
+                return target
+            if variable is None and source.is_within((line or 0, column or 0), part):
                 return target
     return None
 

@@ -134,13 +134,19 @@ def _locals(frame: FrameType) -> dict[str, Any]:
     """A copy of the local variables of a frame, which itself is left as it was."""
     if not frame.f_code.co_flags & CO_OPTIMIZED or sys.version_info >= (3, 13):
         return dict(frame.f_locals)
-    if frame.f_trace is not None or not _ASKING.isdisjoint(frame.f_code.co_names):
+    if frame.f_trace is not None or _asks_for_them(frame.f_code):
         return {}  # the copy that Python makes may be in the user's hands already
     copy = frame.f_locals
     found = dict(copy)
     if sys.getrefcount(copy) <= _OWN_REFERENCES:
         copy.clear()
     return found
+
+
+@lru_cache(maxsize=256)
+def _asks_for_them(code: CodeType) -> bool:
+    asked = (each for each in dis.get_instructions(code) if each.opname == "LOAD_GLOBAL")
+    return any(each.argval in _ASKING for each in asked)
 
 
 _ASKING = frozenset({"locals", "vars", "dir", "eval", "exec"})

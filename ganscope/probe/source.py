@@ -124,6 +124,12 @@ def targets_of(point: tuple[CodeType, int]) -> list[ast.expr]:
     return []
 
 
+def is_within(place: tuple[int, int], node: ast.stmt | ast.expr) -> bool:
+    """Whether a line and column, in bytes, stand in a statement or expression."""
+    end = node.end_lineno or node.lineno, node.end_col_offset or 0
+    return (node.lineno, node.col_offset) <= place < end
+
+
 class _Known(Generic[Read]):
     """What was read of instructions of code.
 
