@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import weakref
 from collections.abc import Sequence
@@ -14,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
 
-_TORCH = str(Path(torch.__file__).parent)
-_PROBE = str(Path(__file__).parent)
+_TORCH = str(Path(torch.__file__).parent) + os.sep
+_PROBE = str(Path(__file__).parent) + os.sep
 _FUSED = (nn.TransformerEncoderLayer, nn.TransformerEncoder, nn.MultiheadAttention)
 _WITH_STATISTICS = (nn.modules.batchnorm._NormBase,)
 _WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)

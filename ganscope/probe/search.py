@@ -14,7 +14,7 @@ from functools import lru_cache
 from inspect import CO_OPTIMIZED
 from itertools import chain, islice
 from types import CodeType, FrameType, FunctionType, ModuleType
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import nn
@@ -24,8 +24,8 @@ from ganscope.probe import modules, sites
 
 _FRAMES = 16
 _ENTRIES = 1_000
-_HOLDERS = 2_000
-"""How many are looked through: of frames, of what an object holds, of objects at each depth."""
+_MOST = 10_000
+"""How many are looked through: of frames, of what one object holds, of all that at each depth."""
 
 _Held = tuple[str, Any]
 """A name, and what it holds."""
@@ -62,18 +62,19 @@ def name_of(
             parameters.append(name)
         elif accepts(name):
             return name
-    for names, held in _inside(holders, depth):
-        if _is(held, value):
-            found = next(filter(accepts, names), None)
-            if found is not None:
-                return found
+    for level in _levels(holders, depth):
+        here = [each for each in level if _is(each.held, value)]
+        names = (*(each.key for each in here), *(each.name for each in here))
+        found = next(filter(accepts, names), None)
+        if found is not None:
+            return found
     return next(filter(accepts, parameters), None)
 
 
 def optimizers(frame: FrameType | None) -> list[Optimizer]:
     """Those that the calling frames can reach."""
     variables = [(name, held) for name, held, _ in _variables(frame)]
-    inside = [held for _, held in _inside(variables, 3)]
+    inside = (each.held for level in _levels(variables, 3) for each in level)
     every = (*(held for _, held in variables), *inside)
     found = {id(held): held for held in every if issubclass(type(held), Optimizer)}
     return list(found.values())
@@ -163,20 +164,27 @@ def _is(held: object, value: object) -> bool:
     return modules.unwrap(cast("nn.Module", held))[0] is value
 
 
-def _inside(holders: list[_Held], depth: int) -> Iterator[tuple[list[str], Any]]:
-    """What these hold, and that in turn, nearest first; each with names for it, the best first."""
+class _Entry(NamedTuple):
+    """What an attribute, key or index holds, and that with the name of its holder before it."""
+
+    key: str
+    name: str
+    held: Any
+
+
+def _levels(holders: list[_Held], depth: int) -> Iterator[list[_Entry]]:
+    """What these hold, then what that holds in turn, nearest first."""
     seen: set[int] = set()
     for _ in range(depth):
-        level: list[_Held] = []
-        for name, holder in islice(holders, _HOLDERS):
-            if id(holder) in seen:
+        level: list[_Entry] = []
+        for name, holder in holders:
+            if id(holder) in seen or len(level) > _MOST:
                 continue
             seen.add(id(holder))
             for key, held in _entries(holder):
-                names = [key, f"{name}_{key}"] if is_telling(name) else [key]
-                yield names, held
-                level.append((key if is_telling(key) else names[-1], held))
-        holders = level
+                level.append(_Entry(key, f"{name}_{key}" if is_telling(name) else key, held))
+        yield level
+        holders = [(each.key if is_telling(each.key) else each.name, each.held) for each in level]
 
 
 def _entries(holder: Any) -> list[_Held]:

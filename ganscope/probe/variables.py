@@ -13,6 +13,7 @@ from collections.abc import Container
 from types import FrameType
 
 from torch.amp import grad_scaler
+from torch.optim import Optimizer
 
 from ganscope.probe import names, outwards, search, sites, source
 from ganscope.probe.search import is_telling
@@ -73,7 +74,9 @@ def _name(
 
 def _unwrapped(frame: FrameType, expression: ast.expr | None) -> tuple[FrameType, ast.expr | None]:
     """Out of a wrapper that keeps the object for itself: ``self._optimizer`` → ``opt_d``."""
-    while isinstance(expression, ast.Attribute) and expression.attr.startswith("_"):
+    while isinstance(expression, ast.Attribute) and (
+        expression.attr.startswith("_") or issubclass(type(search.first_argument(frame)), Optimizer)
+    ):
         outer = outwards.caller_of(frame, expression.value)
         if outer is None:
             break
