@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import weakref
 from collections.abc import Sequence
@@ -15,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
 
-_TORCH = str(Path(torch.__file__).parent) + os.sep
-_PROBE = str(Path(__file__).parent) + os.sep
+_TORCH = str(Path(torch.__file__).parent)
+_PROBE = str(Path(__file__).parent)
 _FUSED = (nn.TransformerEncoderLayer, nn.TransformerEncoder, nn.MultiheadAttention)
 _WITH_STATISTICS = (nn.modules.batchnorm._NormBase,)
 _WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)

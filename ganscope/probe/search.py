@@ -12,8 +12,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from inspect import CO_OPTIMIZED
-from itertools import chain, islice
-from types import CodeType, FrameType, FunctionType, ModuleType
+from itertools import islice
+from types import CodeType, FrameType, FunctionType, GetSetDescriptorType, ModuleType
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -192,16 +192,22 @@ def _entries(holder: Any) -> list[_Held]:
     kind = type(holder)
     pairs: Iterable[tuple[Any, Any]] = ()
     if issubclass(kind, dict):
-        pairs = dict.items(holder)
+        pairs = list(dict.items(holder)) if dict.__len__(holder) <= _ENTRIES else ()
     elif kind in (list, tuple):
-        pairs = enumerate(holder)
+        pairs = enumerate(islice(holder, _ENTRIES))
     elif issubclass(kind, type):
-        pairs = type.__dict__["__dict__"].__get__(holder).items()
-    elif kind.__dictoffset__ and not issubclass(kind, _CLOSED):
+        pairs = list(_OF_CLASS.__get__(holder).items())
+    elif kind.__dictoffset__ and not issubclass(kind, _CLOSED) and _is_plain(kind):
         own = object.__getattribute__(holder, "__dict__")
-        pairs = chain(own.items(), own.get("_modules", {}).items()) if type(own) is dict else ()
-    found = list(islice(pairs, _ENTRIES))
-    return [(str(key), held) for key, held in found if type(key) in (str, int)]
+        return _entries(own) + _entries(own.get("_modules"))
+    return [(str(key), held) for key, held in pairs if type(key) in (str, int)]
 
 
+def _is_plain(kind: type) -> bool:
+    """Whether the attributes of a class's instances are read without a function of the user's."""
+    found = (_OF_CLASS.__get__(base).get("__dict__") for base in kind.__mro__)
+    return all(each is None or isinstance(each, GetSetDescriptorType) for each in found)
+
+
+_OF_CLASS = type.__dict__["__dict__"]
 _CLOSED = (ModuleType, FunctionType, torch.Tensor)

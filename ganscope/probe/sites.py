@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import linecache
-import os
 from pathlib import Path
 from types import CodeType, FrameType
 
@@ -11,8 +10,8 @@ import torch
 
 from ganscope.traces import CallSite
 
-_PACKAGE = str(Path(__file__).parent.parent) + os.sep
-_TORCH = str(Path(torch.__file__).parent) + os.sep
+_PACKAGE = str(Path(__file__).parent.parent)
+_TORCH = str(Path(torch.__file__).parent)
 
 _USER, _PASS, _STOP = range(3)
 _verdicts: dict[str, int] = {}
@@ -97,7 +96,7 @@ def is_users(file: str) -> bool:
 
 def _judge(file: str) -> int:
     if file.startswith(_PACKAGE):
-        room = file[len(_PACKAGE) :].partition(os.sep)[0]
+        room = file[len(_PACKAGE) + 1 :].partition("/")[0]
         if room == "cli":
             return _STOP  # started from the command line: no user's code calls us
         return _USER if room in ("zoo", "training") else _PASS
