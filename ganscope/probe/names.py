@@ -6,12 +6,12 @@ import ast
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from types import FrameType
+from types import CodeType, FrameType
 
 import torch
 
 from ganscope.probe import outwards, search, sites, source
-from ganscope.probe.source import call_of, once_per_instruction, position_of
+from ganscope.probe.source import call_at, call_of, once_per_instruction, position_of
 from ganscope.probe.source import name_of as _name_of
 from ganscope.traces.expressions import shortened
 
@@ -73,7 +73,7 @@ def _passed_in(frame: FrameType, expression: ast.expr | None, plain: _Plain) -> 
     """
     expression = plain(expression)
     while (outer := outwards.caller_of(frame, expression)) is not None:
-        if isinstance(expression, ast.Name) and expression.id in _changed(frame):
+        if isinstance(expression, ast.Name) and expression.id in _changed(*sites.point(frame)):
             break
         frame, expression = outer[0], plain(outer[1])
     return _kept_as(frame, expression)
@@ -102,12 +102,12 @@ _ANY_LOSS = ("loss", "err", "cost", "objective", "total", "total_loss", "error",
 
 
 @once_per_instruction
-def _changed(frame: FrameType) -> frozenset[str]:
+def _changed(code: CodeType, _instruction: int) -> frozenset[str]:
     """The variables to which the function gives something else than they hold, but for a scale.
 
     A framework's helpers hand a loss around: ``loss = self.precision.scale(loss)``.
     """
-    given = source.assigned_in(frame.f_code)
+    given = source.assigned_in(code)
     return frozenset(
         name
         for name, value in given
@@ -126,12 +126,12 @@ def called_text(frame: FrameType) -> str | None:
     Where a function comes from says nothing of what it does.
     """
     users = sites.user_frame(frame)
-    return None if users is None else _text_at(users)
+    return None if users is None or call_of(users) is None else _text_at(*sites.point(users))
 
 
 @once_per_instruction
-def _text_at(frame: FrameType) -> str | None:
-    call = call_of(frame)
+def _text_at(code: CodeType, instruction: int) -> str | None:
+    call = call_at(code, instruction)
     return None if call is None else shortened(_MODULES.sub("", ast.unparse(call)))
 
 

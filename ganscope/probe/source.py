@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache, wraps
 from itertools import islice
 from types import CodeType, FrameType
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 Read = TypeVar("Read")
 Position = tuple[int | None, int | None, int | None, int | None]
@@ -130,52 +130,41 @@ def is_within(place: tuple[int, int], node: ast.stmt | ast.expr) -> bool:
     return (node.lineno, node.col_offset) <= place < end
 
 
-class _Known(Generic[Read]):
-    """What was read of instructions of code.
+def once_per_instruction(
+    read: Callable[[CodeType, int], Read],
+) -> Callable[[CodeType, int], Read]:
+    """Remember what `read` finds in the source at an instruction of some code.
 
-    By id, since to hash or compare code means to go through all of it; the code is held, so that
-    the id stays its own.
+    A call that runs in a loop is read once. It is kept by the id of the code, since to hash or
+    compare code means to go through all of it; the code is held, so that the id stays its own.
+    What was remembered is let go when it gets much, and with it the code.
     """
+    known: dict[tuple[int, int], tuple[CodeType, Read]] = {}
 
-    def __init__(self) -> None:
-        self._known: dict[tuple[int, int], tuple[CodeType, Read]] = {}
-
-    def of(self, code: CodeType, instruction: int, read: Callable[[], Read]) -> Read:
-        """What `read` finds at an instruction, found once."""
-        key = id(code), instruction
-        found = self._known.get(key)
+    @wraps(read)
+    def remembered(code: CodeType, instruction: int) -> Read:
+        found = known.get((id(code), instruction))
         if found is None:
-            if len(self._known) >= _MOST:
-                self._known.clear()
-            found = self._known[key] = code, read()
+            if len(known) >= _MOST:
+                known.clear()
+            found = known[id(code), instruction] = code, read(code, instruction)
         return found[1]
+
+    return remembered
 
 
 _MOST = 4096
 
 
-def once_per_instruction(read: Callable[[FrameType], Read]) -> Callable[[FrameType], Read]:
-    """Remember what `read` finds in the source at an instruction of some code.
-
-    A call that runs in a loop is read once. What was remembered is let go when it gets much,
-    and with it the code; frames are not held at all.
-    """
-    known = _Known[Read]()
-
-    @wraps(read)
-    def remembered(frame: FrameType) -> Read:
-        return known.of(frame.f_code, frame.f_lasti, lambda: read(frame))
-
-    return remembered
+def call_of(frame: FrameType) -> ast.Call | None:
+    """The call that `frame` is at; None without a source, and where none runs."""
+    code = frame.f_code
+    if code.co_filename not in linecache.cache:
+        linecache.lazycache(code.co_filename, frame.f_globals)  # it may stand in an archive
+    return call_at(code, frame.f_lasti)
 
 
 @once_per_instruction
-def call_of(frame: FrameType) -> ast.Call | None:
-    """The call that `frame` is at; None without a source, and where none runs."""
-    linecache.getlines(frame.f_code.co_filename, frame.f_globals)  # a loader may have it
-    return call_at(frame.f_code, frame.f_lasti)
-
-
 def call_at(code: CodeType, instruction: int) -> ast.Call | None:
     """The call that the instruction at this offset of `code` runs."""
     file = parsed(code.co_filename)
@@ -193,15 +182,11 @@ def _is_of(call: ast.Call, code: CodeType) -> bool:
     return not isinstance(function, ast.Name) or function.id in own
 
 
+@once_per_instruction
 def position_of(code: CodeType, instruction: int) -> Position:
     """First and last line, first and last column of the instruction at this offset in `code`."""
     # Positions can only be gone through from the first on: long, in a long function.
-    return _positions.of(
-        code, instruction, lambda: next(islice(code.co_positions(), instruction // 2, None))
-    )
-
-
-_positions = _Known[Position]()
+    return next(islice(code.co_positions(), instruction // 2, None))
 
 
 def name_of(expression: ast.expr) -> str | None:
