@@ -197,16 +197,20 @@ def _entries(holder: Any) -> list[_Held]:
         pairs = enumerate(islice(holder, _ENTRIES))
     elif issubclass(kind, type):
         pairs = list(_OF_CLASS.__get__(holder).items())
-    elif kind.__dictoffset__ and not issubclass(kind, _CLOSED) and _is_plain(kind):
-        own = object.__getattribute__(holder, "__dict__")
-        return _entries(own) + _entries(own.get("_modules"))
+    elif not issubclass(kind, _CLOSED):
+        own = _attributes(holder)
+        return [] if own is None else _entries(own) + _entries(own.get("_modules"))
     return [(str(key), held) for key, held in pairs if type(key) in (str, int)]
 
 
-def _is_plain(kind: type) -> bool:
-    """Whether the attributes of a class's instances are read without a function of the user's."""
-    found = (_OF_CLASS.__get__(base).get("__dict__") for base in kind.__mro__)
-    return all(each is None or isinstance(each, GetSetDescriptorType) for each in found)
+def _attributes(holder: object) -> dict[str, Any] | None:
+    """The attributes of an object; None where it has none, or a function of its own for them."""
+    for base in type(holder).__mro__:
+        own = _OF_CLASS.__get__(base).get("__dict__")
+        if own is not None:
+            found = own.__get__(holder) if type(own) is GetSetDescriptorType else None
+            return found if type(found) is dict else None
+    return None
 
 
 _OF_CLASS = type.__dict__["__dict__"]
