@@ -135,11 +135,12 @@ def _locals(frame: FrameType) -> dict[str, Any]:
     """A copy of the local variables of a frame, which itself is left as it was."""
     if not frame.f_code.co_flags & CO_OPTIMIZED or sys.version_info >= (3, 13):
         return dict(frame.f_locals)
-    if frame.f_trace is not None or _asks_for_them(frame.f_code):
+    if _asks_for_them(frame.f_code):
         return {}  # the copy that Python makes may be in the user's hands already
     copy = frame.f_locals
     found = dict(copy)
-    if sys.getrefcount(copy) <= _OWN_REFERENCES:
+    # A trace function has its own use for the copy: Python writes it back to the variables.
+    if sys.gettrace() is None and sys.getrefcount(copy) <= _OWN_REFERENCES:
         copy.clear()
     return found
 
@@ -182,7 +183,8 @@ def _levels(holders: list[_Held], depth: int) -> Iterator[list[_Entry]]:
                 continue
             seen.add(id(holder))
             for key, held in _entries(holder):
-                level.append(_Entry(key, f"{name}_{key}" if is_telling(name) else key, held))
+                own = key.startswith("_") or not is_telling(name)
+                level.append(_Entry(key, key if own else f"{name}_{key}", held))
         yield level
         holders = [(each.key if is_telling(each.key) else each.name, each.held) for each in level]
 

@@ -50,6 +50,8 @@ def test_a_variable_comes_before_what_it_holds_and_nearer_before_farther() -> No
     assert found(holder.many[1]) == "many_1"  # type: ignore[attr-defined]
     assert found(around["key"], "wrapped") == "data_parallel"
     assert data_parallel is not None
+    hidden = {"_own": object()}
+    assert found(hidden["_own"]) is None
 
 
 def test_a_parameter_is_called_as_its_caller_calls_it() -> None:
@@ -140,13 +142,22 @@ def test_a_functions_own_copy_of_its_variables_stays_as_it_is() -> None:
 
 
 def test_variables_survive_where_every_line_is_traced() -> None:
+    names = []
+
     def follow(*_: object) -> Any:
+        names.append(found(object()))  # every frame is looked through
         return follow
+
+    def traced(given: int) -> int:
+        first = given + 1
+        second = first + 1
+        return given + first + second
 
     before = sys.gettrace()
     sys.settrace(follow)
     try:
-        left = made(last="(len(optimizers), trace is not None)")(lambda tensor: None)[1]
+        total = traced(1)
     finally:
         sys.settrace(before)
-    assert left == (2, True)
+    assert total == 6
+    assert set(names) == {None}
