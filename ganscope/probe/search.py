@@ -190,15 +190,13 @@ def _levels(holders: list[_Held], depth: int) -> Iterator[list[_Entry]]:
 
 
 def _entries(holder: Any) -> list[_Held]:
-    """What a dictionary, list, tuple, class or object holds, without running any code of it."""
+    """What a dictionary, list, tuple or object holds, without running any code of it."""
     kind = type(holder)
     pairs: Iterable[tuple[Any, Any]] = ()
     if issubclass(kind, dict):
         pairs = list(dict.items(holder)) if dict.__len__(holder) <= _ENTRIES else ()
     elif kind in (list, tuple):
         pairs = enumerate(islice(holder, _ENTRIES))
-    elif issubclass(kind, type):
-        pairs = list(_OF_CLASS.__get__(holder).items())
     elif not issubclass(kind, _CLOSED):
         own = _attributes(holder)
         return [] if own is None else _entries(own) + _entries(own.get("_modules"))
@@ -216,4 +214,4 @@ def _attributes(holder: object) -> dict[str, Any] | None:
 
 
 _OF_CLASS = type.__dict__["__dict__"]
-_CLOSED = (ModuleType, FunctionType, torch.Tensor)
+_CLOSED = (type, ModuleType, FunctionType, torch.Tensor)
