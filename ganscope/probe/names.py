@@ -126,7 +126,7 @@ def called_text(frame: FrameType) -> str | None:
     Where a function comes from says nothing of what it does.
     """
     users = sites.user_frame(frame)
-    return None if users is None or call_of(users) is None else _text_at(*sites.point(users))
+    return None if users is None else _text_at(*sites.point(users))
 
 
 @once_per_instruction
