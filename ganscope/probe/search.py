@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from inspect import CO_OPTIMIZED
-from itertools import islice
+from itertools import chain, islice
 from types import CodeType, FrameType, FunctionType, GetSetDescriptorType, ModuleType
 from typing import Any, NamedTuple, cast
 
@@ -64,8 +64,8 @@ def name_of(
             return name
     for level in _levels(holders, depth):
         here = [each for each in level if _is(each.held, value)]
-        names = (*(each.key for each in here), *(each.name for each in here))
-        found = next(filter(accepts, names), None)
+        names: Iterable[tuple[str, ...]] = zip(*(each[:3] for each in here), strict=True)
+        found = next(filter(accepts, chain.from_iterable(names)), None)
         if found is not None:
             return found
     return next(filter(accepts, parameters), None)
@@ -114,21 +114,23 @@ def loop_variables(code: CodeType) -> frozenset[str]:
 def _variables(frame: FrameType | None) -> Iterator[tuple[str, Any, bool]]:
     """The variables of the calling frames, the innermost first, without those of loops; of each,
     whether it is a parameter."""
+    frames: list[FrameType] = []
+    while len(frames) < _FRAMES and (frame := sites.user_frame(frame)) is not None:
+        frames.append(frame)
+        frame = frame.f_back
+    codes = [each.f_code for each in frames]
+    of_modules = [loop_variables(code) for code in codes if not code.co_flags & CO_OPTIMIZED]
     looked: set[int] = set()
-    for _ in range(_FRAMES):
-        frame = sites.user_frame(frame)
-        if frame is None:
-            return
-        looped, parameters = loop_variables(frame.f_code), parameters_of(frame.f_code)
-        for name, held in _locals(frame).items():
+    for each, code in zip(frames, codes, strict=True):
+        looped, parameters = loop_variables(code), parameters_of(code)
+        for name, held in _locals(each).items():
             if name not in looped:
                 yield name, held, name in parameters
-        if id(frame.f_globals) not in looked:
-            looked.add(id(frame.f_globals))
-            for name, held in list(frame.f_globals.items()):
-                if name not in looped:
+        if id(each.f_globals) not in looked:
+            looked.add(id(each.f_globals))
+            for name, held in list(each.f_globals.items()):
+                if not any(name in loops for loops in (looped, *of_modules)):
                     yield name, held, False
-        frame = frame.f_back
 
 
 def _locals(frame: FrameType) -> dict[str, Any]:
@@ -166,27 +168,34 @@ def _is(held: object, value: object) -> bool:
 
 
 class _Entry(NamedTuple):
-    """What an attribute, key or index holds, and that with the name of its holder before it."""
+    """What an attribute, key or index holds: that, and that behind its holder's names."""
 
     key: str
     name: str
+    path: str
     held: Any
 
 
-def _levels(holders: list[_Held], depth: int) -> Iterator[list[_Entry]]:
+def _levels(variables: list[_Held], depth: int) -> Iterator[list[_Entry]]:
     """What these hold, then what that holds in turn, nearest first."""
     seen: set[int] = set()
+    holders = [_Entry(name, name, name, held) for name, held in variables]
     for _ in range(depth):
         level: list[_Entry] = []
-        for name, holder in holders:
-            if id(holder) in seen or len(level) > _MOST:
+        for around in holders:
+            if id(around.held) in seen or len(level) > _MOST:
                 continue
-            seen.add(id(holder))
-            for key, held in _entries(holder):
-                own = key.startswith("_") or not is_telling(name)
-                level.append(_Entry(key, key if own else f"{name}_{key}", held))
+            seen.add(id(around.held))
+            name = around.key if is_telling(around.key) else around.name
+            for key, held in _entries(around.held):
+                own, far = _joined(name, key), _joined(around.path, key)
+                level.append(_Entry(key, own, far, held))
         yield level
-        holders = [(each.key if is_telling(each.key) else each.name, each.held) for each in level]
+        holders = level
+
+
+def _joined(name: str, key: str) -> str:
+    return key if key.startswith("_") or not is_telling(name) else f"{name}_{key}"
 
 
 def _entries(holder: Any) -> list[_Held]:

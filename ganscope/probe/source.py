@@ -26,13 +26,11 @@ class Parsed:
 
     Attributes:
         tree: Its statements.
-        calls: Its calls, by the position of the instruction that runs them.
-        parents: Of each call, the node around it.
+        calls: Its calls and the node around each, by the position of the instruction that runs it.
     """
 
     tree: ast.Module
-    calls: dict[Position, ast.Call]
-    parents: dict[ast.Call, ast.AST]
+    calls: dict[Position, tuple[ast.Call, ast.AST]]
 
 
 @lru_cache(maxsize=32)
@@ -45,13 +43,14 @@ def parsed(file: str) -> Parsed | None:
         tree = None
     if tree is None:
         return None
-    around = {
-        child: node
+    calls = {
+        place: (child, node)
         for node in ast.walk(tree)
         for child in ast.iter_child_nodes(node)
         if isinstance(child, ast.Call)
+        for place in _places(child)
     }
-    return Parsed(tree, {place: call for call in around for place in _places(call)}, around)
+    return Parsed(tree, calls)
 
 
 def _places(call: ast.Call) -> list[Position]:
@@ -116,9 +115,9 @@ def elements(expression: ast.expr) -> list[ast.expr]:
 def targets_of(point: tuple[CodeType, int]) -> list[ast.expr]:
     """The variables to which the call at a point is assigned: several where what it returns is
     taken apart, none where it goes elsewhere."""
-    call = call_at(*point)
-    file = None if call is None else parsed(point[0].co_filename)
-    around = None if call is None or file is None else file.parents[call]
+    file = parsed(point[0].co_filename)
+    found = None if file is None else file.calls.get(position_of(*point))
+    around = None if found is None else found[1]
     if isinstance(around, ast.Assign) and len(around.targets) == 1:
         return elements(around.targets[0])
     return []
@@ -168,8 +167,8 @@ def call_of(frame: FrameType) -> ast.Call | None:
 def call_at(code: CodeType, instruction: int) -> ast.Call | None:
     """The call that the instruction at this offset of `code` runs."""
     file = parsed(code.co_filename)
-    call = None if file is None else file.calls.get(position_of(code, instruction))
-    return call if call is not None and _is_of(call, code) else None
+    found = None if file is None else file.calls.get(position_of(code, instruction))
+    return found[0] if found is not None and _is_of(found[0], code) else None
 
 
 def _is_of(call: ast.Call, code: CodeType) -> bool:

@@ -71,6 +71,15 @@ def test_a_loop_has_no_name_for_what_it_runs_over() -> None:
     assert names == [(0, "things_0"), (1, "things_1")]
 
 
+def test_the_loop_of_a_module_has_none_either() -> None:
+    scope: dict[str, Any] = {"found": found, "things": [object(), object()]}
+    exec(
+        "def inside(given): return found(given)\nfor D in things: last = inside(D)",
+        scope,
+    )
+    assert scope["last"] == "things_1"
+
+
 class Prickly:
     """Nothing of it may be called."""
 

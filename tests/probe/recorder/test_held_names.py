@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import ganscope
+from ganscope.probe import source
 from ganscope.traces import Trace
 from tests.probe.recorder.loops import make_critic, make_generator
 
@@ -139,3 +140,12 @@ def test_a_class_with_its_own_call_and_an_optimizer_in_another() -> None:
         for step in recording.trace.steps
     ]
     assert names == [["optD", "optG"]] * 2
+
+
+def test_parts_have_their_names_though_the_parsed_file_was_let_go() -> None:
+    def loss(real: Tensor, fake: Tensor) -> Tensor:
+        loss_D_real, loss_D_fake = of_variables(real, fake)
+        source.parsed.cache_clear()  # as where many files are read
+        return loss_D_real + loss_D_fake
+
+    assert [parts_of(loss) for _ in range(2)] == [["loss_D_real", "loss_D_fake"]] * 2
