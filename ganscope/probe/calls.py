@@ -46,8 +46,8 @@ class Places(Protocol):
     def look_inside(self, module: nn.Module, around: Place) -> Place | None:
         """The place of a module met in the call `around`, if its network holds it by now."""
 
-    def holds_networks(self, module: nn.Module) -> bool:
-        """Whether `module` is no network itself, but holds some."""
+    def holds_networks(self, module: nn.Module, frame: FrameType) -> bool:
+        """Whether `module`, called at `frame`, is no network itself, but holds some."""
 
     def parameter_name(self, parameter: Tensor) -> str:
         """The dotted name of a parameter."""
@@ -118,7 +118,7 @@ class CallLog:
             name = type(inner).__name__
         place = self.places.place_of(inner)
         if place is None and (top is None or not top.network):
-            if self.places.holds_networks(inner):
+            if self.places.holds_networks(inner, frame):
                 return self._hide(module, parent, holds_networks=True)
             place = self.places.adopt(inner, args, frame)
             renamed.move(self.drafts, self.places.take_absorbed())

@@ -2,55 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import CodeType, FrameType
 
 from torch import nn
 
-from ganscope.probe import modules
-from ganscope.probe.heap import Heap
+from ganscope.probe import modules, search
 
 
-def owner_of(frame: FrameType, module: nn.Module, heap: Heap) -> tuple[nn.Module, FrameType] | None:
+def owner_of(frame: FrameType, module: nn.Module) -> tuple[nn.Module, FrameType] | None:
     """The outermost module whose forward runs above `frame` and has come to call `module`.
 
     Args:
         frame: Where torch calls the hooks of `module`, which nothing recorded encloses.
         module: A part of what is looked for.
-        heap: Where that is looked for.
 
     Returns:
         It, and the frame that calls its forward; None where `module` is called by itself.
     """
-    running: dict[CodeType, FrameType] = {}
+    found: tuple[nn.Module, FrameType] | None = None
     current = frame.f_back
     while current is not None:
         if current.f_code.co_name == "forward":
-            running[current.f_code] = current
+            owner = search.first_argument(current)
+            if isinstance(owner, nn.Module) and _has(owner, module, current.f_code):
+                found = owner, _caller(current, type(owner))
         current = current.f_back
-    if not running:
-        return None
-    kinds: dict[type, FrameType | None] = {}
-    owners: list[tuple[int, nn.Module, FrameType]] = []
-    for each in heap.modules():
-        kind = type(each)
-        if kind not in kinds:
-            kinds[kind] = _running(kind, running)
-        own = kinds[kind]
-        if own is not None and each is not module and not modules.traits(each).transparent:
-            parts = list(each.modules())
-            if any(part is module for part in parts):
-                owners.append((len(parts), each, own))
-    if not owners:
-        return None
-    _, owner, own = max(owners, key=lambda found: found[0])
-    return owner, _caller(own, type(owner))
+    return found
 
 
-def _running(kind: type, running: Mapping[CodeType, FrameType]) -> FrameType | None:
-    """Where the forward of a class runs, decorated or not."""
-    codes = _codes(kind)
-    return next((running[code] for code in codes if code in running), None)
+def _has(owner: nn.Module, module: nn.Module, code: CodeType) -> bool:
+    """Whether `code` is of the forward of `owner`, and `module` a part of that."""
+    if owner is module or modules.traits(owner).transparent or code not in _codes(type(owner)):
+        return False
+    return any(part is module for part in owner.modules())
 
 
 def _caller(own: FrameType, kind: type) -> FrameType:

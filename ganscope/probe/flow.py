@@ -284,7 +284,9 @@ def _variables(maker: Draft, whole: Draft | None) -> tuple[str | None, str | Non
             shared = codes.index(point[0])
             around = [names.assigned_at(each) for each in maker.points[1:shared]]
             nearest = [each[0] for each in around if each is not None and each[0]]
-            return names.held_by(maker.points[shared], point), nearest[-1] if nearest else inner
+            return names.held_by(maker.points[: shared + 1], point), nearest[
+                -1
+            ] if nearest else inner
     return None, inner
 
 

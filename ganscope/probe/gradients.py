@@ -160,7 +160,7 @@ class GradientLog:
         assert self.tensors is not None
         record = self.tensors.record
         drafts = tuple([record(root) for root in roots if isinstance(root, Tensor)])
-        name, site = names.loss_name(frame), sites.find(frame)
+        name, site = names.loss_name(frame, roots), sites.find(frame)
         run = Run(self._begun, kind, name, drafts, round, site)
         run.sequence = self._clock.tick()
         run.is_scaled = any(self._scaled.get(root) for root in roots)

@@ -260,7 +260,7 @@ class Paths:
         """None: there is one network."""
         return {}
 
-    def holds_networks(self, _module: object) -> bool:
+    def holds_networks(self, _module: object, _frame: object) -> bool:
         """False: what is traced is the network."""
         return False
 

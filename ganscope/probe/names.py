@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import ast
-import linecache
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from types import FrameType
+from types import CodeType, FrameType
 
 import torch
 
-from ganscope.probe import outwards, sites, source
-from ganscope.probe.source import call_of, once_per_instruction, position, position_of
+from ganscope.probe import outwards, search, sites, source
+from ganscope.probe.source import call_at, call_of, once_per_instruction, position_of
 from ganscope.probe.source import name_of as _name_of
-from ganscope.probe.source import tree as _tree
 from ganscope.traces.expressions import shortened
 
 Assignment = tuple[str | None, int]
@@ -33,32 +31,38 @@ def snake_case(name: str) -> str:
 def argument_name(frame: FrameType, value: object) -> str | None:
     """The variable that the caller passes as its first argument in the call running now.
 
-    Read from the source of the very call, so that no local variables are materialised and
-    nothing is kept alive: ``trace(generator, z)`` → ``generator``, ``trace(self.G_AB)`` →
-    ``G_AB``, ``trace(nets["D"])`` → ``D``. Where there is no source, a global variable that
-    holds `value`.
+    ``trace(generator, z)`` → ``generator``, ``trace(self.G_AB)`` → ``G_AB``, ``trace(nets["D"])``
+    → ``D``. Where the source names none, a variable that holds `value`; without a source, also an
+    attribute or entry.
     """
     call = call_of(frame)
     name = _name_of(call.args[0]) if call is not None and call.args else None
     if name is None:
-        owners = [key for key, held in frame.f_globals.items() if held is value]
-        name = next((key for key in owners if not key.startswith("_")), None)
+        name = search.name_of(frame, value, search.is_telling, depth=2 if call is None else 0)
     return name
 
 
-def loss_name(frame: FrameType | None) -> str | None:
+def loss_name(frame: FrameType | None, roots: Sequence[object] = ()) -> str | None:
     """What the user's code runs the backward pass on.
 
     ``g_loss.backward()`` → ``g_loss``; ``scaler.scale(loss).backward()`` → ``loss``;
     ``torch.autograd.grad(outputs=d_out, …)`` → ``d_out``; ``(a + b).backward()`` → ``a + b``.
+    Without a source, the variable that holds the one of the `roots` that there is.
     """
     users = sites.user_frame(frame)
-    call = None if users is None else call_of(users)
-    if users is None or call is None or _is_transformed(frame, users):
+    if users is None or _is_transformed(frame, users):
         return None
+    call = call_of(users)
+    if call is None:
+        held = roots[0] if len(roots) == 1 else None
+        return None if held is None else search.name_of(users, held, _is_public, depth=1)
     if _called_on_tensor(frame, users) and isinstance(call.func, ast.Attribute):
         return _text_of(_passed_in(users, call.func.value, _unscaled))
     return _text_of(_passed_in(users, about(call), _alone))
+
+
+def _is_public(name: str) -> bool:
+    return name.isidentifier() and not name.startswith("_")
 
 
 def _passed_in(frame: FrameType, expression: ast.expr | None, plain: _Plain) -> ast.expr | None:
@@ -69,7 +73,7 @@ def _passed_in(frame: FrameType, expression: ast.expr | None, plain: _Plain) -> 
     """
     expression = plain(expression)
     while (outer := outwards.caller_of(frame, expression)) is not None:
-        if isinstance(expression, ast.Name) and expression.id in _changed(frame):
+        if isinstance(expression, ast.Name) and expression.id in _changed(*sites.point(frame)):
             break
         frame, expression = outer[0], plain(outer[1])
     return _kept_as(frame, expression)
@@ -98,12 +102,12 @@ _ANY_LOSS = ("loss", "err", "cost", "objective", "total", "total_loss", "error",
 
 
 @once_per_instruction
-def _changed(frame: FrameType) -> frozenset[str]:
+def _changed(code: CodeType, _instruction: int) -> frozenset[str]:
     """The variables to which the function gives something else than they hold, but for a scale.
 
     A framework's helpers hand a loss around: ``loss = self.precision.scale(loss)``.
     """
-    given = source.assigned_in(frame.f_code)
+    given = source.assigned_in(code)
     return frozenset(
         name
         for name, value in given
@@ -122,22 +126,13 @@ def called_text(frame: FrameType) -> str | None:
     Where a function comes from says nothing of what it does.
     """
     users = sites.user_frame(frame)
-    return None if users is None else _text_at(users)
+    return None if users is None else _text_at(*sites.point(users))
 
 
 @once_per_instruction
-def _text_at(frame: FrameType) -> str | None:
-    call = call_of(frame)
-    if call is None or _is_behind_dot(frame):
-        return None
-    return shortened(_MODULES.sub("", ast.unparse(call)))
-
-
-def _is_behind_dot(frame: FrameType) -> bool:
-    """Whether the source of a call over several lines begins behind its dot."""
-    line, _, start, _ = position(frame)
-    before = linecache.getline(frame.f_code.co_filename, line or 0).encode()[: start or 0]
-    return before.rstrip().endswith(b".")
+def _text_at(code: CodeType, instruction: int) -> str | None:
+    call = call_at(code, instruction)
+    return None if call is None else shortened(_MODULES.sub("", ast.unparse(call)))
 
 
 def _is_transformed(frame: FrameType | None, users: FrameType) -> bool:
@@ -170,7 +165,7 @@ def assignment(file: str, line: int, column: int | None = None) -> Assignment | 
         return None
     if len(around) == 1 and column is not None:
         items = _items(around[0].value)
-        at = [key for key, value in items if _begins(value) <= (line, column) < _ends(value)]
+        at = [key for key, value in items if source.is_within((line, column), value)]
         if items:
             return (at[0] if at else None), around[0].lineno
     return (_name_of(targets[0]) if len(targets) == 1 else None), around[0].lineno
@@ -193,13 +188,27 @@ def assigned_at(point: sites.Point) -> Assignment | None:
     return None if place is None else assignment(*place)
 
 
-def held_by(made: sites.Point, used: sites.Point) -> str | None:
-    """The variable that holds what a function makes at one of its statements, uses at another."""
-    variable = assigned_at(made)
+def held_by(made: Sequence[sites.Point], used: sites.Point) -> str | None:
+    """The variable that holds what a function has of others, and uses at another statement.
+
+    Args:
+        made: Where it was made: in that function last, in those that it calls before.
+        used: Where that function uses it.
+    """
     place = _place_of(used)
-    if variable is None or variable[0] is None or place is None or variable == assigned_at(used):
+    if place is None or assigned_at(made[-1]) in (None, assigned_at(used)):
         return None
-    return None if variable[0] in _taken_apart(*place) else variable[0]
+    variable = _kept(made)
+    return None if variable in _taken_apart(*place) else variable
+
+
+def _kept(made: Sequence[sites.Point]) -> str | None:
+    """The variable of the last function; one of several where it takes apart what it is given."""
+    variable = assigned_at(made[-1])
+    if variable is None or variable[0] is not None or len(made) == 1:
+        return None if variable is None else variable[0]
+    target = outwards.kept_at(made[-1], made[-2], _kept(made[:-1]))
+    return None if target is None else _name_of(target)
 
 
 @lru_cache(maxsize=1024)
@@ -216,30 +225,21 @@ def _taken_apart(file: str, line: int, column: int | None) -> frozenset[str | No
 
 def _assigning(file: str, line: int, column: int | None) -> list[_Assigning]:
     """The innermost statement at a place that assigns; all on its line where no column tells."""
-    tree = _tree(file)
+    parsed = source.parsed(file)
     around = [
         node
-        for node in (() if tree is None else ast.walk(tree))
+        for node in (() if parsed is None else ast.walk(parsed.tree))
         if isinstance(node, _Assigning)
         and node.lineno <= line <= (node.end_lineno or node.lineno)
-        and (column is None or _begins(node) <= (line, column) < _ends(node))
+        and (column is None or source.is_within((line, column), node))
     ]
     start = max((node.lineno for node in around), default=0)
     return [node for node in around if node.lineno == start]
 
 
 def _place_of(point: sites.Point) -> tuple[str, int, int | None] | None:
-    code, instruction = point
-    line, _, column, _ = position_of(code, instruction)
-    return None if line is None else (code.co_filename, line, column)
-
-
-def _begins(node: ast.stmt | ast.expr) -> tuple[int, int]:
-    return node.lineno, node.col_offset
-
-
-def _ends(node: ast.stmt | ast.expr) -> tuple[int, int]:
-    return node.end_lineno or node.lineno, node.end_col_offset or 0
+    line, _, column, _ = position_of(*point)
+    return None if line is None else (point[0].co_filename, line, column)
 
 
 def _targets(node: _Assigning) -> list[ast.expr]:

@@ -16,7 +16,6 @@ from torch import nn
 from torch.optim import Optimizer
 
 from ganscope.probe import modules, names, sites, variables
-from ganscope.probe.heap import Heap
 from ganscope.probe.living import Living
 
 
@@ -56,13 +55,12 @@ class Naming:
     def __init__(self) -> None:
         self._networks: _Bearers = {}
         self._optimizers: _Bearers = {}
-        self._heap = Heap()
 
     def network(self, module: nn.Module, frame: FrameType) -> str:
         """A name for a network whose call is running."""
         own = _Bearer(weakref.ref(module), _kind(module), sites.find(frame))
         others = _Others((self._networks,), own)
-        wanted = variables.network_name(frame, module, others, self._heap)
+        wanted = variables.network_name(frame, module, others)
         return _give(self._networks, others, wanted)
 
     def forget(self, network: str) -> None:
@@ -77,14 +75,14 @@ class Naming:
     def loss(self, module: nn.Module, frame: FrameType) -> str:
         """A name for a loss whose call is running; its variable may be another's too."""
         own = _Bearer(weakref.ref(module), _kind(module), sites.find(frame))
-        wanted = variables.network_name(frame, module, (), self._heap)
+        wanted = variables.network_name(frame, module, ())
         return _give(self._networks, _Others((self._networks,), own), wanted)
 
     def optimizer(self, optimizer: Optimizer, frame: FrameType | None) -> str:
         """A name for an optimizer whose step is running."""
         own = _bearer(optimizer, frame)
         others = _Others((self._networks, self._optimizers), own)
-        wanted = variables.optimizer_name(frame, optimizer, others, self._heap)
+        wanted = variables.optimizer_name(frame, optimizer, others)
         return _give(self._optimizers, others, wanted)
 
     def is_shared(self, name: str) -> bool:

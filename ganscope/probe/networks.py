@@ -11,8 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.modules.loss import _Loss
 
-from ganscope.probe import composites, direct, modules
-from ganscope.probe.heap import Heap
+from ganscope.probe import composites, direct, modules, search
 from ganscope.probe.living import Living
 from ganscope.probe.naming import Naming
 from ganscope.traces import Network
@@ -45,7 +44,6 @@ class Networks:
         self._composites: Living[bool] = Living()
         self._whole: set[type] = set()
         """Classes of which one was found to be one network."""
-        self._heap = Heap()
 
     @property
     def nouns(self) -> tuple[Network, ...]:
@@ -56,14 +54,15 @@ class Networks:
         """Network and path of a module, or None for one that no network holds."""
         return self._places.get(module)
 
-    def holds_networks(self, module: nn.Module) -> bool:
-        """Whether `module` is no network itself, but holds some that are trained apart."""
+    def holds_networks(self, module: nn.Module, frame: FrameType) -> bool:
+        """Whether `module`, called at `frame`, is no network itself, but holds some that are
+        trained apart."""
         known = self._composites.get(module)
         if known is not None or not composites.may_be(module) or self.place_of(module) is not None:
             return bool(known)
         if type(module) in self._whole:
             return False
-        parts = composites.networks_in(module, self._heap.optimizers())
+        parts = composites.networks_in(module, search.optimizers(frame))
         for path, part in parts.items():
             if self.place_of(part) is None:
                 self._enter_part(part, path)
@@ -73,18 +72,19 @@ class Networks:
             self._whole.add(type(module))  # a loop may make its like anew in every turn
         return bool(parts)
 
-    def split(self) -> dict[str, dict[str, str]]:
+    def split(self, frame: FrameType) -> dict[str, dict[str, str]]:
         """Networks found since the last backward that turn out to hold networks, with the names of
         these by their places in it; they are told once.
 
-        They were called before there were optimizers, as for a dry run.
+        They were called before there were optimizers, as for a dry run; `frame` is where the
+        engine is about to run.
         """
         found: dict[str, dict[str, str]] = {}
         loose = [(name, root()) for name, root in self._roots.items() if name not in self._fixed]
         for name, root in loose:
             if root is None or not composites.may_be(root):
                 continue
-            parts = composites.networks_in(root, self._heap.optimizers())
+            parts = composites.networks_in(root, search.optimizers(frame))
             if parts:
                 self._forget(root, name)
                 found[name] = {path: self._enter_part(part, path) for path, part in parts.items()}
@@ -114,7 +114,7 @@ class Networks:
             frame: Where torch calls its hooks.
         """
         if next(module.parameters(), None) is not None:
-            owner = direct.owner_of(frame, module, self._heap)
+            owner = direct.owner_of(frame, module)
             if owner is not None:
                 self._adopt_network(*owner)
                 return self.place_of(module)

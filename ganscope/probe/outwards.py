@@ -9,6 +9,7 @@ import ast
 from types import CodeType, FrameType
 
 from ganscope.probe import sites, source
+from ganscope.probe.search import parameters_of
 
 
 def origin(frame: FrameType, expression: ast.expr | None) -> tuple[FrameType, ast.expr | None]:
@@ -20,7 +21,7 @@ def origin(frame: FrameType, expression: ast.expr | None) -> tuple[FrameType, as
 
 def caller_of(frame: FrameType, expression: ast.expr | None) -> tuple[FrameType, ast.expr] | None:
     """The caller of a helper and what it passes for a parameter; None for what is none."""
-    if not isinstance(expression, ast.Name) or expression.id not in _parameters(frame.f_code):
+    if not isinstance(expression, ast.Name) or expression.id not in parameters_of(frame.f_code):
         return None
     caller = sites.user_frame(frame.f_back)
     call = None if caller is None else source.call_of(caller)
@@ -32,15 +33,22 @@ def kept_as(frame: FrameType, variable: str) -> tuple[FrameType, ast.expr] | Non
     """The caller of a helper and where it keeps what the helper returns of its own `variable`:
     ``loss_D_A = self.back(D_A)`` for the ``loss`` of ``back``; None where it does not."""
     caller = sites.user_frame(frame.f_back)
-    if caller is None:
-        return None
-    targets = source.targets_of_call(caller)
-    for returned in source.returned_by(frame.f_code) if targets else ():
-        parts = returned.elts if isinstance(returned, ast.Tuple | ast.List) else [returned]
+    target = None if caller is None else kept_at(sites.point(caller), sites.point(frame), variable)
+    return None if caller is None or target is None else (caller, target)
+
+
+def kept_at(point: sites.Point, made: sites.Point, variable: str | None) -> ast.expr | None:
+    """Where a call at `point` of a helper keeps what this has in its `variable`, or makes at
+    `made` as it returns it."""
+    targets = source.targets_of(point)
+    line, _, column, _ = source.position_of(*made)
+    for parts in source.returned_by(made[0]) if targets else ():
         for part, target in zip(parts, targets, strict=False) if len(parts) == len(targets) else ():
             kept = _undressed(part)
             if isinstance(kept, ast.Name) and kept.id == variable:
-                return caller, target
+                return target
+            if variable is None and source.is_within((line or 0, column or 0), part):
+                return target
     return None
 
 
@@ -60,10 +68,6 @@ def _undressed(expression: ast.expr) -> ast.expr:
 
 
 _DRESSES = frozenset({"item", "detach", "cpu", "data", "clone", "mean", "float"})
-
-
-def _parameters(code: CodeType) -> tuple[str, ...]:
-    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 
 def _passed(call: ast.Call, code: CodeType, parameter: str) -> ast.expr | None:

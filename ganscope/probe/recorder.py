@@ -213,7 +213,7 @@ class Recorder:
 
         def begin() -> Run:
             self._segments.ledger.look()
-            self._log.split(self._networks.split())
+            self._log.split(self._networks.split(frame))
             run = self._gradients.begin(roots, kind, inputs, self._log.round, frame)
             run.create_graph = create_graph
             return run

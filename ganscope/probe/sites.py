@@ -41,9 +41,14 @@ def points(frame: FrameType | None) -> tuple[Point, ...]:
         frame = user_frame(frame)
         if frame is None:
             break
-        found.append((frame.f_code, frame.f_lasti))
+        found.append(point(frame))
         frame = frame.f_back
     return tuple(found)
+
+
+def point(frame: FrameType) -> Point:
+    """Where `frame` stands, without it."""
+    return frame.f_code, frame.f_lasti
 
 
 def route(frame: FrameType | None) -> Route:

@@ -1,39 +1,79 @@
-"""The user's source at the place where a frame stands: which call runs, on which expression."""
+"""The user's source at the place where a frame stands: which call runs, on which expression.
+
+CPython gives the exact position of every instruction, and a call in a file is where it ends: no
+search is needed, nothing of a frame is kept (docs/decisions/0018-names.md).
+"""
 
 from __future__ import annotations
 
 import ast
 import linecache
-import textwrap
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache, wraps
 from itertools import islice
 from types import CodeType, FrameType
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 Read = TypeVar("Read")
 Position = tuple[int | None, int | None, int | None, int | None]
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The source of a file.
+
+    Attributes:
+        tree: Its statements.
+        calls: Its calls and the node around each, by the position of the instruction that runs it.
+    """
+
+    tree: ast.Module
+    calls: dict[Position, tuple[ast.Call, ast.AST]]
 
 
 @lru_cache(maxsize=32)
-def tree(file: str) -> ast.Module | None:
+def parsed(file: str) -> Parsed | None:
     """The source of a file, parsed; None where there is none."""
+    lines = linecache.getlines(file)
     try:
-        return ast.parse("".join(linecache.getlines(file)))
+        tree = ast.parse("".join(lines)) if lines else None
     except (SyntaxError, ValueError):
+        tree = None
+    if tree is None:
         return None
+    calls = {
+        place: (child, node)
+        for node in ast.walk(tree)
+        for child in ast.iter_child_nodes(node)
+        if isinstance(child, ast.Call)
+        for place in _places(child)
+    }
+    return Parsed(tree, calls)
 
 
-def _inside(code: CodeType) -> list[ast.AST]:
-    """Everything in the definition of a function; nothing of what is none."""
-    module = tree(code.co_filename)
-    for function in () if module is None else ast.walk(module):
-        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        first = min([function.lineno, *(each.lineno for each in function.decorator_list)])
-        if (function.name, first) == (code.co_name, code.co_firstlineno):
-            return list(ast.walk(function))
-    return []
+def _places(call: ast.Call) -> list[Position]:
+    """Where the instruction of a call may stand: that of a method, behind a line's end, begins at
+    the method's name."""
+    end, last = call.end_lineno, call.end_col_offset
+    places: list[Position] = [(call.lineno, end, call.col_offset, last)]
+    if isinstance(call.func, ast.Attribute) and call.func.end_col_offset is not None:
+        start = call.func.end_col_offset - len(call.func.attr.encode())
+        if call.func.end_lineno != call.lineno:
+            places.append((call.func.end_lineno, end, start, last))
+    return places
+
+
+def _function(code: CodeType) -> Function | None:
+    """The definition of a function; None for what is none."""
+    file = parsed(code.co_filename)
+    for node in () if file is None else ast.walk(file.tree):
+        if isinstance(node, Function) and node.name == code.co_name:
+            first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+            if first == code.co_firstlineno:
+                return node
+    return None
 
 
 def is_method(code: CodeType) -> bool:
@@ -41,17 +81,15 @@ def is_method(code: CodeType) -> bool:
     around = code.co_qualname.rpartition(".")[0]
     if not around or around.endswith("<locals>"):
         return False
-    decorators = [name_of(each) for node in _inside(code)[:1] for each in _decorators(node)]
-    return "staticmethod" not in decorators
-
-
-def _decorators(node: ast.AST) -> list[ast.expr]:
-    return node.decorator_list if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else []
+    function = _function(code)
+    decorators = [] if function is None else function.decorator_list
+    return "staticmethod" not in map(name_of, decorators)
 
 
 def assigned_in(code: CodeType) -> list[tuple[str, ast.expr | None]]:
     """Variables and what statements of a function give them; None where that is no one value."""
-    inside = _inside(code)
+    function = _function(code)
+    inside = [] if function is None else list(ast.walk(function))
     plain = [node for node in inside if isinstance(node, ast.Assign)]
     values = {id(node.targets[0]): node.value for node in plain if len(node.targets) == 1}
     return [
@@ -61,115 +99,93 @@ def assigned_in(code: CodeType) -> list[tuple[str, ast.expr | None]]:
     ]
 
 
-def returned_by(code: CodeType) -> list[ast.expr]:
-    """What the statements of a function return."""
-    returns = [node for node in _inside(code) if isinstance(node, ast.Return)]
-    return [node.value for node in returns if node.value is not None]
+def returned_by(code: CodeType) -> list[list[ast.expr]]:
+    """What the statements of a function return: several expressions for a tuple."""
+    function = _function(code)
+    nodes = [] if function is None else ast.walk(function)
+    returned = [node.value for node in nodes if isinstance(node, ast.Return)]
+    return [elements(each) for each in returned if each is not None]
 
 
-def targets_of_call(frame: FrameType) -> list[ast.expr]:
-    """The variables to which `frame` assigns what the call that it is at returns: several where
-    that is taken apart, none where it goes elsewhere."""
-    place, module = position(frame), tree(frame.f_code.co_filename)
-    for node in () if module is None else ast.walk(module):
-        if isinstance(node, ast.Assign) and len(node.targets) == 1:
-            value, target = node.value, node.targets[0]
-            if (value.lineno, value.end_lineno, value.col_offset, value.end_col_offset) == place:
-                return target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
+def elements(expression: ast.expr) -> list[ast.expr]:
+    """What a tuple or a list is written of; of anything else, itself."""
+    return expression.elts if isinstance(expression, ast.Tuple | ast.List) else [expression]
+
+
+def targets_of(point: tuple[CodeType, int]) -> list[ast.expr]:
+    """The variables to which the call at a point is assigned: several where what it returns is
+    taken apart, none where it goes elsewhere."""
+    file = parsed(point[0].co_filename)
+    found = None if file is None else file.calls.get(position_of(*point))
+    around = None if found is None else found[1]
+    if isinstance(around, ast.Assign) and len(around.targets) == 1:
+        return elements(around.targets[0])
     return []
 
 
-def once_per_instruction(read: Callable[[FrameType], Read]) -> Callable[[FrameType], Read]:
+def is_within(place: tuple[int, int], node: ast.stmt | ast.expr) -> bool:
+    """Whether a line and column, in bytes, stand in a statement or expression."""
+    end = node.end_lineno or node.lineno, node.end_col_offset or 0
+    return (node.lineno, node.col_offset) <= place < end
+
+
+def once_per_instruction(
+    read: Callable[[CodeType, int], Read],
+) -> Callable[[CodeType, int], Read]:
     """Remember what `read` finds in the source at an instruction of some code.
 
-    A call that runs in a loop is parsed once. What was remembered is let go when it gets much,
-    and with it the code; frames are not held at all.
+    A call that runs in a loop is read once. It is kept by the id of the code, since to hash or
+    compare code means to go through all of it; the code is held, so that the id stays its own.
+    What was remembered is let go when it gets much, and with it the code.
     """
-    known = _Known[Read]()
+    known: dict[tuple[int, int], tuple[CodeType, Read]] = {}
 
     @wraps(read)
-    def remembered(frame: FrameType) -> Read:
-        return known.of(frame.f_code, frame.f_lasti, lambda: read(frame))
+    def remembered(code: CodeType, instruction: int) -> Read:
+        found = known.get((id(code), instruction))
+        if found is None:
+            if len(known) >= _MOST:
+                known.clear()
+            found = known[id(code), instruction] = code, read(code, instruction)
+        return found[1]
 
     return remembered
-
-
-class _Known(Generic[Read]):
-    """What was read of instructions of code.
-
-    By id, since to hash or compare code means to go through all of it; the code is held, so that
-    the id stays its own.
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[int, int], tuple[CodeType, Read]] = {}
-
-    def of(self, code: CodeType, instruction: int, read: Callable[[], Read]) -> Read:
-        """What `read` finds at an instruction, found once."""
-        key = id(code), instruction
-        found = self._known.get(key)
-        if found is None:
-            if len(self._known) >= _MOST:
-                self._known.clear()
-            found = self._known[key] = code, read()
-        return found[1]
 
 
 _MOST = 4096
 
 
-@once_per_instruction
 def call_of(frame: FrameType) -> ast.Call | None:
-    """The call that `frame` is at, as an expression."""
-    expression = parsed(call_source(frame))
-    return expression if isinstance(expression, ast.Call) else None
+    """The call that `frame` is at; None without a source, and where none runs."""
+    code = frame.f_code
+    if code.co_filename not in linecache.cache:
+        linecache.lazycache(code.co_filename, frame.f_globals)  # it may stand in an archive
+    return call_at(code, frame.f_lasti)
 
 
-def parsed(source: str | None) -> ast.expr | None:
-    """One expression; None where it is none."""
-    if source is None:
-        return None
-    try:
-        return ast.parse(textwrap.dedent(source).strip(), mode="eval").body
-    except SyntaxError:
-        try:  # a call over several lines, each with its own indentation
-            return ast.parse(f"({source.strip()})", mode="eval").body
-        except SyntaxError:
-            return None
+@once_per_instruction
+def call_at(code: CodeType, instruction: int) -> ast.Call | None:
+    """The call that the instruction at this offset of `code` runs."""
+    file = parsed(code.co_filename)
+    found = None if file is None else file.calls.get(position_of(code, instruction))
+    return found[0] if found is not None and _is_of(found[0], code) else None
 
 
-def call_source(frame: FrameType) -> str | None:
-    """The source text of the instruction that `frame` is at."""
-    first, last, start, end = position(frame)
-    if first is None or last is None or start is None or end is None:
-        return None
-    lines = [
-        linecache.getline(frame.f_code.co_filename, line, frame.f_globals)
-        for line in range(first, last + 1)
-    ]
-    if not all(lines):
-        return None
-    # Columns count bytes of UTF-8.
-    encoded = [line.encode() for line in lines]
-    encoded[-1] = encoded[-1][:end]
-    encoded[0] = encoded[0][start:]
-    return b"".join(encoded).decode(errors="replace")
+def _is_of(call: ast.Call, code: CodeType) -> bool:
+    """Whether `code` has the names of what is called: a file may have been written anew since, and
+    what ``exec`` runs is called ``<string>``, as others are."""
+    own = {*code.co_names, *code.co_varnames, *code.co_freevars, *code.co_cellvars}
+    function = call.func
+    while isinstance(function, ast.Attribute | ast.Subscript):
+        function = function.value
+    return not isinstance(function, ast.Name) or function.id in own
 
 
-def position(frame: FrameType) -> Position:
-    """First and last line, first and last column of the instruction that `frame` is at."""
-    return position_of(frame.f_code, frame.f_lasti)
-
-
+@once_per_instruction
 def position_of(code: CodeType, instruction: int) -> Position:
-    """The same of the instruction at this offset in `code`."""
+    """First and last line, first and last column of the instruction at this offset in `code`."""
     # Positions can only be gone through from the first on: long, in a long function.
-    return _positions.of(
-        code, instruction, lambda: next(islice(code.co_positions(), instruction // 2, None))
-    )
-
-
-_positions = _Known[Position]()
+    return next(islice(code.co_positions(), instruction // 2, None))
 
 
 def name_of(expression: ast.expr) -> str | None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import ganscope
+from ganscope.probe import search
 from ganscope.probe.living import Living
 from tests.probe.recorder.loops import make_critic, make_generator
 from tests.probe.recorder.test_control import optimizers_of
@@ -111,17 +112,17 @@ def test_the_living_keep_their_names_to_themselves() -> None:
 
 
 class Looks:
-    """Counts how often the whole heap is gone through."""
+    """Counts how often a function is called."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, owner: Any, *names: str) -> None:
         self.count = 0
-        for name in ("get_referrers", "get_objects"):
-            monkeypatch.setattr(gc, name, self.counted(getattr(gc, name)))
+        for name in names:
+            monkeypatch.setattr(owner, name, self.counted(getattr(owner, name)))
 
     def counted(self, look: Any) -> Any:
-        def counted(*args: Any) -> Any:
+        def counted(*args: Any, **kwargs: Any) -> Any:
             self.count += 1
-            return look(*args)
+            return look(*args, **kwargs)
 
         return counted
 
@@ -131,7 +132,7 @@ def test_no_name_is_looked_for_while_nothing_is_recorded(monkeypatch: pytest.Mon
     with ganscope.record(every=1000) as recording:
         for _ in range(3):
             unrolled.turn()
-        looks = Looks(monkeypatch)
+        looks = Looks(monkeypatch, search, "name_of", "optimizers", "first_argument")
         for _ in range(5):
             past.append(copy.deepcopy(unrolled.critic))
             optimizers = [torch.optim.SGD(past[-1].parameters(), lr=0.1)]
@@ -142,13 +143,18 @@ def test_no_name_is_looked_for_while_nothing_is_recorded(monkeypatch: pytest.Mon
     assert len(recording.trace.steps) == 1
 
 
-def test_the_heap_is_gone_through_so_often_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks, past = Looks(monkeypatch), []
+def test_each_is_looked_for_once_and_the_heap_never_gone_through(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heap, past = Looks(monkeypatch, gc, "get_referrers", "get_objects"), []
+    looks = Looks(monkeypatch, search, "name_of")
     with ganscope.record() as recording:
         for _ in range(100):
             past.append(nn.Linear(2, 2))
-            past[-1](torch.ones(1, 2)).sum().backward()
-    assert 0 < looks.count <= 64
+            for _ in range(2):
+                past[-1](torch.ones(1, 2)).sum().backward()
+    assert heap.count == 0
+    assert looks.count == 100
     names = [network.name for network in recording.trace.networks]
     assert len(set(names)) == 100
     assert names[:2] == ["past_0", "past_1"]

@@ -104,7 +104,7 @@ def test_networks_and_optimizers_die_with_the_last_name_of_the_user() -> None:
 
 
 def test_looking_for_names_keeps_nothing_alive() -> None:
-    """Where only what holds them tells, the whole heap is gone through."""
+    """Where only what holds them tells, the calling frames are looked through."""
 
     def inside() -> list[weakref.ref[object]]:
         duel = Duel()
