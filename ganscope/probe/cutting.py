@@ -127,6 +127,7 @@ class StepCutter:
         """
         round = self.round_of_step()
         every = stepped, *more
+        self._guard(lambda: stepped.buffers.extend(self._networks.buffers.look()))
         self._relations.moved(network for each in every for network in each.networks)
         if self.is_manual:
             self.has_cut = False

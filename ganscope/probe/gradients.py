@@ -17,10 +17,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganscope.probe import names, sites, structure
+from ganscope.probe import names, sites, structure, weights
 from ganscope.probe.living import Living
 from ganscope.probe.networks import Networks
 from ganscope.probe.tensors import TensorDraft, TensorObserver
+from ganscope.probe.weights import Number
 
 _Quiet = torch._C.DisableTorchFunction
 
@@ -37,6 +38,7 @@ class Run:
         round: Which update it belongs to.
         site: Where the user's code started it.
         create_graph: Whether autograd follows the run itself.
+        retain_graph: Whether the graph is kept for another run.
         is_scaled: Whether it ran on what a GradScaler has scaled.
         stepped: Ids of those on which an optimizer stepped while it ran.
         reached: Parameters that received a gradient, by network.
@@ -49,6 +51,7 @@ class Run:
     round: int
     site: sites.Place | None
     create_graph: bool | None = None
+    retain_graph: bool | None = None
     is_scaled: bool = False
     stepped: set[int] = field(default_factory=set)
     reached: dict[str, list[Tensor]] = field(default_factory=dict)
@@ -69,6 +72,19 @@ class Again:
     earlier: str | None
     kind: str
     site: sites.Place | None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A parameter's gradient when the last backward that reached it had ended.
+
+    Attributes:
+        run: That run of the engine.
+        norm: The gradient's L2 norm, with the factor of a GradScaler in it.
+    """
+
+    run: int
+    norm: Number
 
 
 _Told = tuple[str | None, str, sites.Place | None]
@@ -92,6 +108,7 @@ class GradientLog:
         self.again: Again | None = None
         """The last of its kind in the run that ran last: where that stopped, if it failed."""
         self._scaled: Living[bool] = Living()
+        self._arrivals: Living[Arrived] = Living()
         self._told: dict[int, _Told] = {}
         """What the last runs ran on, also those of steps that have ended."""
         self._networks = networks
@@ -196,9 +213,20 @@ class GradientLog:
             for parameter, network, mark in marks:
                 if id(parameter) not in ended.stepped and _mark(parameter) != mark:
                     ended.reached.setdefault(network, []).append(parameter)
+                    if parameter.grad is not None:
+                        norm = weights.norm_of(parameter.grad)
+                        self._arrivals.put(parameter, Arrived(ended.ident, norm))
             self.runs.append(ended)
             if ended is run:
                 return
+
+    def arrived_at(self, parameter: Tensor) -> Arrived | None:
+        """What the last backward has left at a parameter, unless an optimizer has used it."""
+        return self._arrivals.get(parameter)
+
+    def used(self, parameter: Tensor) -> None:
+        """An optimizer has stepped on it."""
+        self._arrivals.discard(parameter)
 
     def take(self, before: int | None = None) -> list[Run]:
         """Give away the runs of the rounds before `before`, all by default."""

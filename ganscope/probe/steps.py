@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from ganscope.probe import sites
 from ganscope.probe.drafts import Draft
 from ganscope.probe.finishing import Label, finished, place_of
 from ganscope.probe.flow import Flow, value_of
@@ -56,6 +57,7 @@ class StepDraft:
         every = [stepped for group in self.stepped.values() for stepped in group]
         fetch(every, ("scale", "left_in"))
         fetch([each for stepped in every for each in stepped.parameters], _NUMBERS)
+        fetch([each for stepped in every for each in stepped.buffers], _OF_BUFFERS)
         rounds = {round: place for place, round in enumerate(sorted(self.stepped))}
         runs = {run.ident: place for place, run in enumerate(self.runs)}
         calls = finished(self.drafts, self._labels(rounds), runs, self.scales())
@@ -102,19 +104,34 @@ class StepDraft:
             ),
             backwards=tuple(
                 Backward(
-                    runs[run.ident],
-                    run.name,
-                    run.kind,
-                    {network: len(tensors) for network, tensors in run.reached.items()},
-                    run.create_graph,
+                    id=runs[run.ident],
+                    loss=run.name,
+                    kind=run.kind,
+                    reached={network: len(tensors) for network, tensors in run.reached.items()},
+                    create_graph=run.create_graph,
+                    retain_graph=run.retain_graph,
+                    site=sites.read(run.site),
                 )
                 for run in own
             ),
             gradient_scale=scale,
             parameters=tuple(
-                each.finish(_number(every.left_in))
+                # Of a backward in an earlier step nothing else is known.
+                each.finish(
+                    _number(every.left_in),
+                    lambda run: scales.get(run, 1.0 if run in runs else scale),
+                )
                 for every in stepped
                 for each in every.parameters
+            ),
+            buffers=tuple(
+                each.finish() for every in stepped for each in every.buffers if each.has_changed
+            ),
+            changed_outside=tuple(
+                each.name
+                for every in stepped
+                for each in every.parameters
+                if each.is_changed_outside
             ),
         )
 
@@ -147,7 +164,11 @@ def _scale(stepped: Sequence[Stepped]) -> float:
     return next((scale for scale in scales if scale not in (0.0, 1.0)), 1.0)
 
 
-_NUMBERS = ("weight_norm", "update_norm")
+_NUMBERS = (
+    "weight_norm", "update_norm", "arrived_norm", "low_before", "high_before", "low_after",
+    "high_after", "low_expected", "high_expected",
+)  # fmt: skip
+_OF_BUFFERS = ("norm_before", "change_norm")
 
 
 def joined(steps: Sequence[Step]) -> Step:
@@ -191,6 +212,8 @@ def _together(update: Update, more: Update) -> Update:
         if update.gradient_scale == 1.0
         else update.gradient_scale,
         parameters=update.parameters + more.parameters,
+        buffers=update.buffers + more.buffers,
+        changed_outside=update.changed_outside + more.changed_outside,
     )
 
 

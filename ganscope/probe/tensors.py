@@ -19,6 +19,7 @@ from ganscope.probe import device_statistics
 from ganscope.probe.figures import Figures, Stage
 from ganscope.probe.identities import Identities, Identity
 from ganscope.probe.samples import SampleStage
+from ganscope.probe.spread import spread_of
 from ganscope.traces import Earlier, TensorRecord
 
 _NATIVE = {
@@ -70,6 +71,7 @@ class TensorDraft:
         "gradients",
         "identity",
         "is_leaf",
+        "is_shown",
         "made",
         "note",
         "origin",
@@ -91,6 +93,8 @@ class TensorDraft:
         self.identity: Identity | None = None
         self.made = False
         """Whether a recorded call made it."""
+        self.is_shown = False
+        """Whether a whole network took it in, or gave it out."""
         self.origin: TensorDraft | None = None
         """What was seen of the same tensor before its values had to be read anew."""
         self.gradients: list[tuple[int, Figures]] | None = None
@@ -103,10 +107,7 @@ class TensorDraft:
     @property
     def dtype_name(self) -> str:
         """The type without its ``torch.`` prefix."""
-        name = _dtype_names.get(self.dtype)
-        if name is None:
-            name = _dtype_names[self.dtype] = str(self.dtype).removeprefix("torch.")
-        return name
+        return dtype_name(self.dtype)
 
     def finish(self) -> TensorRecord:
         """The finished record, the same one each time; only after `TensorObserver.settle`."""
@@ -129,8 +130,17 @@ class TensorDraft:
                 changed_from=None if identity is None else identity.changed_from,
                 is_leaf=self.is_leaf,
                 earlier=self.earlier,
+                spread=figures.spread if self.is_shown else None,
             )
         return self._final
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """A type without its ``torch.`` prefix."""
+    name = _dtype_names.get(dtype)
+    if name is None:
+        name = _dtype_names[dtype] = str(dtype).removeprefix("torch.")
+    return name
 
 
 Watch = Callable[[Tensor, TensorDraft], None]
@@ -207,6 +217,15 @@ class TensorObserver:
     def record_result(self, tensor: Tensor, sources: Iterable[TensorDraft]) -> TensorDraft:
         """Like `record_output`, for an operation that may only re-read a source."""
         return self._made(tensor, self._record_view(tensor, sources))
+
+    def show(self, tensor: Tensor, draft: TensorDraft) -> None:
+        """A whole network takes `tensor` in, or gives it out: how far do its samples differ?"""
+        if draft.is_shown or type(tensor) not in _PLAIN:
+            return
+        draft.is_shown = True
+        figures = draft.figures.first
+        if figures.spread is None:
+            figures.spread = spread_of(array_if_any(tensor)) if _is_batch(tensor) else None
 
     def made(self, value: object) -> bool:
         """Whether `value` is, or directly holds, what a call of this step has made."""
@@ -304,6 +323,12 @@ class TensorObserver:
         except Exception as error:
             reason = explain(tensor) or f"no figures: {type(error).__name__} while reading it"
             return TensorDraft(tensor, Figures(), reason)
+
+
+def _is_batch(tensor: Tensor) -> bool:
+    """Whether it holds several samples whose spread can be had without waiting for a device."""
+    plain = tensor.is_cpu and tensor.is_floating_point() and explain(tensor) is None
+    return plain and tensor.dim() > 0 and len(tensor) > 1
 
 
 def _same_values(tensor: Tensor, sources: Iterable[TensorDraft]) -> TensorDraft | None:

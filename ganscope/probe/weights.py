@@ -7,7 +7,7 @@ on a device everything stays there until the update's numbers are fetched togeth
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,15 +15,32 @@ from torch import Tensor
 
 from ganscope.probe import statistics
 from ganscope.probe.statistics import BLOCK
-from ganscope.probe.tensors import as_array, explain
+from ganscope.probe.tensors import array_if_any, as_array, explain
 
 Number = float | Tensor | None
 """A number, one that still waits on its device, or none."""
+
+
+class Numbers(NamedTuple):
+    """Of a weight: an L2 norm, its smallest and its largest value."""
+
+    norm: Number
+    low: Number
+    high: Number
+
 
 _Array = np.ndarray[Any, Any]
 _PLAIN = (Tensor, torch.nn.Parameter)
 _FLOATS = (torch.float32, torch.float64)
 _SKETCH = 256
+_minimum, _maximum = np.minimum.reduce, np.maximum.reduce
+
+
+def finite(number: Number) -> float | None:
+    """A finite number; None for what is none."""
+    if isinstance(number, Tensor):
+        number = float(number)
+    return number if number is not None and math.isfinite(number) else None
 
 
 def is_readable(parameter: Tensor) -> bool:
@@ -41,41 +58,64 @@ def alike(memory: Tensor, parameter: Tensor) -> bool:
     )
 
 
-def keep(parameter: Tensor, memory: Tensor) -> Number:
-    """Copy a weight into `memory`; returns its L2 norm."""
+def keep(parameter: Tensor, memory: Tensor) -> Numbers:
+    """Copy a weight into `memory`; returns its L2 norm and its extremes."""
     pair = _flat_pair(parameter, memory)
     if pair is None:
         with torch.no_grad():
             memory.copy_(parameter.detach())
-        return _norm_elsewhere(memory)
+        return Numbers(_norm_elsewhere(memory), *_extremes_elsewhere(memory))
     values, kept = pair
-    squares = 0.0
+    squares, lows, highs = 0.0, [], []
     with np.errstate(all="ignore"):
         for start in range(0, values.size, BLOCK):
             part = kept[start : start + BLOCK]
             np.copyto(part, values[start : start + BLOCK])
             squares += statistics.sum_of_squares(part)
-        return statistics.root(squares, kept)
+            lows.append(_minimum(part))
+            highs.append(_maximum(part))
+        return Numbers(statistics.root(squares, kept), *_extremes(lows, highs))
 
 
-def distance(parameter: Tensor, memory: Tensor) -> Number:
-    """The L2 norm of the difference between a weight and what `memory` holds, which may be lost."""
+def distance(parameter: Tensor, memory: Tensor) -> Numbers:
+    """The L2 norm of the difference between a weight and what `memory` holds, which may be lost,
+    and the extremes of the weight itself."""
     pair = _flat_pair(parameter, memory)
     if pair is None:
         with torch.no_grad():
             memory.sub_(parameter.detach())
-        return _norm_elsewhere(memory)
+        return Numbers(_norm_elsewhere(memory), *_extremes_elsewhere(parameter))
     values, kept = pair
-    squares = 0.0
+    squares, lows, highs = 0.0, [], []
     with np.errstate(all="ignore"):
         scratch = statistics.scratch(values)
         for start in range(0, values.size, BLOCK):
-            part = kept[start : start + BLOCK]
-            moved = np.subtract(values[start : start + BLOCK], part, out=scratch[: part.size])
+            now, part = values[start : start + BLOCK], kept[start : start + BLOCK]
+            moved = np.subtract(now, part, out=scratch[: part.size])
             squares += statistics.sum_of_squares(moved)
+            lows.append(_minimum(now))
+            highs.append(_maximum(now))
         if statistics.is_sound(squares):
-            return math.sqrt(squares)
-        return statistics.root(squares, np.subtract(values, kept, out=kept))
+            norm = math.sqrt(squares)
+        else:
+            norm = statistics.root(squares, np.subtract(values, kept, out=kept))
+        return Numbers(norm, *_extremes(lows, highs))
+
+
+def norm_of(tensor: Tensor) -> Number:
+    """The L2 norm of a gradient; None where its values cannot be read."""
+    if type(tensor) in _PLAIN and tensor.is_cpu and tensor.dtype in _FLOATS:
+        values = array_if_any(tensor)
+        if values is not None and values.flags.c_contiguous:
+            flat, squares = values.reshape(-1), 0.0
+            with np.errstate(all="ignore"):
+                for start in range(0, flat.size, BLOCK):
+                    squares += statistics.sum_of_squares(flat[start : start + BLOCK])
+                return statistics.root(squares, flat)
+    if explain(tensor) is not None:
+        return None
+    with torch.no_grad():
+        return _norm_elsewhere(tensor.detach())
 
 
 def sketch(parameter: Tensor) -> bytes | None:
@@ -113,6 +153,23 @@ def _flat_pair(parameter: Tensor, memory: Tensor) -> tuple[_Array, _Array] | Non
     if values is None or kept is None or not kept.flags.c_contiguous:
         return None
     return values.reshape(-1), kept.reshape(-1)
+
+
+def _extremes(lows: list[Any], highs: list[Any]) -> tuple[Number, Number]:
+    """Out of those of the blocks; NaN wins, which min() and max() do not promise."""
+    if not lows:
+        return None, None
+    if len(lows) == 1:
+        return float(lows[0]), float(highs[0])
+    return float(_minimum(lows)), float(_maximum(highs))
+
+
+def _extremes_elsewhere(tensor: Tensor) -> tuple[Number, Number]:
+    try:
+        low, high = torch.aminmax(tensor.detach())
+    except (RuntimeError, NotImplementedError):  # no values, or a type without an order
+        return None, None
+    return (float(low), float(high)) if low.is_cpu else (low, high)
 
 
 def _norm_elsewhere(tensor: Tensor) -> Number:

@@ -4,6 +4,7 @@ from ganscope.traces.call import Call, CallSite, Gradient
 from ganscope.traces.step import (
     EARLIER,
     Backward,
+    BufferChange,
     GradientSplit,
     Judgement,
     LedgerEntry,
@@ -21,6 +22,7 @@ __all__ = [
     "EARLIER",
     "SCHEMA",
     "Backward",
+    "BufferChange",
     "Call",
     "CallSite",
     "Earlier",

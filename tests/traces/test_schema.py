@@ -17,6 +17,7 @@ from ganscope.errors import TraceFormatError
 from ganscope.traces import (
     SCHEMA,
     Backward,
+    BufferChange,
     Call,
     CallSite,
     Earlier,
@@ -102,6 +103,16 @@ TENSOR = TensorRecord(
     is_leaf=False,
     kind="tensor",
     earlier=Earlier("generator", 0.5),
+    spread=0.25,
+)
+OPTIMIZER = Optimizer(
+    name="opt_G",
+    type="Adam",
+    learning_rates=(0.0002,),
+    betas=((0.5, 0.999),),
+    momentum=(0.25,),
+    weight_decay=(0.125,),
+    holds=("generator.0.weight",),
 )
 CALL = Call(
     0,
@@ -133,12 +144,38 @@ STEP = Step(
     (
         Update(
             0,
-            (Optimizer("opt_G", "Adam", (0.0002,)),),
+            (OPTIMIZER,),
             ("generator",),
             (Loss("g_loss", math.nan, 0, (LossPart("fool", 0.75),)),),
-            (Backward(0, "g_loss", "backward", {"generator": 2}, True),),
+            (
+                Backward(
+                    id=0,
+                    loss="g_loss",
+                    kind="backward",
+                    reached={"generator": 2},
+                    create_graph=True,
+                    retain_graph=False,
+                    site=CallSite("train.py", 8, "g_loss.backward()"),
+                ),
+            ),
             1.0,
-            (ParameterUpdate("generator.0.weight", (2, 2), "opt_G", None, 1.0, 0.5, 0.5),),
+            (
+                ParameterUpdate(
+                    name="generator.0.weight",
+                    shape=(2, 2),
+                    optimizer="opt_G",
+                    gradient=None,
+                    weight_norm=1.0,
+                    update_norm=0.5,
+                    update_ratio=0.5,
+                    dtype="float32",
+                    weight_min=(-1.0, -0.5),
+                    weight_max=(0.5, None),
+                    clipped_from=2.0,
+                ),
+            ),
+            buffers=(BufferChange("generator.1.running_mean", 0.5, None),),
+            changed_outside=("generator.0.weight",),
         ),
     ),
     (LedgerEntry("discriminator", 0, 2, "left", None),),
@@ -155,6 +192,7 @@ GOLDEN = Trace(
     (STEP,),
     Failure(0, 0, 0, "RuntimeError: no", "2 numbers", "1×3", None),
     (Finding("GS001", "warning", "generator.0", {"share": 0.5}, "why", "mend"),),
+    (dataclasses.replace(OPTIMIZER, steps=3),),
 )
 
 PLAIN_STATS = {
@@ -185,6 +223,16 @@ PLAIN_TENSOR = {
     "is_leaf": False,
     "kind": "tensor",
     "earlier": {"network": "generator", "share": 0.5, "how": "values"},
+    "spread": 0.25,
+}
+PLAIN_OPTIMIZER = {
+    "name": "opt_G",
+    "type": "Adam",
+    "learning_rates": [0.0002],
+    "betas": [[0.5, 0.999]],
+    "momentum": [0.25],
+    "weight_decay": [0.125],
+    "holds": ["generator.0.weight"],
 }
 PLAIN = {
     "schema": "ganscope.trace/1",
@@ -242,7 +290,7 @@ PLAIN = {
             "updates": [
                 {
                     "index": 0,
-                    "optimizers": [{"name": "opt_G", "type": "Adam", "learning_rates": [0.0002]}],
+                    "optimizers": [{**PLAIN_OPTIMIZER, "steps": None}],
                     "networks": ["generator"],
                     "losses": [
                         {
@@ -259,6 +307,8 @@ PLAIN = {
                             "kind": "backward",
                             "reached": {"generator": 2},
                             "create_graph": True,
+                            "retain_graph": False,
+                            "site": {"file": "train.py", "line": 8, "code": "g_loss.backward()"},
                         }
                     ],
                     "gradient_scale": 1.0,
@@ -271,8 +321,20 @@ PLAIN = {
                             "weight_norm": 1.0,
                             "update_norm": 0.5,
                             "update_ratio": 0.5,
+                            "dtype": "float32",
+                            "weight_min": [-1.0, -0.5],
+                            "weight_max": [0.5, None],
+                            "clipped_from": 2.0,
                         }
                     ],
+                    "buffers": [
+                        {
+                            "name": "generator.1.running_mean",
+                            "norm_before": 0.5,
+                            "change_norm": None,
+                        }
+                    ],
+                    "changed_outside": ["generator.0.weight"],
                 }
             ],
             "ledger": [
@@ -322,6 +384,7 @@ PLAIN = {
             "mend": "mend",
         }
     ],
+    "optimizers": [{**PLAIN_OPTIMIZER, "steps": 3}],
 }
 
 
@@ -385,7 +448,14 @@ def _refusal(data: Any) -> str:
 OPTIONAL = {"notes", "mode", "wrapper", "gradients", "settings", "note", "preview", "samples",
             "name", "sampled", "parts", "optimizers", "networks", "losses", "backwards",
             "create_graph", "gradient_scale", "parameters", "updates", "ledger", "failure",
-            "findings", "judgements", "is_probability", "split"}  # fmt: skip
+            "findings", "judgements", "is_probability", "split", "alias_of", "changed_from",
+            "is_leaf", "kind", "earlier", "how", "recomputed", "original", "frozen_parameters",
+            "arguments", "spread", "betas", "momentum", "weight_decay", "holds", "steps",
+            "retain_graph", "weight_min", "weight_max", "clipped_from", "buffers",
+            "changed_outside"}  # fmt: skip
+OPTIONAL_THERE = {("inputs", "id"), ("backwards", "site"), ("parameters", "dtype")}
+FREE = ("reached", "evidence", "arguments")
+"""Keys inside these are names of somebody's, and `arguments` is any data."""
 WAYS = [way for way in _places(PLAIN) if way != ("schema",)]
 
 
@@ -394,7 +464,7 @@ def test_a_missing_key_is_refused_at_its_place_or_has_a_default() -> None:
     for way in WAYS:
         data = copy.deepcopy(PLAIN)
         around, key = _at(data, way[:-1]), way[-1]
-        if not isinstance(around, dict) or {"generator", "share"} & set(way):
+        if not isinstance(around, dict) or set(way[:-1]) & set(FREE):
             continue
         del around[key]
         try:
@@ -403,12 +473,14 @@ def test_a_missing_key_is_refused_at_its_place_or_has_a_default() -> None:
             assert str(error) == f"{_words(way)} is missing"
             refused.add(key)
         else:
-            assert key in OPTIONAL, way
+            assert key in OPTIONAL or (way[-3], key) in OPTIONAL_THERE, way
     assert {"meta", "networks", "steps", "calls", "id", "shape", "stats", "count", "low"} <= refused
 
 
 def test_every_value_of_a_wrong_type_is_refused_at_its_place() -> None:
     for way in WAYS:
+        if "arguments" in way[:-1]:
+            continue
         data = copy.deepcopy(PLAIN)
         around, key = _at(data, way[:-1]), way[-1]
         for wrong in ({"no": 1}, ["no"], "no", 1.5, True):
@@ -426,6 +498,8 @@ def _may_stand(right: Any, wrong: Any, way: tuple[Any, ...]) -> bool:
         return isinstance(wrong, bool | float)
     if right is None and way[-1] in ("wrapper", "name", "note"):
         return isinstance(wrong, str)
+    if right is None and (way[-1] == "change_norm" or way[-2] == "weight_max"):
+        return isinstance(wrong, float)
     if right is None and way[-1] in ("site", "stats", "gradient"):
         return isinstance(wrong, dict)
     return type(right) is type(wrong) or (right == "nan" and isinstance(wrong, float))
@@ -491,7 +565,7 @@ def test_keys_of_a_later_version_are_passed_over() -> None:
     data = copy.deepcopy(PLAIN)
     for way in [(), *_places(PLAIN)]:
         inside = _at(data, way)
-        if isinstance(inside, dict) and way[-1:] not in (("reached",), ("evidence",)):
+        if isinstance(inside, dict) and not set(way) & set(FREE):
             inside["of_a_later_version"] = {"any": ["thing"]}
     assert alike(Trace.from_dict(data), Trace.from_dict(PLAIN))
 
@@ -523,7 +597,8 @@ def test_nouns_hold_plain_values_only(noun: Any) -> None:
     hints = get_type_hints(noun)
     for field in dataclasses.fields(noun):
         for leaf in leaves(hints[field.name]):
-            assert leaf in (int, float, str, bool, bytes, type(None), *NOUNS), field
+            is_data = leaf is Any and (noun, field.name) == (Call, "arguments")
+            assert is_data or leaf in (int, float, str, bool, bytes, type(None), *NOUNS), field
 
 
 def test_a_noun_cannot_be_changed() -> None:
