@@ -7,15 +7,18 @@ where an update ends; of a larger one the version and some values are. Nothing w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ganscope.probe import weights
 from ganscope.probe.living import Living
-from ganscope.probe.tensors import explain
+from ganscope.probe.tensors import explain, has_memory
 from ganscope.probe.weights import Number
 from ganscope.traces import BufferChange
 
@@ -60,6 +63,9 @@ class _Held:
     marks: dict[str, tuple[int, int, bytes | None]] = field(default_factory=dict)
 
 
+_PLAIN = {torch.float32, torch.int64}
+_is_wrapped = torch._C._functorch.is_functorch_wrapped_tensor
+_Array = np.ndarray[Any, Any]
 _Entry = tuple[_Held, str, Tensor]
 
 
@@ -120,8 +126,13 @@ def _buffers(modules: Sequence[tuple[nn.Module, _Held]]) -> Iterator[_Entry]:
             if buffer is None or id(buffer) in seen:
                 continue
             seen.add(id(buffer))
-            if type(buffer) is Tensor and buffer.numel() and explain(buffer) is None:
+            if type(buffer) is Tensor and buffer.numel() and _is_readable(buffer):
                 yield held, name, buffer
+
+
+def _is_readable(buffer: Tensor) -> bool:
+    plain = buffer.is_cpu and buffer.dtype in _PLAIN and not _is_wrapped(buffer)
+    return (plain and has_memory(buffer)) or explain(buffer) is None
 
 
 def _has_new_mark(held: _Held, name: str, buffer: Tensor) -> bool:
@@ -135,32 +146,41 @@ def _compared(entries: Sequence[_Entry]) -> list[BufferDraft]:
     """Buffers of one device and type; those on a CPU that are as they were are left out."""
     exact = torch.float32 if entries[0][2].device.type == "mps" else torch.float64
     sizes = [buffer.numel() for _, _, buffer in entries]
-    now = torch.cat([buffer.detach().reshape(-1) for _, _, buffer in entries]).to(exact)
-    parts = torch.split(now, sizes)
+    now = torch.cat([buffer.reshape(-1) for _, _, buffer in entries]).to(exact)
     known = []
-    for (held, name, _), part in zip(entries, parts, strict=True):
+    for (held, name, _), part in zip(entries, torch.split(now, sizes), strict=True):
         copy, held.copies[name] = held.copies.get(name), part
-        # On a CPU nearly all are as they were; on a device, asking would wait for it.
-        if copy is not None and copy.shape == part.shape and not _is_known_same(part, copy):
+        if copy is not None and copy.shape == part.shape:
             known.append((BufferDraft(f"{held.path}.{name}"), part, copy))
-    if not known:
-        return []
-    drafts, current, copies = zip(*known, strict=True)
-    after, before = torch.cat(current), torch.cat(copies)
-    apart = torch.where(_same(after, before), 0.0, after - before)
-    changes = torch._foreach_norm(list(torch.split(apart, [len(copy) for copy in copies])))
-    for draft, norm, change in zip(drafts, torch._foreach_norm(list(copies)), changes, strict=True):
-        draft.norm_before = float(norm) if norm.is_cpu else norm
-        draft.change_norm = float(change) if change.is_cpu else change
-    return list(drafts)
+    if now.is_cpu:
+        return [draft for draft, part, copy in known if _measure(draft, part.numpy(), copy.numpy())]
+    return _queue(*zip(*known, strict=True)) if known else []
 
 
-def _is_known_same(now: Tensor, before: Tensor) -> bool:
-    if not now.is_cpu:
+def _measure(draft: BufferDraft, now: _Array, before: _Array) -> bool:
+    """Whether a buffer on a CPU has changed, and how far."""
+    if np.array_equal(now, before):
         return False
-    return torch.equal(now, before) or bool(_same(now, before).all())
+    with np.errstate(all="ignore"):
+        apart = now - before
+        change = float(apart.dot(apart))
+        if not math.isfinite(change):  # what is infinite, or NaN, may be as it was
+            same = (now == before) | (np.isnan(now) & np.isnan(before))
+            apart = np.where(same, 0.0, apart)
+            change = float(apart.dot(apart))
+        draft.norm_before = math.sqrt(float(before.dot(before)))
+    draft.change_norm = math.sqrt(change)
+    return change != 0.0
 
 
-def _same(now: Tensor, before: Tensor) -> Tensor:
-    """Where values are equal, infinite or NaN ones too."""
-    return (now == before) | (now.isnan() & before.isnan())
+def _queue(
+    drafts: Sequence[BufferDraft], now: Sequence[Tensor], before: Sequence[Tensor]
+) -> list[BufferDraft]:
+    """The same on a device, where nothing waits for it."""
+    after, old = torch.cat(tuple(now)), torch.cat(tuple(before))
+    same = (after == old) | (after.isnan() & old.isnan())
+    apart = torch.split(torch.where(same, 0.0, after - old), [len(each) for each in now])
+    norms, changes = torch._foreach_norm(list(before)), torch._foreach_norm(list(apart))
+    for draft, norm, change in zip(drafts, norms, changes, strict=True):
+        draft.norm_before, draft.change_norm = norm, change
+    return list(drafts)

@@ -327,8 +327,9 @@ class TensorObserver:
 
 def _is_batch(tensor: Tensor) -> bool:
     """Whether it holds several samples whose spread can be had without waiting for a device."""
-    plain = tensor.is_cpu and tensor.is_floating_point() and explain(tensor) is None
-    return plain and tensor.dim() > 0 and len(tensor) > 1
+    if not (tensor.is_cpu and tensor.dim() and tensor.is_floating_point()):
+        return False
+    return tensor.shape[0] > 1 and (tensor.dtype is torch.float32 or explain(tensor) is None)
 
 
 def _same_values(tensor: Tensor, sources: Iterable[TensorDraft]) -> TensorDraft | None:
@@ -349,7 +350,7 @@ def _same_values(tensor: Tensor, sources: Iterable[TensorDraft]) -> TensorDraft 
     return None
 
 
-def _has_memory(tensor: Tensor) -> bool:
+def has_memory(tensor: Tensor) -> bool:
     """Whether the storage still reaches as far as the tensor (FSDP frees it in between)."""
     if tensor.layout is not torch.strided or tensor.is_nested:
         return True  # another reason is told of it
@@ -388,7 +389,7 @@ def as_array(tensor: Tensor) -> np.ndarray[Any, Any] | None:
 
     The array is good only as long as `tensor` is.
     """
-    if not _has_memory(tensor) or tensor.layout is not torch.strided or tensor.is_nested:
+    if not has_memory(tensor) or tensor.layout is not torch.strided or tensor.is_nested:
         return None
     kind = _NATIVE.get(tensor.dtype)
     if kind is not None and not tensor.is_neg():
@@ -425,7 +426,7 @@ _REASONS: tuple[_Reason, ...] = (
     (lambda t: t.is_quantized, "quantized: no figures for this type"),
     (lambda t: t.is_complex(), "complex: no order, so no figures"),
     (lambda t: t.dtype not in _READABLE, "no figures for this type"),
-    (lambda t: not _has_memory(t), "its memory was freed"),
+    (lambda t: not has_memory(t), "its memory was freed"),
 )
 
 

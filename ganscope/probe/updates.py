@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Any
 
@@ -21,7 +21,7 @@ from ganscope.probe.living import Living
 from ganscope.probe.optimizers import OptimizerLog, parameters_of
 from ganscope.probe.statistics import unscaled
 from ganscope.probe.tensors import TensorObserver, dtype_name
-from ganscope.probe.weights import Number
+from ganscope.probe.weights import Memory, Number, Numbers
 from ganscope.traces import Optimizer, ParameterUpdate, TensorStats
 from ganscope.traces.step import Change
 
@@ -132,16 +132,9 @@ def together(stepped: Sequence[Stepped]) -> list[Stepped]:
             for draft in each.parameters:
                 draft.optimizer = first.optimizer.name
             first.parameters += each.parameters
+            holds = dict.fromkeys((*first.optimizer.holds, *each.optimizer.holds))
+            first.optimizer = replace(first.optimizer, holds=tuple(holds))
     return list(alike.values())
-
-
-@dataclass(frozen=True, slots=True)
-class _Left:
-    """What an update left of a weight: some of its values, and its extremes."""
-
-    sketch: bytes | None
-    low: Number
-    high: Number
 
 
 class UpdateLog:
@@ -159,8 +152,9 @@ class UpdateLog:
         self._optimizers = optimizers
         self._gradients = gradients
         # Memory for the weights before an update, allocated once.
-        self._before: Living[Tensor] = Living()
-        self._left: Living[_Left] = Living()
+        self._before: Living[Memory] = Living()
+        self._left: Living[Numbers] = Living()
+        """What its last update left of a weight."""
 
     def begin(self, optimizer: TorchOptimizer, frame: FrameType | None) -> Stepped:
         """The optimizer is about to step: look at gradients, and keep the weights."""
@@ -175,7 +169,8 @@ class UpdateLog:
             drafts.append(draft)
             if network and draft.gradient is not None:
                 moved[network] = None
-            self._notice_unseen(parameter, draft, network or full)
+            if draft.is_moved:
+                self.moved_unseen.add(network or full)
         noun = self._optimizers.noun(optimizer, name, held)
         stepped = Stepped(noun, self._optimizers.key_of(optimizer, frame), tuple(moved), drafts)
         stepped.left_in = _left_in(optimizer)
@@ -193,21 +188,20 @@ class UpdateLog:
         held = self._optimizers.held(optimizer, name)
         stepped.optimizer = self._optimizers.noun(optimizer, name, held)
         moved = dict.fromkeys(stepped.networks)
-        readable = [each for each in held if weights.is_readable(each[0])]
-        for (parameter, owner), draft in zip(readable, stepped.parameters, strict=False):
-            draft.name, draft.optimizer = owner[1], name
+        owners = {id(parameter): owner for parameter, owner in held}
+        for parameter, draft in zip(_readable(optimizer, stepped), stepped.parameters, strict=True):
+            network, draft.name = owners[id(parameter)]
+            draft.optimizer = name
             self._look_at_gradient(parameter, draft)
-            if owner[0] and draft.gradient is not None:
-                moved[owner[0]] = None
+            if network and draft.gradient is not None:
+                moved[network] = None
         stepped.networks = tuple(moved)
 
     def end(self, optimizer: TorchOptimizer, stepped: Stepped) -> None:
         """The optimizer has stepped: how far did the weights move?"""
-        readable = filter(weights.is_readable, parameters_of(optimizer))
-        for parameter, draft in zip(readable, stepped.parameters, strict=False):
-            moved = weights.distance(parameter, self._memory(parameter))
-            draft.update_norm, draft.low_after, draft.high_after = moved
-            left = _Left(weights.sketch(parameter), moved.low, moved.high)
+        for parameter, draft in zip(_readable(optimizer, stepped), stepped.parameters, strict=True):
+            left = weights.distance(parameter, self._memory(parameter))
+            draft.update_norm, draft.low_after, draft.high_after, _ = left
             self._left.put(parameter, left)
             self._gradients.used(parameter)
         self._optimizers.take()
@@ -231,7 +225,11 @@ class UpdateLog:
         )
         self._look_at_gradient(parameter, draft)
         kept = weights.keep(parameter, self._memory(parameter))
-        draft.weight_norm, draft.low_before, draft.high_before = kept
+        draft.weight_norm, draft.low_before, draft.high_before, sketch = kept
+        left = self._left.get(parameter)
+        if left is not None:
+            draft.low_expected, draft.high_expected = left.low, left.high
+            draft.is_moved = left.sketch != sketch
         return draft
 
     def _look_at_gradient(self, parameter: Tensor, draft: ParameterDraft) -> None:
@@ -241,21 +239,17 @@ class UpdateLog:
         draft.arrived = self._gradients.arrived_at(parameter)
         draft.arrived_norm = None if draft.arrived is None else draft.arrived.norm
 
-    def _notice_unseen(self, parameter: Tensor, draft: ParameterDraft, name: str) -> None:
-        left = self._left.get(parameter)
-        if left is None:
-            return
-        draft.low_expected, draft.high_expected = left.low, left.high
-        draft.is_moved = left.sketch != weights.sketch(parameter)
-        if draft.is_moved:
-            self.moved_unseen.add(name)
-
-    def _memory(self, parameter: Tensor) -> Tensor:
+    def _memory(self, parameter: Tensor) -> Memory:
         memory = self._before.get(parameter)
-        if memory is None or not weights.alike(memory, parameter):
-            memory = torch.empty_like(parameter.detach())
+        if memory is None or not memory.fits(parameter):
+            memory = Memory(parameter)
             self._before.put(parameter, memory)
         return memory
+
+
+def _readable(optimizer: TorchOptimizer, stepped: Stepped) -> list[Tensor]:
+    """The parameters that `stepped` tells of; none where looking at them has failed."""
+    return [*filter(weights.is_readable, parameters_of(optimizer))] if stepped.parameters else []
 
 
 def _left_in(optimizer: TorchOptimizer) -> Number:

@@ -22,11 +22,12 @@ Number = float | Tensor | None
 
 
 class Numbers(NamedTuple):
-    """Of a weight: an L2 norm, its smallest and its largest value."""
+    """Of a weight: an L2 norm, its smallest and its largest value, and a `sketch`."""
 
     norm: Number
     low: Number
     high: Number
+    sketch: bytes | None
 
 
 _Array = np.ndarray[Any, Any]
@@ -49,23 +50,35 @@ def is_readable(parameter: Tensor) -> bool:
     return (plain and parameter.layout is torch.strided) or explain(parameter) is None
 
 
-def alike(memory: Tensor, parameter: Tensor) -> bool:
-    """Whether `memory` can hold what `parameter` holds."""
-    return (
-        memory.shape == parameter.shape
-        and memory.dtype == parameter.dtype
-        and memory.device == parameter.device
-    )
+class Memory:
+    """Where a weight is kept while an optimizer changes it.
+
+    Args:
+        parameter: What is to have room in it.
+    """
+
+    __slots__ = ("flat", "tensor")
+
+    def __init__(self, parameter: Tensor) -> None:
+        self.tensor = torch.empty_like(parameter.detach())
+        values = as_array(self.tensor) if _is_flat(parameter) else None
+        self.flat = None if values is None else values.reshape(-1)
+        """The same memory for numpy; None where only torch can read it."""
+
+    def fits(self, parameter: Tensor) -> bool:
+        """Whether it can hold what `parameter` holds."""
+        own = self.tensor
+        alike = own.shape == parameter.shape and own.dtype == parameter.dtype
+        return alike and own.device == parameter.device
 
 
-def keep(parameter: Tensor, memory: Tensor) -> Numbers:
+def keep(parameter: Tensor, memory: Memory) -> Numbers:
     """Copy a weight into `memory`; returns its L2 norm and its extremes."""
-    pair = _flat_pair(parameter, memory)
-    if pair is None:
+    kept, values = memory.flat, _flat(parameter)
+    if kept is None or values is None:
         with torch.no_grad():
-            memory.copy_(parameter.detach())
-        return Numbers(_norm_elsewhere(memory), *_extremes_elsewhere(memory))
-    values, kept = pair
+            memory.tensor.copy_(parameter.detach())
+        return _numbers_elsewhere(parameter, memory.tensor)
     squares, lows, highs = 0.0, [], []
     with np.errstate(all="ignore"):
         for start in range(0, values.size, BLOCK):
@@ -74,18 +87,18 @@ def keep(parameter: Tensor, memory: Tensor) -> Numbers:
             squares += statistics.sum_of_squares(part)
             lows.append(_minimum(part))
             highs.append(_maximum(part))
-        return Numbers(statistics.root(squares, kept), *_extremes(lows, highs))
+        norm = statistics.root(squares, kept)
+    return Numbers(norm, *_extremes(lows, highs), _sketch_of(values))
 
 
-def distance(parameter: Tensor, memory: Tensor) -> Numbers:
+def distance(parameter: Tensor, memory: Memory) -> Numbers:
     """The L2 norm of the difference between a weight and what `memory` holds, which may be lost,
     and the extremes of the weight itself."""
-    pair = _flat_pair(parameter, memory)
-    if pair is None:
+    kept, values = memory.flat, _flat(parameter)
+    if kept is None or values is None:
         with torch.no_grad():
-            memory.sub_(parameter.detach())
-        return Numbers(_norm_elsewhere(memory), *_extremes_elsewhere(parameter))
-    values, kept = pair
+            memory.tensor.sub_(parameter.detach())
+        return _numbers_elsewhere(parameter, memory.tensor)
     squares, lows, highs = 0.0, [], []
     with np.errstate(all="ignore"):
         scratch = statistics.scratch(values)
@@ -99,7 +112,7 @@ def distance(parameter: Tensor, memory: Tensor) -> Numbers:
             norm = math.sqrt(squares)
         else:
             norm = statistics.root(squares, np.subtract(values, kept, out=kept))
-        return Numbers(norm, *_extremes(lows, highs))
+    return Numbers(norm, *_extremes(lows, highs), _sketch_of(values))
 
 
 def norm_of(tensor: Tensor) -> Number:
@@ -141,18 +154,31 @@ def _some(parameter: Tensor) -> _Array | None:
         values = values.transpose(np.argsort(values.strides)[::-1])
         if not values.flags.c_contiguous:
             return None
-    flat = values.reshape(-1)
+    return _sparse(values.reshape(-1))
+
+
+def _sparse(flat: _Array) -> _Array:
     return flat[:: max(1, flat.size // _SKETCH)]
 
 
-def _flat_pair(parameter: Tensor, memory: Tensor) -> tuple[_Array, _Array] | None:
-    """Both as flat arrays over their own memory; None where only torch can read them."""
-    if not parameter.is_cpu or parameter.dtype not in _FLOATS or not parameter.is_contiguous():
-        return None
-    values, kept = as_array(parameter), as_array(memory)
-    if values is None or kept is None or not kept.flags.c_contiguous:
-        return None
-    return values.reshape(-1), kept.reshape(-1)
+def _sketch_of(flat: _Array) -> bytes:
+    return _sparse(flat).tobytes()
+
+
+def _is_flat(parameter: Tensor) -> bool:
+    """Whether its values lie in memory one after another, for numpy to read."""
+    return parameter.is_cpu and parameter.dtype in _FLOATS and parameter.is_contiguous()
+
+
+def _flat(parameter: Tensor) -> _Array | None:
+    values = as_array(parameter) if _is_flat(parameter) else None
+    return None if values is None else values.reshape(-1)
+
+
+def _numbers_elsewhere(parameter: Tensor, measured: Tensor) -> Numbers:
+    """The norm of what was `measured`, the rest of the parameter."""
+    low, high = _extremes_elsewhere(parameter)
+    return Numbers(_norm_elsewhere(measured), low, high, sketch(parameter))
 
 
 def _extremes(lows: list[Any], highs: list[Any]) -> tuple[Number, Number]:

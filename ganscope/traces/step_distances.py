@@ -34,7 +34,7 @@ def between(first: Step, second: Step) -> Iterator[tuple[str, str, Iterable[Dist
     for name, moved_outside, other_outside in matched(
         matching.changed_outside(first), matching.changed_outside(second)
     ):
-        yield "update", name, [_lacking("changed_outside", "changed", moved_outside, other_outside)]
+        yield "weight", name, [_lacking("changed_outside", "changed", moved_outside, other_outside)]
     for name, ran, other_ran in matched(matching.backwards(first), matching.backwards(second)):
         yield "backward", name, _of_backwards(ran, other_ran)
     for name, fates, other_fates in matched(matching.ledger(first), matching.ledger(second)):
@@ -91,8 +91,11 @@ def _of_optimizers(first: Stepped | None, second: Stepped | None) -> Iterator[Di
         figure = f"learning_rate {place}" if len(rates) > 1 else "learning_rate"
         yield Distance(figure, rate, other, distance(rate, other))
     if here.holds and there.holds:  # one that does not tell may have had the same
-        for name in ("betas", "momentum", "weight_decay", "holds"):
+        for name in ("betas", "momentum", "weight_decay"):
             yield exactly(name, *(_listed(getattr(each, name)) for each in (here, there)))
+        count, other_count = (f"{len(each.holds)} parameters" for each in (here, there))
+        far = 0.0 if here.holds == there.holds else math.inf
+        yield Distance("holds", count, other_count, far)
 
 
 def _of_parameters(
@@ -118,7 +121,7 @@ def _of_facts(first: ParameterUpdate, second: ParameterUpdate) -> Iterator[Dista
     for name in ("weight_min", "weight_max"):
         here, there = getattr(first, name) or (None, None), getattr(second, name) or (None, None)
         for when, one, other in zip(("before", "after"), here, there, strict=True):
-            yield Distance(f"{name} {when}", one, other, distance(one, other, scale))
+            yield Distance(f"{name} {when}", one, other, distance(one, other, scale), fine=True)
     clipped = first.clipped_from, second.clipped_from
     yield Distance("clipped_from", *clipped, distance(*clipped))
 

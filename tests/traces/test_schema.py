@@ -290,7 +290,7 @@ PLAIN = {
             "updates": [
                 {
                     "index": 0,
-                    "optimizers": [{**PLAIN_OPTIMIZER, "steps": None}],
+                    "optimizers": [{**copy.deepcopy(PLAIN_OPTIMIZER), "steps": None}],
                     "networks": ["generator"],
                     "losses": [
                         {
@@ -384,7 +384,7 @@ PLAIN = {
             "mend": "mend",
         }
     ],
-    "optimizers": [{**PLAIN_OPTIMIZER, "steps": 3}],
+    "optimizers": [{**copy.deepcopy(PLAIN_OPTIMIZER), "steps": 3}],
 }
 
 
