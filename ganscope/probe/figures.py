@@ -31,8 +31,16 @@ Array = np.ndarray[Any, Any]
 class Figures:
     """Statistics, preview and samples of one tensor; they may arrive later."""
 
-    __slots__ = ("_origin", "_shapes", "contiguous", "fault", "preview", "samples",
-                 "spread", "stats")  # fmt: skip
+    __slots__ = (
+        "_origin",
+        "_shapes",
+        "contiguous",
+        "fault",
+        "preview",
+        "samples",
+        "spread",
+        "stats",
+    )
 
     def __init__(self) -> None:
         self.stats: TensorStats | None = None

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 import ganscope
-from ganscope.probe import buffers, gradients, optimizers, weights
+from ganscope.probe import buffers, gradients, optimizers, steps, weights
 from ganscope.traces import Optimizer, Trace, Update
 
 Kind = Callable[[Any], torch.optim.Optimizer]
@@ -780,3 +780,38 @@ def test_two_optimizers_of_one_update_tell_theirs_each() -> None:
             "net.1.num_batches_tracked", "net.1.running_mean", "net.1.running_var"
         ]  # fmt: skip
         assert update.changed_outside == (("net.0.bias", "net.2.bias") if place else ())
+
+
+ODD_VALUES: dict[str, tuple[Tensor, Tensor]] = {
+    "moved": (torch.tensor([1.0, 2.0, 2.0]), torch.tensor([1.0, 5.0, 6.0])),
+    "the same": (torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.0])),
+    "infinite and NaN as before": (
+        torch.tensor([torch.inf, -torch.inf, torch.nan, 3.0]),
+        torch.tensor([torch.inf, -torch.inf, torch.nan, 7.0]),
+    ),
+    "NaN now": (torch.tensor([3.0, 4.0]), torch.tensor([3.0, torch.nan])),
+    "NaN before": (torch.tensor([torch.nan, 4.0]), torch.tensor([3.0, 4.0])),
+}
+
+
+def test_what_a_device_queues_is_what_the_cpu_measures() -> None:
+    both = {name: [each.double() for each in pair] for name, pair in ODD_VALUES.items()}
+    here = {}
+    for name, (before, now) in both.items():
+        draft = buffers.BufferDraft(name)
+        if buffers._measure(draft, now.numpy(), before.numpy()):
+            here[name] = draft.finish()
+    queued = buffers._queue(
+        [buffers.BufferDraft(name) for name in both],
+        [now for _, now in both.values()],
+        [before for before, _ in both.values()],
+    )
+    steps.fetch(queued, ("norm_before", "change_norm"))
+    assert {each.name: each.finish() for each in queued if each.has_changed} == here
+    found = {name: (each.norm_before, each.change_norm) for name, each in here.items()}
+    assert found == {
+        "moved": (3.0, 5.0),
+        "infinite and NaN as before": (None, 4.0),
+        "NaN now": (5.0, None),
+        "NaN before": (None, None),
+    }
