@@ -155,8 +155,16 @@ class CallLog:
         return draft
 
     def _look_back(self, draft: Draft, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if draft.parent is None and draft.network and self.earlier is not None:
+        if draft.parent is not None or not draft.network:
+            return
+        self._show(structure.arguments(args, kwargs), draft.inputs)
+        if self.earlier is not None:
             self.earlier.tell(structure.arguments(args, kwargs), draft.inputs, self.round)
+
+    def _show(self, leaves: Iterable[tuple[str | None, Any]], records: Sequence[Named]) -> None:
+        for (_, leaf), (_, record) in zip(leaves, records, strict=False):
+            if isinstance(record, TensorDraft):
+                self.tensors.show(leaf, record)
 
     def _hide(
         self,
@@ -193,8 +201,10 @@ class CallLog:
         else:
             leaves = structure.leaves(output)
             draft.outputs = self._named(leaves, self.tensors.record_output)
-        if draft.parent is None and draft.network and self.earlier is not None:
-            self.earlier.keep(draft.network, output, draft.round)
+        if draft.parent is None and draft.network:
+            self._show(structure.leaves(output), draft.outputs)
+            if self.earlier is not None:
+                self.earlier.keep(draft.network, output, draft.round)
         return draft
 
     def split(self, networks: Mapping[str, Mapping[str, str]]) -> None:

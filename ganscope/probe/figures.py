@@ -31,12 +31,23 @@ Array = np.ndarray[Any, Any]
 class Figures:
     """Statistics, preview and samples of one tensor; they may arrive later."""
 
-    __slots__ = ("_origin", "_shapes", "contiguous", "fault", "preview", "samples", "stats")
+    __slots__ = (
+        "_origin",
+        "_shapes",
+        "contiguous",
+        "fault",
+        "preview",
+        "samples",
+        "spread",
+        "stats",
+    )
 
     def __init__(self) -> None:
         self.stats: TensorStats | None = None
         self.preview: tuple[Value, ...] = ()
         self.samples: Samples | None = None
+        self.spread: float | None = None
+        """Of the samples of a batch; see `spread`. Worked out only where it is asked for."""
         self.fault: str | None = None
         """Why they could not be worked out."""
         self.contiguous = False
@@ -61,11 +72,19 @@ class Figures:
         figures.contiguous = self.contiguous
         return figures
 
+    @property
+    def first(self) -> Figures:
+        """Those of the same values in the same shape that were there first."""
+        origin, (before, shape) = self._origin, self._shapes
+        return origin.first if origin is not None and before == shape else self
+
     def settle(self) -> None:
         """Take over what has arrived at the figures that these only re-read."""
         origin, self._origin = self._origin, None
         if origin is not None:
             origin.settle()
+            if self._shapes[0] == self._shapes[1]:
+                self.spread = origin.spread
             self.stats, self.preview = origin.stats, origin.preview
             if origin.samples is not None:
                 self.samples = reshaped(origin.samples, *self._shapes)

@@ -17,12 +17,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganscope.probe import names, sites, structure
+from ganscope.probe import names, sites, structure, weights
 from ganscope.probe.clock import Clock
 from ganscope.probe.figures import Figures
 from ganscope.probe.living import Living
 from ganscope.probe.networks import Networks
 from ganscope.probe.tensors import TensorDraft, TensorObserver
+from ganscope.probe.weights import Number
 
 _Quiet = torch._C.DisableTorchFunction
 
@@ -39,6 +40,7 @@ class Run:
         round: Which update it belongs to.
         site: Where the user's code started it.
         create_graph: Whether autograd follows the run itself.
+        retain_graph: Whether the graph is kept for another run.
         is_scaled: Whether it ran on what a GradScaler has scaled.
         stepped: Ids of those on which an optimizer stepped while it ran.
         reached: Parameters that received a gradient, by network.
@@ -51,6 +53,7 @@ class Run:
     round: int
     site: sites.Place | None
     create_graph: bool | None = None
+    retain_graph: bool | None = None
     is_scaled: bool = False
     stepped: set[int] = field(default_factory=set)
     reached: dict[str, list[Tensor]] = field(default_factory=dict)
@@ -80,6 +83,19 @@ class Again:
     site: sites.Place | None
 
 
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A parameter's gradient when the last backward that reached it had ended.
+
+    Attributes:
+        run: That run of the engine.
+        norm: The gradient's L2 norm, with the factor of a GradScaler in it.
+    """
+
+    run: int
+    norm: Number
+
+
 _Told = tuple[str | None, str, sites.Place | None]
 _REMEMBERED = 64
 
@@ -105,7 +121,8 @@ class GradientLog:
         self.again: Again | None = None
         """The last of its kind in the run that ran last: where that stopped, if it failed."""
         self._scaled: Living[bool] = Living()
-        self._arrivals: list[ArrivalDraft] = []
+        self._at_tensors: list[ArrivalDraft] = []
+        self._arrivals: Living[Arrived] = Living()
         self._told: dict[int, _Told] = {}
         """What the last runs ran on, also those of steps that have ended."""
         self._networks = networks
@@ -149,7 +166,7 @@ class GradientLog:
                         self.again = Again(draft, *told)
                     figures = self.tensors.figures_of(gradient)
                     draft.gradients.append((run.ident, figures))
-                    self._arrivals.append((draft, run.ident, figures, self._clock.tick()))
+                    self._at_tensors.append((draft, run.ident, figures, self._clock.tick()))
         except Exception as fault:
             self._note(fault)
 
@@ -213,10 +230,21 @@ class GradientLog:
             for parameter, network, mark in marks:
                 if id(parameter) not in ended.stepped and _mark(parameter) != mark:
                     ended.reached.setdefault(network, []).append(parameter)
+                    if parameter.grad is not None:
+                        norm = weights.norm_of(parameter.grad)
+                        self._arrivals.put(parameter, Arrived(ended.ident, norm))
             ended.ended = self._clock.tick()
             self.runs.append(ended)
             if ended is run:
                 return
+
+    def arrived_at(self, parameter: Tensor) -> Arrived | None:
+        """What the last backward has left at a parameter, unless an optimizer has used it."""
+        return self._arrivals.get(parameter)
+
+    def used(self, parameter: Tensor) -> None:
+        """An optimizer has stepped on it."""
+        self._arrivals.discard(parameter)
 
     def take(self) -> list[Run]:
         """Give away the runs since the last time."""
@@ -225,7 +253,7 @@ class GradientLog:
 
     def take_arrived(self) -> list[ArrivalDraft]:
         """Give away the gradients that have arrived at tensors since the last time."""
-        taken, self._arrivals = self._arrivals, []
+        taken, self._at_tensors = self._at_tensors, []
         return taken
 
 

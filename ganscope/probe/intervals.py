@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ganscope.probe import finishing
+from ganscope.probe import finishing, sites
 from ganscope.probe.drafts import Draft
 from ganscope.probe.events import EventLog
 from ganscope.probe.flow import Flow, value_of
@@ -16,7 +16,11 @@ from ganscope.probe.updates import Stepped, fetch
 from ganscope.probe.weights import Number
 from ganscope.traces import Arrival, Backward, Interval, Loss, Update
 
-_NUMBERS = ("weight_norm", "update_norm")
+_NUMBERS = (
+    "weight_norm", "update_norm", "arrived_norm", "low_before", "high_before", "low_after",
+    "high_after", "low_expected", "high_expected",
+)  # fmt: skip
+_OF_BUFFERS = ("norm_before", "change_norm")
 
 
 class IntervalDraft:
@@ -56,6 +60,7 @@ class IntervalDraft:
         """The interval, immutable; the statistics have been settled."""
         fetch(self.stepped, ("scale", "left_in"))
         fetch([each for stepped in self.stepped for each in stepped.parameters], _NUMBERS)
+        fetch([each for stepped in self.stepped for each in stepped.buffers], _OF_BUFFERS)
         received, fates = ledger.take()
         interval = Interval(
             id=ident,
@@ -110,7 +115,8 @@ class IntervalDraft:
         }
 
     def _update(self) -> Update:
-        scales = self._scales()
+        scale, scales = _scale(self.stepped), self._scales()
+        own = {run.ident for run in self.runs}
         networks = dict.fromkeys(network for each in self.stepped for network in each.networks)
         return Update(
             index=0,
@@ -122,11 +128,27 @@ class IntervalDraft:
                 for loss in self._losses(run, scales.get(run.ident, 1.0))
             ),
             backwards=tuple(map(_backward, self.runs)),
-            gradient_scale=_scale(self.stepped),
+            gradient_scale=scale,
             parameters=tuple(
-                each.finish(_number(every.left_in))
+                # Of a backward in an earlier interval nothing else is known.
+                each.finish(
+                    _number(every.left_in),
+                    lambda run: scales.get(run, 1.0 if run in own else scale),
+                )
                 for every in self.stepped
                 for each in every.parameters
+            ),
+            buffers=tuple(
+                each.finish()
+                for every in self.stepped
+                for each in every.buffers
+                if each.has_changed
+            ),
+            changed_outside=tuple(
+                each.name
+                for every in self.stepped
+                for each in every.parameters
+                if each.is_changed_outside
             ),
         )
 
@@ -156,6 +178,8 @@ def _backward(run: Run) -> Backward:
         kind=run.kind,
         reached={network: len(tensors) for network, tensors in run.reached.items()},
         create_graph=run.create_graph,
+        retain_graph=run.retain_graph,
+        site=sites.read(run.site),
         sequence=run.sequence,
         ended=run.ended,
     )

@@ -7,7 +7,7 @@ recording: it is given the name of the one before, once that is dead.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -85,6 +85,10 @@ class Naming:
         wanted = variables.optimizer_name(frame, optimizer, others)
         return _give(self._optimizers, others, wanted)
 
+    def free(self, wanted: str, besides: Container[str]) -> str:
+        """`wanted`, or the first of its kin that neither a network nor an optimizer has."""
+        return _first_free(wanted, (self._networks, self._optimizers, besides))
+
     def is_shared(self, name: str) -> bool:
         """Whether a network and an optimizer have it."""
         return name in self._networks and name in self._optimizers
@@ -143,12 +147,16 @@ class _Others:
 
 
 def _give(bearers: _Bearers, others: _Others, wanted: str | None) -> str:
-    wanted = wanted or names.snake_case(others.own.kind[0])
+    name = _first_free(wanted or names.snake_case(others.own.kind[0]), (others,))
+    bearers[name] = others.own
+    return name
+
+
+def _first_free(wanted: str, taken: Sequence[Container[str]]) -> str:
     name, count = wanted, 1
-    while name in others:
+    while any(name in each for each in taken):
         count += 1
         name = f"{wanted}_{count}"
-    bearers[name] = others.own
     return name
 
 

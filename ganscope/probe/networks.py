@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.loss import _Loss
 
 from ganscope.probe import composites, direct, modules, search
+from ganscope.probe.buffers import BufferLog
 from ganscope.probe.living import Living
 from ganscope.probe.naming import Naming
 from ganscope.traces import Network
@@ -31,6 +32,7 @@ class Networks:
 
     def __init__(self) -> None:
         self.naming = Naming()
+        self.buffers = BufferLog()
         self._places: Living[Place] = Living()
         self._owners: Living[Owner] = Living()
         self._nouns: dict[str, Network] = {}
@@ -94,6 +96,7 @@ class Networks:
     def _forget(self, root: nn.Module, name: str) -> None:
         for part in root.modules():
             self._places.discard(part)
+            self.buffers.discard(part)
         for parameter in root.parameters():
             self._owners.discard(parameter)
         del self._nouns[name], self._roots[name]
@@ -220,10 +223,11 @@ class Networks:
         own = {name, *absorbed}
         parts = list(module.named_modules())
         paths = modules.Paths(parts, name)
-        for _, part in parts:
+        for path, part in parts:
             place = paths.place_of(part)
             if place is not None and (self.place_of(part) or place)[0] in own:
                 self._places.put(part, place)
+                self.buffers.add(part, f"{name}.{path}" if path else name)
         for path, parameter in module.named_parameters():
             if not parameter.is_leaf:  # lent to it for one call, by ``functional_call``
                 self._is_stale = True

@@ -37,6 +37,9 @@ class Listener(Protocol):
     def drop_step(self, draft: Stepped | None) -> None:
         """It has failed."""
 
+    def stepped_inside(self, optimizer: Optimizer) -> None:
+        """One steps inside the outermost one's step."""
+
     def note(self, fault: Exception) -> None:
         """A fault of ours."""
 
@@ -105,6 +108,8 @@ class OptimizerHooks:
         if not self._stepping:
             closure = _has_closure(args, kwargs)
             draft = self._listener.begin_step(optimizer, frame, closure=closure)
+        elif self._stepping[-1][0] is not optimizer:
+            self._listener.stepped_inside(optimizer)
         self._stepping.append((optimizer, draft))
 
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any, frame: FrameType) -> None:

@@ -83,3 +83,11 @@ def _call(original: Any, observer: Observer) -> Any:
             return finish(original(self, *args, **kwargs))
 
     return __call__
+
+
+def unseen_of(module: nn.Module, method: str) -> str:
+    """What is not seen once a method of a module was compiled."""
+    name = type(module).__name__
+    if method == "_call_impl":  # by ``module.compile()``, which goes around every hook
+        return f"a {name} compiled in place: its calls are not seen"
+    return f"{name}.{method} was compiled by itself: what runs compiled is not seen"

@@ -8,13 +8,13 @@ hooks, and the patch of the GradScaler.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from types import FrameType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 
 from ganscope.probe import failures, freed, patches, sites, training_patches
@@ -28,12 +28,14 @@ from ganscope.probe.modules import optimized_module
 from ganscope.probe.networks import Networks
 from ganscope.probe.observer import Observer
 from ganscope.probe.optimizer_hooks import OptimizerHooks
+from ganscope.probe.optimizers import OptimizerLog, parameters_of
 from ganscope.probe.overwritten import Steppers
 from ganscope.probe.segmentation import Segmentation, Unfinished
 from ganscope.probe.selection import EVERY_STEP, Selection
 from ganscope.probe.tensors import TensorObserver
 from ganscope.probe.updates import Stepped, UpdateLog, together
 from ganscope.traces import Failure, Network
+from ganscope.traces import Optimizer as OptimizerNoun
 
 
 class Recorder:
@@ -63,7 +65,8 @@ class Recorder:
         self._networks = Networks()
         clock = Clock()
         self._gradients = GradientLog(self._networks, self.note, clock)
-        self._updates = UpdateLog(self._networks)
+        self._known = OptimizerLog(self._networks)
+        self._updates = UpdateLog(self._known, self._gradients)
         tensors = TensorObserver(keep_samples=samples, watch=self._gradients.watch)
         self._gradients.tensors = self._updates.tensors = tensors
         log = CallLog(self._networks, tensors, outside=True, clock=clock)
@@ -104,6 +107,11 @@ class Recorder:
     def networks(self) -> tuple[Network, ...]:
         """The networks seen so far, with the roles that the flow of data shows."""
         return self._segments.networks
+
+    @property
+    def optimizers(self) -> tuple[OptimizerNoun, ...]:
+        """Every optimizer that was known so far, whether it has stepped or not."""
+        return self._known.nouns
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -172,7 +180,9 @@ class Recorder:
             works += [
                 self._pause,
                 self._patches.end,
+                lambda: self._known.take(ended=True),
                 self._updates.release,
+                self._networks.buffers.release,
                 lambda: self._observer.__exit__(None, None, None),
             ]
             if self._recording:
@@ -202,6 +212,7 @@ class Recorder:
         frame: FrameType,
         *,
         create_graph: bool | None = None,
+        retain_graph: bool | None = None,
     ) -> Run | None:
         """The backward engine is about to run."""
         if not self._recording or not self._observer.is_here():
@@ -215,7 +226,7 @@ class Recorder:
             self._segments.ledger.look()
             self._log.split(self._networks.split(frame))
             run = self._gradients.begin(roots, kind, inputs, self._log.round, frame)
-            run.create_graph = create_graph
+            run.create_graph, run.retain_graph = create_graph, retain_graph
             return run
 
         run = self._observer.guarded(begin)
@@ -252,7 +263,7 @@ class Recorder:
         """Something was compiled: its class may be there only now."""
         owner = getattr(what, "__self__", None)
         if isinstance(owner, nn.Module):
-            self._unseen[_unseen_of(owner, getattr(what, "__name__", ""))] = None
+            self._unseen[patches.unseen_of(owner, getattr(what, "__name__", ""))] = None
         if self._recording and not self._knows_compiled and optimized_module() is not None:
             self._knows_compiled = True
             self._compiled.enter_context(patches.patched((), self._observer))
@@ -306,6 +317,7 @@ class Recorder:
         self, optimizer: Optimizer, draft: Stepped | None, frame: FrameType, *, closure: bool
     ) -> None:
         """It has stepped."""
+        self._guard(lambda: self._known.stepped(optimizer, frame))
         if not self._recording:
             self._pass(optimizer, frame)
             return
@@ -315,7 +327,7 @@ class Recorder:
         def end() -> None:
             if closure:
                 self._updates.look_again(optimizer, done)
-                self._segments.ledger.used(_parameters(optimizer))
+                self._segments.ledger.used(parameters_of(optimizer))
             self._updates.end(optimizer, done)
 
         self._guard(end)
@@ -331,6 +343,16 @@ class Recorder:
         """It runs no longer: operations are the user's again."""
         if draft is not None and draft.suspends:
             self._observer.resume()
+
+    def stepped_inside(self, optimizer: Optimizer) -> None:
+        """An optimizer steps inside another one's step, which counts."""
+        self._known.stepped_inside(optimizer)
+
+    def seen(self, optimizer: Optimizer, frame: FrameType, *, made: bool) -> None:
+        """An optimizer is being made, or else it has cleared its gradients."""
+        if self._optimizers.are_on and self._observer.is_here():
+            tell = self._known.made if made else self._known.cleared
+            self._guard(lambda: tell(optimizer, frame))
 
     def _catch_up(self, frame: FrameType) -> None:
         """A network is about to be called: what could not be told before is told now."""
@@ -348,18 +370,19 @@ class Recorder:
         self._steppers.stepped(draft, draft.place)
         if self._log.events is not None:
             self._log.events.stepped(draft.optimizer.name, draft.place)
-        self._segments.moves.stepped(_parameters(optimizer))
-        inside = self._gradients.step_inside(_parameters(optimizer))
+        held = parameters_of(optimizer)
+        self._segments.moves.stepped(held)
+        inside = self._gradients.step_inside(held)
         if inside is not None:
             self._segments.ledger.received(inside)
         if uses:
-            self._segments.ledger.used(_parameters(optimizer))
+            self._segments.ledger.used(held)
         return draft
 
     def _pass(self, optimizer: Optimizer, frame: FrameType) -> None:
         """An optimizer has stepped while nothing is recorded."""
         if not self._segments.is_manual:
-            key = self._updates.key_of(optimizer, frame)
+            key = self._known.key_of(optimizer, frame)
             self._segments.pass_update(key, sites.route(frame))
             self._turn()
 
@@ -406,6 +429,7 @@ class Recorder:
 
     def _resume(self) -> None:
         self._recording = True
+        self._networks.buffers.begin()
         self._observer.attach()
         self._patches.put_on()
         self.compiled()
@@ -428,15 +452,3 @@ class Recorder:
     def note(self, fault: Exception) -> None:
         """A fault of ours becomes a note."""
         self._observer.note(fault)
-
-
-def _unseen_of(module: nn.Module, method: str) -> str:
-    """What is not seen once a method of a module was compiled."""
-    name = type(module).__name__
-    if method == "_call_impl":  # by ``module.compile()``, which goes around every hook
-        return f"a {name} compiled in place: its calls are not seen"
-    return f"{name}.{method} was compiled by itself: what runs compiled is not seen"
-
-
-def _parameters(optimizer: Optimizer) -> Iterator[Tensor]:
-    return (each for group in optimizer.param_groups for each in group["params"])

@@ -85,7 +85,13 @@ class Recording:
             self._recorder.note(fault)
         self._state = "ended"
         try:
-            self._writer.close(self._meta(), self._recorder.networks, self._recorder.failure)
+            recorder = self._recorder
+            self._writer.close(
+                self._meta(),
+                recorder.networks,
+                recorder.failure,
+                optimizers=recorder.optimizers,
+            )
         except Exception as fault:
             self._recorder.lost = self._recorder.lost or f"the recording was not closed: {fault}"
         try:

@@ -121,6 +121,7 @@ class Segmentation:
             more: What others did at once.
         """
         every = stepped, *more
+        self._guard(lambda: stepped.buffers.extend(self._networks.buffers.look()))
         self._relations.moved(network for each in every for network in each.networks)
         if self.is_manual:
             self.has_cut = False

@@ -79,6 +79,11 @@ def scratch(values: Array) -> Array:
     return _scratch[_kind(values)]
 
 
+def ones(values: Array) -> Array:
+    """`DOT_BLOCK` ones of the kind of `values`."""
+    return _ones[_kind(values)]
+
+
 def root(squares: float, flat: Array) -> float:
     """The L2 norm of `flat` out of the sum of its squares, which may have lost too much."""
     if is_sound(squares):

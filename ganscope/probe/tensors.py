@@ -19,6 +19,7 @@ from ganscope.probe import device_statistics
 from ganscope.probe.figures import Figures, Stage
 from ganscope.probe.identities import Identities, Identity
 from ganscope.probe.samples import SampleStage
+from ganscope.probe.spread import spread_of
 from ganscope.traces import Earlier, TensorRecord
 
 _NATIVE = {
@@ -70,6 +71,7 @@ class TensorDraft:
         "gradients",
         "identity",
         "is_leaf",
+        "is_shown",
         "made",
         "note",
         "origin",
@@ -91,6 +93,8 @@ class TensorDraft:
         self.identity: Identity | None = None
         self.made = False
         """Whether a recorded call made it."""
+        self.is_shown = False
+        """Whether a whole network took it in, or gave it out."""
         self.origin: TensorDraft | None = None
         """What was seen of the same tensor before its values had to be read anew."""
         self.gradients: list[tuple[int, Figures]] | None = None
@@ -103,10 +107,7 @@ class TensorDraft:
     @property
     def dtype_name(self) -> str:
         """The type without its ``torch.`` prefix."""
-        name = _dtype_names.get(self.dtype)
-        if name is None:
-            name = _dtype_names[self.dtype] = str(self.dtype).removeprefix("torch.")
-        return name
+        return dtype_name(self.dtype)
 
     def finish(self) -> TensorRecord:
         """The finished record, the same one each time; only after `TensorObserver.settle`."""
@@ -129,8 +130,17 @@ class TensorDraft:
                 changed_from=None if identity is None else identity.changed_from,
                 is_leaf=self.is_leaf,
                 earlier=self.earlier,
+                spread=figures.spread if self.is_shown else None,
             )
         return self._final
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """A type without its ``torch.`` prefix."""
+    name = _dtype_names.get(dtype)
+    if name is None:
+        name = _dtype_names[dtype] = str(dtype).removeprefix("torch.")
+    return name
 
 
 Watch = Callable[[Tensor, TensorDraft], None]
@@ -207,6 +217,15 @@ class TensorObserver:
     def record_result(self, tensor: Tensor, sources: Iterable[TensorDraft]) -> TensorDraft:
         """Like `record_output`, for an operation that may only re-read a source."""
         return self._made(tensor, self._record_view(tensor, sources))
+
+    def show(self, tensor: Tensor, draft: TensorDraft) -> None:
+        """A whole network takes `tensor` in, or gives it out: how far do its samples differ?"""
+        if draft.is_shown or type(tensor) not in _PLAIN:
+            return
+        draft.is_shown = True
+        figures = draft.figures.first
+        if figures.spread is None:
+            figures.spread = spread_of(array_if_any(tensor)) if _is_batch(tensor) else None
 
     def made(self, value: object) -> bool:
         """Whether `value` is, or directly holds, what a call of this step has made."""
@@ -310,6 +329,13 @@ class TensorObserver:
             return TensorDraft(tensor, Figures(), reason)
 
 
+def _is_batch(tensor: Tensor) -> bool:
+    """Whether it holds several samples whose spread can be had without waiting for a device."""
+    if not (tensor.is_cpu and tensor.dim() and tensor.is_floating_point()):
+        return False
+    return tensor.shape[0] > 1 and (tensor.dtype is torch.float32 or explain(tensor) is None)
+
+
 def _same_values(tensor: Tensor, sources: Iterable[TensorDraft]) -> TensorDraft | None:
     """The source of which `tensor` is all, in the same order, unchanged since."""
     if not tensor._is_view() or not tensor.is_contiguous():
@@ -328,7 +354,7 @@ def _same_values(tensor: Tensor, sources: Iterable[TensorDraft]) -> TensorDraft 
     return None
 
 
-def _has_memory(tensor: Tensor) -> bool:
+def has_memory(tensor: Tensor) -> bool:
     """Whether the storage still reaches as far as the tensor (FSDP frees it in between)."""
     if tensor.layout is not torch.strided or tensor.is_nested:
         return True  # another reason is told of it
@@ -367,7 +393,7 @@ def as_array(tensor: Tensor) -> np.ndarray[Any, Any] | None:
 
     The array is good only as long as `tensor` is.
     """
-    if not _has_memory(tensor) or tensor.layout is not torch.strided or tensor.is_nested:
+    if not has_memory(tensor) or tensor.layout is not torch.strided or tensor.is_nested:
         return None
     kind = _NATIVE.get(tensor.dtype)
     if kind is not None and not tensor.is_neg():
@@ -404,7 +430,7 @@ _REASONS: tuple[_Reason, ...] = (
     (lambda t: t.is_quantized, "quantized: no figures for this type"),
     (lambda t: t.is_complex(), "complex: no order, so no figures"),
     (lambda t: t.dtype not in _READABLE, "no figures for this type"),
-    (lambda t: not _has_memory(t), "its memory was freed"),
+    (lambda t: not has_memory(t), "its memory was freed"),
 )
 
 

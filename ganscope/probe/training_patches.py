@@ -8,6 +8,13 @@
     On an overflow it steps no optimizer, and the update ends all the same. This one stays between
     recorded steps, or the rounds of optimizers would be counted wrong there.
 
+``torch.optim.Optimizer._patch_step_function``
+    It runs where an optimizer is made or copied, before any code that may warn or fail: no frame of
+    ours stands around those. Like the next one it stays between recorded steps.
+
+``torch.optim.Optimizer.zero_grad``
+    By it an optimizer that was made before the recording, and never steps, is known.
+
 ``torch.amp.GradScaler.scale``
     Which runs of the engine carry its factor is known by what they run on.
 
@@ -31,6 +38,7 @@ from typing import Any, Protocol
 
 import torch
 from torch.amp import grad_scaler
+from torch.optim import Optimizer
 from torch.utils.data import dataloader
 
 
@@ -38,7 +46,14 @@ class Listener(Protocol):
     """Who is told."""
 
     def begin_backward(
-        self, roots: Any, kind: str, inputs: Any, frame: FrameType, *, create_graph: bool | None
+        self,
+        roots: Any,
+        kind: str,
+        inputs: Any,
+        frame: FrameType,
+        *,
+        create_graph: bool | None,
+        retain_graph: bool | None,
     ) -> Any:
         """The engine is about to run; returns what `end_backward` is to be given, or None."""
 
@@ -59,6 +74,9 @@ class Listener(Protocol):
 
     def scaled(self, losses: object) -> None:
         """A GradScaler has scaled these."""
+
+    def seen(self, optimizer: Any, frame: FrameType, *, made: bool) -> None:
+        """An optimizer is being made, or else it has cleared its gradients."""
 
     def begin_scaled(self, scale: Any) -> None:
         """A GradScaler is about to step an optimizer."""
@@ -88,6 +106,8 @@ class TrainingPatches:
     def start(self) -> None:
         """Patch what is patched until `end`."""
         self._patch(self._lasting, grad_scaler.GradScaler, "step", self._scaler_step)
+        self._patch(self._lasting, Optimizer, "_patch_step_function", self._made)
+        self._patch(self._lasting, Optimizer, "zero_grad", self._zero_grad)
 
     def end(self) -> None:
         """Put everything back as it was."""
@@ -139,10 +159,11 @@ class TrainingPatches:
                 return original(t_outputs, *args, **kwargs)
             kind = "backward" if kwargs.get("accumulate_grad") else "grad"
             inputs = args[3] if len(args) > 3 else ()
-            followed = bool(args[2]) if len(args) > 2 else None
+            kept, followed = map(bool, args[1:3]) if len(args) > 2 else (None, None)
             run = self._tell(
                 listener.begin_backward,
-                t_outputs, kind, inputs, sys._getframe(1), create_graph=followed,
+                t_outputs, kind, inputs, sys._getframe(1),
+                create_graph=followed, retain_graph=kept,
             )  # fmt: skip
             if run is None:
                 return original(t_outputs, *args, **kwargs)
@@ -177,6 +198,27 @@ class TrainingPatches:
             return result
 
         return step
+
+    def _made(self, original: Any) -> Any:
+        @functools.wraps(original)
+        def _patch_step_function(self_: Any) -> Any:
+            result = original(self_)
+            if not _is_compiling():
+                self._tell(self._listener.seen, self_, sys._getframe(1), made=True)
+            return result
+
+        return _patch_step_function
+
+    def _zero_grad(self, original: Any) -> Any:
+        @functools.wraps(original)
+        def zero_grad(self_: Any, *args: Any, **kwargs: Any) -> Any:
+            if _is_compiling():
+                return original(self_, *args, **kwargs)
+            result = original(self_, *args, **kwargs)
+            self._tell(self._listener.seen, self_, sys._getframe(1), made=False)
+            return result
+
+        return zero_grad
 
     def _scale(self, original: Any) -> Any:
         def scale(self_: Any, outputs: Any) -> Any:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Any
 
@@ -14,14 +14,16 @@ from torch import Tensor
 from torch.optim import Optimizer as TorchOptimizer
 
 from ganscope.probe import sites, weights
+from ganscope.probe.buffers import BufferDraft
 from ganscope.probe.figures import Figures
+from ganscope.probe.gradients import Arrived, GradientLog
 from ganscope.probe.living import Living
-from ganscope.probe.naming import Keys
-from ganscope.probe.networks import Networks
+from ganscope.probe.optimizers import OptimizerLog, parameters_of
 from ganscope.probe.statistics import unscaled
-from ganscope.probe.tensors import TensorObserver
-from ganscope.probe.weights import Number
-from ganscope.traces import Optimizer, ParameterUpdate
+from ganscope.probe.tensors import TensorObserver, dtype_name
+from ganscope.probe.weights import Memory, Number, Numbers
+from ganscope.traces import Optimizer, ParameterUpdate, TensorStats
+from ganscope.traces.step import Change
 
 
 @dataclass(slots=True)
@@ -30,23 +32,71 @@ class ParameterDraft:
 
     name: str
     shape: tuple[int, ...]
+    dtype: str
     optimizer: str
     gradient: Figures | None
+    arrived: Arrived | None = None
+    """How large the gradient was when the last backward had ended."""
+    arrived_norm: Number = None
     weight_norm: Number = None
     update_norm: Number = None
+    low_before: Number = None
+    high_before: Number = None
+    low_after: Number = None
+    high_after: Number = None
+    low_expected: Number = None
+    """Smallest value when its last update had ended; None where none was recorded."""
+    high_expected: Number = None
+    is_moved: bool = False
+    """Whether some of its values have changed since."""
 
-    def finish(self, left_in: float = 1.0) -> ParameterUpdate:
+    @property
+    def is_changed_outside(self) -> bool:
+        """Whether its values have changed since its last update, by no optimizer."""
+        expected, found = (
+            (self.low_expected, self.high_expected), (self.low_before, self.high_before),
+        )  # fmt: skip
+        return self.is_moved or (None not in expected and _differ(expected, found))
+
+    def finish(self, left_in: float, scale_of: Callable[[int], float]) -> ParameterUpdate:
         """The update, immutable; the figures have been settled and the numbers fetched.
 
         Args:
             left_in: The factor to take out of the gradient.
+            scale_of: The factor in the gradients of a run of the engine, 1.0 where there is none.
         """
-        weight, update = _plain(self.weight_norm), _plain(self.update_norm)
-        ratio = update / weight if update is not None and weight else None
+        weight, update = weights.finite(self.weight_norm), weights.finite(self.update_norm)
         stats = None if self.gradient is None else self.gradient.stats
         if stats is not None and left_in > 0 and left_in != 1:
             stats = unscaled(stats, left_in)
-        return ParameterUpdate(self.name, self.shape, self.optimizer, stats, weight, update, ratio)
+        return ParameterUpdate(
+            name=self.name,
+            shape=self.shape,
+            optimizer=self.optimizer,
+            gradient=stats,
+            weight_norm=weight,
+            update_norm=update,
+            update_ratio=update / weight if update is not None and weight else None,
+            dtype=self.dtype,
+            weight_min=_change(self.low_before, self.low_after),
+            weight_max=_change(self.high_before, self.high_after),
+            clipped_from=self._clipped_from(stats, scale_of),
+        )
+
+    def _clipped_from(
+        self, stats: TensorStats | None, scale_of: Callable[[int], float]
+    ) -> float | None:
+        if self.arrived is None or self.arrived_norm is None or stats is None:
+            return None
+        before = float(self.arrived_norm) / scale_of(self.arrived.run)
+        after = math.nan if stats.norm is None or stats.nonfinite else stats.norm
+        if not math.isfinite(before):
+            return before if math.isfinite(after) else None
+        return None if abs(before - after) <= _ROUNDING * max(before, after) else before
+
+
+_ROUNDING = 2e-5
+"""How far two norms of the same values may be apart, as a share of them."""
 
 
 @dataclass(slots=True)
@@ -68,6 +118,8 @@ class Stepped:
     """The lines that lead there."""
     suspends: bool = False
     """Whether operations are unseen until it ends."""
+    buffers: list[BufferDraft] = field(default_factory=list)
+    """Buffers that have changed since the end of the update before."""
 
 
 def together(stepped: Sequence[Stepped]) -> list[Stepped]:
@@ -80,6 +132,8 @@ def together(stepped: Sequence[Stepped]) -> list[Stepped]:
             for draft in each.parameters:
                 draft.optimizer = first.optimizer.name
             first.parameters += each.parameters
+            holds = dict.fromkeys((*first.optimizer.holds, *each.optimizer.holds))
+            first.optimizer = replace(first.optimizer, holds=tuple(holds))
     return list(alike.values())
 
 
@@ -87,135 +141,115 @@ class UpdateLog:
     """Measures what optimizers do.
 
     Args:
-        networks: Who owns which parameter.
+        optimizers: Those that are known.
+        gradients: How large gradients were as they came.
     """
 
-    def __init__(self, networks: Networks) -> None:
+    def __init__(self, optimizers: OptimizerLog, gradients: GradientLog) -> None:
         self.tensors: TensorObserver | None = None
         self.moved_unseen: set[str] = set()
         """Networks whose weights changed between two steps of their optimizer."""
-        self._networks = networks
-        self._keys = Keys()
-        self._names: Living[str] = Living()
+        self._optimizers = optimizers
+        self._gradients = gradients
         # Memory for the weights before an update, allocated once.
-        self._before: Living[Tensor] = Living()
-        self._sketches: Living[bytes | None] = Living()
-
-    def key_of(self, optimizer: TorchOptimizer, frame: FrameType | None) -> int:
-        """A number that stays with this optimizer; its name is read at a step that is recorded."""
-        return self._keys.key_of(optimizer, frame)
+        self._before: Living[Memory] = Living()
+        self._left: Living[Numbers] = Living()
+        """What its last update left of a weight."""
 
     def begin(self, optimizer: TorchOptimizer, frame: FrameType | None) -> Stepped:
         """The optimizer is about to step: look at gradients, and keep the weights."""
-        name = self._named(optimizer, frame)
+        name = self._optimizers.named(optimizer, frame)
+        held = self._optimizers.held(optimizer, name)
         drafts: list[ParameterDraft] = []
         moved: dict[str, None] = {}
-        for parameter, owner in zip(*self._owned(optimizer, name), strict=True):
-            gradient = self._gradient(parameter)
-            draft = ParameterDraft(owner[1], tuple(parameter.shape), name, gradient)
-            draft.weight_norm = weights.keep(parameter, self._memory(parameter))
+        for parameter, (network, full) in held:
+            if not weights.is_readable(parameter):
+                continue
+            draft = self._draft(parameter, full, name)
             drafts.append(draft)
-            if owner[0] and gradient is not None:
-                moved[owner[0]] = None
-            self._notice_unseen(parameter, owner[0] or owner[1])
-        noun = Optimizer(name, type(optimizer).__name__, _learning_rates(optimizer))
-        stepped = Stepped(noun, self.key_of(optimizer, frame), tuple(moved), drafts)
+            if network and draft.gradient is not None:
+                moved[network] = None
+            if draft.is_moved:
+                self.moved_unseen.add(network or full)
+        noun = self._optimizers.noun(optimizer, name, held)
+        stepped = Stepped(noun, self._optimizers.key_of(optimizer, frame), tuple(moved), drafts)
         stepped.left_in = _left_in(optimizer)
         return stepped
 
     def unmeasured(self, optimizer: TorchOptimizer) -> Stepped:
         """What is left to say where looking failed: that it stepped."""
-        noun = Optimizer(self._named(optimizer, None), type(optimizer).__name__, ())
-        return Stepped(noun, self.key_of(optimizer, None), (), [])
+        name = self._optimizers.named(optimizer, None)
+        noun = Optimizer(name=name, type=type(optimizer).__name__, learning_rates=())
+        return Stepped(noun, self._optimizers.key_of(optimizer, None), (), [])
 
     def look_again(self, optimizer: TorchOptimizer, stepped: Stepped) -> None:
         """What came only inside the step, from a closure: gradients, perhaps the networks too."""
-        name = stepped.optimizer.name
-        if self._networks.naming.is_shared(name):
-            self._networks.naming.take_back(name)
-            self._names.put(optimizer, self._networks.naming.optimizer(optimizer, sys._getframe()))
-            name = self._named(optimizer, None)
-            stepped.optimizer = replace(stepped.optimizer, name=name)
+        name = self._optimizers.renamed(optimizer, sys._getframe())
+        held = self._optimizers.held(optimizer, name)
+        stepped.optimizer = self._optimizers.noun(optimizer, name, held)
         moved = dict.fromkeys(stepped.networks)
-        parameters, owners = self._owned(optimizer, name) if stepped.parameters else ([], [])
-        for parameter, owner, draft in zip(parameters, owners, stepped.parameters, strict=True):
-            draft.name, draft.optimizer = owner[1], name
-            draft.gradient = self._gradient(parameter)
-            if owner[0] and draft.gradient is not None:
-                moved[owner[0]] = None
+        owners = {id(parameter): owner for parameter, owner in held}
+        for parameter, draft in zip(_readable(optimizer, stepped), stepped.parameters, strict=True):
+            network, draft.name = owners[id(parameter)]
+            draft.optimizer = name
+            self._look_at_gradient(parameter, draft)
+            if network and draft.gradient is not None:
+                moved[network] = None
         stepped.networks = tuple(moved)
 
     def end(self, optimizer: TorchOptimizer, stepped: Stepped) -> None:
         """The optimizer has stepped: how far did the weights move?"""
-        parameters = _parameters(optimizer) if stepped.parameters else []
-        for parameter, draft in zip(parameters, stepped.parameters, strict=True):
-            draft.update_norm = weights.distance(parameter, self._memory(parameter))
-            self._sketches.put(parameter, weights.sketch(parameter))
+        for parameter, draft in zip(_readable(optimizer, stepped), stepped.parameters, strict=True):
+            left = weights.distance(parameter, self._memory(parameter))
+            draft.update_norm, draft.low_after, draft.high_after, _ = left
+            self._left.put(parameter, left)
+            self._gradients.used(parameter)
+        self._optimizers.take()
 
     def forget(self) -> None:
         """Steps will go unrecorded: what is known of the weights gets old."""
-        self._sketches.clear()
+        self._left.clear()
 
     def release(self) -> None:
         """Nothing more is measured: give the memory back."""
         self.forget()
         self._before.clear()
 
-    def _named(self, optimizer: TorchOptimizer, frame: FrameType | None) -> str:
-        name = self._names.get(optimizer)
-        if name is None:
-            name = self._networks.naming.optimizer(optimizer, frame)
-            self._names.put(optimizer, name)
-        return name
+    def _draft(self, parameter: Tensor, name: str, optimizer: str) -> ParameterDraft:
+        draft = ParameterDraft(
+            name=name,
+            shape=tuple(parameter.shape),
+            dtype=dtype_name(parameter.dtype),
+            optimizer=optimizer,
+            gradient=None,
+        )
+        self._look_at_gradient(parameter, draft)
+        kept = weights.keep(parameter, self._memory(parameter))
+        draft.weight_norm, draft.low_before, draft.high_before, sketch = kept
+        left = self._left.get(parameter)
+        if left is not None:
+            draft.low_expected, draft.high_expected = left.low, left.high
+            draft.is_moved = left.sketch != sketch
+        return draft
 
-    def _owned(
-        self, optimizer: TorchOptimizer, name: str
-    ) -> tuple[list[Tensor], list[tuple[str, str]]]:
-        """The parameters of an optimizer, and of each its network, if there is one, and name."""
-        parameters = _parameters(optimizer)
-        owners = [self._networks.owner_of(parameter) for parameter in parameters]
-        if None in owners:
-            self._networks.refresh()
-            owners = [self._networks.owner_of(parameter) for parameter in parameters]
-        return parameters, [owner or ("", f"{name}.{i}") for i, owner in enumerate(owners)]
-
-    def _gradient(self, parameter: Tensor) -> Figures | None:
+    def _look_at_gradient(self, parameter: Tensor, draft: ParameterDraft) -> None:
         assert self.tensors is not None
         gradient = parameter.grad
-        return None if gradient is None else self.tensors.figures_of(gradient)
+        draft.gradient = None if gradient is None else self.tensors.figures_of(gradient)
+        draft.arrived = self._gradients.arrived_at(parameter)
+        draft.arrived_norm = None if draft.arrived is None else draft.arrived.norm
 
-    def _notice_unseen(self, parameter: Tensor, name: str) -> None:
-        known = self._sketches.get(parameter)
-        if known is not None and known != weights.sketch(parameter):
-            self.moved_unseen.add(name)
-
-    def _memory(self, parameter: Tensor) -> Tensor:
+    def _memory(self, parameter: Tensor) -> Memory:
         memory = self._before.get(parameter)
-        if memory is None or not weights.alike(memory, parameter):
-            memory = torch.empty_like(parameter.detach())
+        if memory is None or not memory.fits(parameter):
+            memory = Memory(parameter)
             self._before.put(parameter, memory)
         return memory
 
 
-def _parameters(optimizer: TorchOptimizer) -> list[Tensor]:
-    """Those that can be read, each once: torch only warns of one that is there twice."""
-    every = {
-        id(parameter): parameter
-        for group in optimizer.param_groups
-        for parameter in group["params"]
-        if weights.is_readable(parameter)
-    }
-    return list(every.values())
-
-
-def _learning_rates(optimizer: TorchOptimizer) -> tuple[float, ...]:
-    rates = [group.get("lr") for group in optimizer.param_groups]
-    # A rate on a device would have to be waited for.
-    return tuple(
-        float(rate)
-        for rate in rates
-        if isinstance(rate, int | float) or (isinstance(rate, Tensor) and rate.is_cpu)
-    )
+def _readable(optimizer: TorchOptimizer, stepped: Stepped) -> list[Tensor]:
+    """The parameters that `stepped` tells of; none where looking at them has failed."""
+    return [*filter(weights.is_readable, parameters_of(optimizer))] if stepped.parameters else []
 
 
 def _left_in(optimizer: TorchOptimizer) -> Number:
@@ -225,11 +259,17 @@ def _left_in(optimizer: TorchOptimizer) -> Number:
     return float(factor) if factor.is_cpu else factor.detach().clone()
 
 
-def _plain(number: Number) -> float | None:
-    """A finite number; None for what is none."""
-    if isinstance(number, Tensor):
-        number = float(number)
-    return number if number is not None and math.isfinite(number) else None
+def _change(before: Number, after: Number) -> Change | None:
+    pair = weights.finite(before), weights.finite(after)
+    return None if pair == (None, None) else pair
+
+
+def _differ(first: Sequence[Number], second: Sequence[Number]) -> bool:
+    """NaN is no other than NaN here."""
+    return any(
+        weights.finite(one) != weights.finite(other)
+        for one, other in zip(first, second, strict=True)
+    )
 
 
 def fetch(drafts: Sequence[Any], fields: Sequence[str]) -> None:

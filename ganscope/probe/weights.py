@@ -7,7 +7,7 @@ on a device everything stays there until the update's numbers are fetched togeth
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,15 +15,33 @@ from torch import Tensor
 
 from ganscope.probe import statistics
 from ganscope.probe.statistics import BLOCK
-from ganscope.probe.tensors import as_array, explain
+from ganscope.probe.tensors import array_if_any, as_array, explain
 
 Number = float | Tensor | None
 """A number, one that still waits on its device, or none."""
+
+
+class Numbers(NamedTuple):
+    """Of a weight: an L2 norm, its smallest and its largest value, and a `sketch`."""
+
+    norm: Number
+    low: Number
+    high: Number
+    sketch: bytes | None
+
 
 _Array = np.ndarray[Any, Any]
 _PLAIN = (Tensor, torch.nn.Parameter)
 _FLOATS = (torch.float32, torch.float64)
 _SKETCH = 256
+_minimum, _maximum = np.minimum.reduce, np.maximum.reduce
+
+
+def finite(number: Number) -> float | None:
+    """A finite number; None for what is none."""
+    if isinstance(number, Tensor):
+        number = float(number)
+    return number if number is not None and math.isfinite(number) else None
 
 
 def is_readable(parameter: Tensor) -> bool:
@@ -32,50 +50,85 @@ def is_readable(parameter: Tensor) -> bool:
     return (plain and parameter.layout is torch.strided) or explain(parameter) is None
 
 
-def alike(memory: Tensor, parameter: Tensor) -> bool:
-    """Whether `memory` can hold what `parameter` holds."""
-    return (
-        memory.shape == parameter.shape
-        and memory.dtype == parameter.dtype
-        and memory.device == parameter.device
-    )
+class Memory:
+    """Where a weight is kept while an optimizer changes it.
+
+    Args:
+        parameter: What is to have room in it.
+    """
+
+    __slots__ = ("flat", "tensor")
+
+    def __init__(self, parameter: Tensor) -> None:
+        self.tensor = torch.empty_like(parameter.detach())
+        values = as_array(self.tensor) if _is_flat(parameter) else None
+        self.flat = None if values is None else values.reshape(-1)
+        """The same memory for numpy; None where only torch can read it."""
+
+    def fits(self, parameter: Tensor) -> bool:
+        """Whether it can hold what `parameter` holds."""
+        own = self.tensor
+        alike = own.shape == parameter.shape and own.dtype == parameter.dtype
+        return alike and own.device == parameter.device
 
 
-def keep(parameter: Tensor, memory: Tensor) -> Number:
-    """Copy a weight into `memory`; returns its L2 norm."""
-    pair = _flat_pair(parameter, memory)
-    if pair is None:
+def keep(parameter: Tensor, memory: Memory) -> Numbers:
+    """Copy a weight into `memory`; returns its L2 norm and its extremes."""
+    kept, values = memory.flat, _flat(parameter)
+    if kept is None or values is None:
         with torch.no_grad():
-            memory.copy_(parameter.detach())
-        return _norm_elsewhere(memory)
-    values, kept = pair
-    squares = 0.0
+            memory.tensor.copy_(parameter.detach())
+        return _numbers_elsewhere(parameter, memory.tensor)
+    squares, lows, highs = 0.0, [], []
     with np.errstate(all="ignore"):
         for start in range(0, values.size, BLOCK):
             part = kept[start : start + BLOCK]
             np.copyto(part, values[start : start + BLOCK])
             squares += statistics.sum_of_squares(part)
-        return statistics.root(squares, kept)
+            lows.append(_minimum(part))
+            highs.append(_maximum(part))
+        norm = statistics.root(squares, kept)
+    return Numbers(norm, *_extremes(lows, highs), _sketch_of(values))
 
 
-def distance(parameter: Tensor, memory: Tensor) -> Number:
-    """The L2 norm of the difference between a weight and what `memory` holds, which may be lost."""
-    pair = _flat_pair(parameter, memory)
-    if pair is None:
+def distance(parameter: Tensor, memory: Memory) -> Numbers:
+    """The L2 norm of the difference between a weight and what `memory` holds, which may be lost,
+    and the extremes of the weight itself."""
+    kept, values = memory.flat, _flat(parameter)
+    if kept is None or values is None:
         with torch.no_grad():
-            memory.sub_(parameter.detach())
-        return _norm_elsewhere(memory)
-    values, kept = pair
-    squares = 0.0
+            memory.tensor.sub_(parameter.detach())
+        return _numbers_elsewhere(parameter, memory.tensor)
+    squares, lows, highs = 0.0, [], []
     with np.errstate(all="ignore"):
         scratch = statistics.scratch(values)
         for start in range(0, values.size, BLOCK):
-            part = kept[start : start + BLOCK]
-            moved = np.subtract(values[start : start + BLOCK], part, out=scratch[: part.size])
+            now, part = values[start : start + BLOCK], kept[start : start + BLOCK]
+            moved = np.subtract(now, part, out=scratch[: part.size])
             squares += statistics.sum_of_squares(moved)
+            lows.append(_minimum(now))
+            highs.append(_maximum(now))
         if statistics.is_sound(squares):
-            return math.sqrt(squares)
-        return statistics.root(squares, np.subtract(values, kept, out=kept))
+            norm = math.sqrt(squares)
+        else:
+            norm = statistics.root(squares, np.subtract(values, kept, out=kept))
+    return Numbers(norm, *_extremes(lows, highs), _sketch_of(values))
+
+
+def norm_of(tensor: Tensor) -> Number:
+    """The L2 norm of a gradient; None where its values cannot be read."""
+    if type(tensor) in _PLAIN and tensor.is_cpu and tensor.dtype in _FLOATS:
+        values = array_if_any(tensor)
+        if values is not None and values.flags.c_contiguous:
+            flat, squares = values.reshape(-1), 0.0
+            with np.errstate(all="ignore"):
+                for start in range(0, flat.size, BLOCK):
+                    squares += statistics.sum_of_squares(flat[start : start + BLOCK])
+                return statistics.root(squares, flat)
+    if explain(tensor) is not None:
+        return None
+    with torch.no_grad():
+        return _norm_elsewhere(tensor.detach())
 
 
 def sketch(parameter: Tensor) -> bytes | None:
@@ -101,18 +154,48 @@ def _some(parameter: Tensor) -> _Array | None:
         values = values.transpose(np.argsort(values.strides)[::-1])
         if not values.flags.c_contiguous:
             return None
-    flat = values.reshape(-1)
+    return _sparse(values.reshape(-1))
+
+
+def _sparse(flat: _Array) -> _Array:
     return flat[:: max(1, flat.size // _SKETCH)]
 
 
-def _flat_pair(parameter: Tensor, memory: Tensor) -> tuple[_Array, _Array] | None:
-    """Both as flat arrays over their own memory; None where only torch can read them."""
-    if not parameter.is_cpu or parameter.dtype not in _FLOATS or not parameter.is_contiguous():
-        return None
-    values, kept = as_array(parameter), as_array(memory)
-    if values is None or kept is None or not kept.flags.c_contiguous:
-        return None
-    return values.reshape(-1), kept.reshape(-1)
+def _sketch_of(flat: _Array) -> bytes:
+    return _sparse(flat).tobytes()
+
+
+def _is_flat(parameter: Tensor) -> bool:
+    """Whether its values lie in memory one after another, for numpy to read."""
+    return parameter.is_cpu and parameter.dtype in _FLOATS and parameter.is_contiguous()
+
+
+def _flat(parameter: Tensor) -> _Array | None:
+    values = as_array(parameter) if _is_flat(parameter) else None
+    return None if values is None else values.reshape(-1)
+
+
+def _numbers_elsewhere(parameter: Tensor, measured: Tensor) -> Numbers:
+    """The norm of what was `measured`, the rest of the parameter."""
+    low, high = _extremes_elsewhere(parameter)
+    return Numbers(_norm_elsewhere(measured), low, high, sketch(parameter))
+
+
+def _extremes(lows: list[Any], highs: list[Any]) -> tuple[Number, Number]:
+    """Out of those of the blocks; NaN wins, which min() and max() do not promise."""
+    if not lows:
+        return None, None
+    if len(lows) == 1:
+        return float(lows[0]), float(highs[0])
+    return float(_minimum(lows)), float(_maximum(highs))
+
+
+def _extremes_elsewhere(tensor: Tensor) -> tuple[Number, Number]:
+    try:
+        low, high = torch.aminmax(tensor.detach())
+    except (RuntimeError, NotImplementedError):  # no values, or a type without an order
+        return None, None
+    return (float(low), float(high)) if low.is_cpu else (low, high)
 
 
 def _norm_elsewhere(tensor: Tensor) -> Number:

@@ -214,7 +214,7 @@ class Watch:
             notes=recorder.notes,
             complete=recorder.is_complete,
         )
-        writer.close(last, recorder.networks, recorder.failure)
+        writer.close(last, recorder.networks, recorder.failure, optimizers=recorder.optimizers)
 
     def _fault(self, what: str, fault: Exception) -> None:
         text = " ".join(str(fault).split())

@@ -7,6 +7,7 @@ from ganscope.traces.source_text import SourceText
 from ganscope.traces.step import (
     EARLIER,
     Backward,
+    BufferChange,
     GradientSplit,
     Judgement,
     LedgerEntry,
@@ -25,6 +26,7 @@ __all__ = [
     "SCHEMA",
     "Arrival",
     "Backward",
+    "BufferChange",
     "Call",
     "CallSite",
     "Earlier",

@@ -15,10 +15,11 @@ class Difference:
 
     Attributes:
         what: ``input``, ``output`` or ``gradient`` of a call, or the ``call`` itself; ``loss``,
-            ``optimizer``, ``update`` of a parameter, ``backward``, ``ledger`` or ``failure``.
+            ``optimizer``, ``update`` of a parameter, ``weight`` that something else changed,
+            ``buffer``, ``backward``, ``ledger`` or ``failure``.
         where: Label of the call, name of the loss (of a backward: where it began), of the
-            optimizer or of the parameter; ``(2)`` behind the second of its name in the step. Of
-            the ledger: the network and the backward that brought it gradients.
+            optimizer, of the parameter or of the buffer; ``(2)`` behind the second of its name in
+            the step. Of the ledger: the network and the backward that brought it gradients.
         figure: Which figure: ``mean``, ``shape``, ``weight_norm``.
         first: What it is in the first trace; None where it is not there.
         second: What it is in the second.

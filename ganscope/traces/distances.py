@@ -60,6 +60,11 @@ def of_records(first: TensorRecord, second: TensorRecord) -> Iterator[Distance]:
     if first.dtype != second.dtype:
         yield Distance("dtype", first.dtype, second.dtype, math.inf)
     yield from of_stats(first.stats, second.stats)
+    if first.spread is not None and second.spread is not None:  # known of some tensors alone
+        scale = max(_size(first.stats), _size(second.stats))
+        far = distance(first.spread, second.spread, scale)
+        if far:
+            yield Distance("spread", first.spread, second.spread, far)
     if first.preview != second.preview and first.shape == second.shape:
         scale = max(_size(first.stats), _size(second.stats))
         for place, (one, other) in enumerate(zip(first.preview, second.preview, strict=False)):

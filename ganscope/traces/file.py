@@ -24,7 +24,7 @@ from ganscope.traces.head import Head, pack_head, read_head
 from ganscope.traces.recorded import RecordedSteps
 from ganscope.traces.rows import StepRows
 from ganscope.traces.source import Source
-from ganscope.traces.step import Step
+from ganscope.traces.step import Optimizer, Step
 from ganscope.traces.trace import Failure, Finding, Meta, Network, Trace
 
 _CLOSING_PATIENCE = 2.0
@@ -98,6 +98,7 @@ class TraceWriter:
         networks: Sequence[Network],
         failure: Failure | None = None,
         findings: Sequence[Finding] = (),
+        optimizers: Sequence[Optimizer] = (),
     ) -> None:
         """End the recording and leave one plain file; a second time it does nothing.
 
@@ -108,7 +109,9 @@ class TraceWriter:
             return
         try:
             with self._transaction("the end of the recording") as connection:
-                head = pack_head(Head(meta, tuple(networks), failure, tuple(findings)))
+                head = pack_head(
+                    Head(meta, tuple(networks), failure, tuple(findings), tuple(optimizers))
+                )
                 connection.execute(
                     "UPDATE recording SET head = ?, closed = 1, steps = ?", (head, self._next)
                 )
@@ -188,7 +191,14 @@ def open_trace(path: Path) -> Trace:
     """
     source = Source(Path(path))
     head = read_head(source)
-    return Trace(head.meta, head.networks, RecordedSteps(source), head.failure, head.findings)
+    return Trace(
+        meta=head.meta,
+        networks=head.networks,
+        steps=RecordedSteps(source),
+        failure=head.failure,
+        findings=head.findings,
+        optimizers=head.optimizers,
+    )
 
 
 def read_trace(path: Path) -> Trace:

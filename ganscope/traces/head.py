@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from ganscope.traces import schema
 from ganscope.traces.compressed import pack_json, read_json
 from ganscope.traces.source import Source
+from ganscope.traces.step import Optimizer
 from ganscope.traces.trace import Failure, Finding, Meta, Network
 
 NOT_CLOSED = (
@@ -23,6 +24,7 @@ class Head:
     networks: tuple[Network, ...]
     failure: Failure | None
     findings: tuple[Finding, ...]
+    optimizers: tuple[Optimizer, ...] = ()
 
 
 def pack_head(head: Head) -> bytes:

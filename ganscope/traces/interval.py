@@ -148,6 +148,8 @@ def _together(update: Update, more: Update) -> Update:
         if update.gradient_scale == 1.0
         else update.gradient_scale,
         parameters=update.parameters + more.parameters,
+        buffers=update.buffers + more.buffers,
+        changed_outside=update.changed_outside + more.changed_outside,
     )
 
 

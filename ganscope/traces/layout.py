@@ -12,7 +12,7 @@ from itertools import chain
 from operator import attrgetter
 from typing import Any, NamedTuple, get_type_hints
 
-from ganscope.traces import schema
+from ganscope.traces import further, schema
 from ganscope.traces.call import Call, CallSite
 from ganscope.traces.compressed import pack_json, read_json
 from ganscope.traces.step import ParameterUpdate, Step, Update
@@ -78,6 +78,7 @@ class Layout(NamedTuple):
             where that is known of none, as in files of the first version.
         modes: Of each call the mode of its module; empty where that is known of none, as in
             files of the first two versions.
+        further: See `further.split`.
     """
 
     calls: tuple[CallRow, ...]
@@ -93,6 +94,7 @@ class Layout(NamedTuple):
     ledger: tuple[LedgerRow, ...]
     followed: tuple[bool | None, ...] = ()
     modes: tuple[str | None, ...] = ()
+    further: Any = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ class Parts:
         records: Each record once; an output that is the next call's input is one object.
         stats: Each figures once.
         parameters: Those of all updates.
+        further: Numbers that stand in `Layout.further`.
     """
 
     step: Step
@@ -112,6 +115,7 @@ class Parts:
     records: Sequence[TensorRecord]
     stats: Sequence[TensorStats]
     parameters: Sequence[ParameterUpdate]
+    further: Sequence[float]
 
 
 def take_apart(step: Step) -> Parts:
@@ -132,6 +136,7 @@ def take_apart(step: Step) -> Parts:
     stats = list(identified.values())
     stats_places = dict(zip(identified, range(len(stats)), strict=True))
     stats_places[id(None)] = NOTHING
+    texts, floats = further.split(step.updates, records)
     layout = Layout(
         tuple(map(_call_row, calls)),
         tuple(zip(map(len, inputs), map(len, outputs), map(len, call_gradients), strict=True)),
@@ -146,8 +151,9 @@ def take_apart(step: Step) -> Parts:
         tuple(map(_ledger_row, step.ledger)),
         _followed(step.updates),
         _modes(calls),
+        texts,
     )
-    return Parts(step, layout, records, stats, parameters)
+    return Parts(step, layout, records, stats, parameters, floats)
 
 
 def pack_layout(layout: Layout) -> bytes:

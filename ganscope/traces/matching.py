@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
 from ganscope.traces.call import Call
-from ganscope.traces.step import EARLIER, Backward, Optimizer, ParameterUpdate, Step
+from ganscope.traces.step import EARLIER, Backward, BufferChange, Optimizer, ParameterUpdate, Step
 
 T = TypeVar("T")
 
@@ -80,6 +80,20 @@ def parameters(step: Step) -> Iterator[tuple[str, ParameterUpdate]]:
     for update in step.updates:
         for parameter in update.parameters:
             yield parameter.name, parameter
+
+
+def buffers(step: Step) -> Iterator[tuple[str, BufferChange]]:
+    """Buffers that changed, by name, once for each update that changed them."""
+    for update in step.updates:
+        for buffer in update.buffers:
+            yield buffer.name, buffer
+
+
+def changed_outside(step: Step) -> Iterator[tuple[str, bool]]:
+    """Parameters that no optimizer changed before an update, by name."""
+    for update in step.updates:
+        for name in update.changed_outside:
+            yield name, True
 
 
 def backwards(step: Step) -> Iterator[tuple[str, Ran]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 from operator import attrgetter
 
+from ganscope.traces import further
 from ganscope.traces.columns import pack_floats, pack_integers
 from ganscope.traces.compressed import pack_json
 from ganscope.traces.layout import Parts
@@ -93,6 +94,7 @@ def pack(parts: Parts, digest: bytes) -> Packed:
             pack_floats(moves),
             SAME if follow else OWN + pack_floats(ratios),
             *_pack_measured(step),
+            further.pack(parts.further),
         ]
     )
     if len(data) > LARGEST:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ganscope.traces.call import Call
+from ganscope.traces.call import Call, CallSite
 from ganscope.traces.event import Event
 from ganscope.traces.tensor import TensorStats
 
@@ -49,6 +49,8 @@ class Backward:
         reached: How many parameter tensors of each network received a gradient.
         create_graph: Whether autograd followed the run itself, so that its gradients can be
             differentiated again; None where that is not known.
+        retain_graph: Whether the graph was kept for another run; None where that is not known.
+        site: Where the user's code started it.
         sequence: When it began, by the counter that calls carry.
         ended: When it ended.
     """
@@ -58,8 +60,14 @@ class Backward:
     kind: str
     reached: Mapping[str, int]
     create_graph: bool | None = None
+    retain_graph: bool | None = None
+    site: CallSite | None = None
     sequence: int | None = None
     ended: int | None = None
+
+
+Change = tuple[float | None, float | None]
+"""A number before and after an update; None for one that is not finite or could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +82,12 @@ class ParameterUpdate:
         weight_norm: L2 norm before the update.
         update_norm: L2 norm of the change.
         update_ratio: `update_norm` / `weight_norm`.
+        dtype: Type of the weight without the ``torch.`` prefix, such as ``float32``.
+        weight_min: Smallest value of the weight before and after the update.
+        weight_max: Largest value, likewise.
+        clipped_from: L2 norm of the gradient at the end of the last backward that reached it,
+            unscaled, where the optimizer saw another one: something had clipped or changed it in
+            between. None where nothing had, beyond rounding, and where no backward was recorded.
     """
 
     name: str
@@ -83,15 +97,56 @@ class ParameterUpdate:
     weight_norm: float | None
     update_norm: float | None
     update_ratio: float | None
+    dtype: str | None = None
+    weight_min: Change | None = None
+    weight_max: Change | None = None
+    clipped_from: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Optimizer:
-    """An optimizer: its name in the user's code, its class, one learning rate per group."""
+    """An optimizer and its settings.
+
+    Of the settings each has one entry per parameter group that has it, and none where the class
+    has no such setting or it lives on a device.
+
+    Attributes:
+        name: Its name in the user's code.
+        type: Its class.
+        learning_rates: As the step began.
+        betas: Decay rates of the averages that Adam and its kin keep.
+        momentum: As SGD and RMSprop have it.
+        weight_decay: Factor of the weights in their decay.
+        holds: Full names of all parameters that it holds, each once, also of those that never
+            receive a gradient; ``NAME.0`` for one of no network, by its place in the optimizer.
+        steps: How often it has stepped in the recording, in recorded steps or between them;
+            known of those in `Trace.optimizers` alone.
+    """
 
     name: str
     type: str
     learning_rates: tuple[float, ...]
+    betas: tuple[tuple[float, ...], ...] = ()
+    momentum: tuple[float, ...] = ()
+    weight_decay: tuple[float, ...] = ()
+    holds: tuple[str, ...] = ()
+    steps: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BufferChange:
+    """A buffer of a network that changed during an update: running statistics, say.
+
+    Attributes:
+        name: Full path, such as ``generator.model.1.running_mean``.
+        norm_before: L2 norm before; None where it is not finite, and of a buffer so large that
+            only some of its values are kept.
+        change_norm: L2 norm of the change; None likewise.
+    """
+
+    name: str
+    norm_before: float | None
+    change_norm: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +161,9 @@ class Update:
         backwards: Runs of the backward engine.
         gradient_scale: Factor of a GradScaler; 1.0 without one.
         parameters: What each moved parameter went through.
+        buffers: Buffers of networks that changed since the end of the update before.
+        changed_outside: Full names of the parameters whose values changed after their last update
+            and before this one, by something other than an optimizer: clamped weights, say.
     """
 
     index: int
@@ -115,6 +173,8 @@ class Update:
     backwards: tuple[Backward, ...] = ()
     gradient_scale: float = 1.0
     parameters: tuple[ParameterUpdate, ...] = ()
+    buffers: tuple[BufferChange, ...] = ()
+    changed_outside: tuple[str, ...] = ()
 
     def moved_by(self, optimizer: str) -> tuple[str, ...]:
         """Those of the networks that this one of several optimizers moved."""

@@ -125,6 +125,9 @@ class TensorRecord:
             does not require a gradient.
         kind: `TENSOR`, `PLAIN` or `OBJECT`.
         earlier: Which network made its values in an earlier step, where that was inferred.
+        spread: How far the samples of a batch differ: the standard deviation (population) across
+            the first dimension, averaged over all values of a sample. Of inputs and outputs of
+            whole networks alone, floating point on the CPU, with at least 2 samples.
     """
 
     shape: tuple[int, ...] | None
@@ -142,6 +145,7 @@ class TensorRecord:
     is_leaf: bool | None = None
     kind: str = TENSOR
     earlier: Earlier | None = None
+    spread: float | None = None
 
     @property
     def is_plain(self) -> bool:

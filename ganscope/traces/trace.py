@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from ganscope.errors import UsageError
 from ganscope.traces import schema
 from ganscope.traces.call import CallSite
-from ganscope.traces.step import Step
+from ganscope.traces.step import Optimizer, Step
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -127,6 +127,9 @@ class Trace:
             by one when they are asked for; see `RecordedSteps`.
         failure: Where the forward failed, if it did.
         findings: What checks said of it.
+        optimizers: Every optimizer that was made, cleared gradients or stepped while it was
+            recorded, in this order, with the settings that were seen last: also those that never
+            stepped. One inside another is left out.
     """
 
     meta: Meta
@@ -134,6 +137,7 @@ class Trace:
     steps: Sequence[Step]
     failure: Failure | None = None
     findings: tuple[Finding, ...] = ()
+    optimizers: tuple[Optimizer, ...] = ()
 
     presenter: ClassVar[Presenter | None] = None
 

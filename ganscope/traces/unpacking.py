@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
+from ganscope.traces import further
 from ganscope.traces.call import Call, Gradient
 from ganscope.traces.columns import ColumnReader
 from ganscope.traces.compressed import inflate, read_json
@@ -55,9 +56,13 @@ def unpack(layout: Layout, digest: bytes, numbers: bytes, samples: Sequence[byte
         Gradient(backward, output, own)
         for (backward, output), own in zip(layout.gradients, measured[len(records) :], strict=False)
     ]
-    calls = tuple(_calls(reader, layout, records, gradients))
+    seconds = reader.floats(len(layout.calls))
     updates = tuple(_updates(reader, layout, measured[len(records) + len(gradients) :]))
     judgements, split = _read_measured(reader)
+    if layout.further:
+        floats = further.read(reader)
+        updates, records = further.joined(layout.further, floats, updates, records)
+    calls = tuple(_calls(seconds, layout, records, gradients))
     reader.finish()
     ledger = tuple(LedgerEntry(*row) for row in layout.ledger)
     return Step(index, calls, updates, ledger, judgements, split)
@@ -172,13 +177,12 @@ def _read_previews(reader: ColumnReader, layout: Layout) -> Iterator[tuple[Value
 
 
 def _calls(
-    reader: ColumnReader,
+    seconds: Sequence[float | None],
     layout: Layout,
     records: Sequence[TensorRecord],
     gradients: Sequence[Gradient],
 ) -> Iterator[Call]:
     used = [records[place] for place in layout.used]
-    seconds = reader.floats(len(layout.calls))
     at = gradients_at = 0
     modes = layout.modes or (None,) * len(layout.calls)
     for row, (inputs, outputs, arrived), duration, mode in zip(

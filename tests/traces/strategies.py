@@ -50,6 +50,8 @@ def of(annotation: Any) -> st.SearchStrategy[Any]:
     origin = get_origin(annotation)
     if origin in (Union, types.UnionType):
         return st.one_of([of(choice) for choice in get_args(annotation)])
+    if origin is tuple and get_args(annotation)[-1] is not Ellipsis:
+        return st.tuples(*[of(item) for item in get_args(annotation)])
     if origin in (tuple, Sequence):
         return st.lists(of(get_args(annotation)[0]), max_size=2).map(tuple)
     if origin is not None and issubclass(origin, Mapping):

@@ -15,6 +15,7 @@ import ganscope
 from ganscope.traces import (
     EARLIER,
     Backward,
+    BufferChange,
     Call,
     Failure,
     Gradient,
@@ -252,7 +253,22 @@ UPDATE = Update(
     (Optimizer("opt_D", "Adam", (0.1,)),),
     ("D",),
     (Loss("d_loss", 0.5, None, (LossPart("real", 0.25),)),),
-    parameters=(ParameterUpdate("D.0.weight", (4,), "opt_D", STATS, 2.0, 1.0, 0.5),),
+    parameters=(
+        ParameterUpdate(
+            name="D.0.weight",
+            shape=(4,),
+            optimizer="opt_D",
+            gradient=STATS,
+            weight_norm=2.0,
+            update_norm=1.0,
+            update_ratio=0.5,
+            dtype="float32",
+            weight_min=(-1.5, -2.0),
+            weight_max=(0.5, 0.25),
+            clipped_from=4.0,
+        ),
+    ),
+    buffers=(BufferChange("D.1.running_mean", 2.0, 0.25),),
 )
 
 
@@ -274,6 +290,16 @@ UPDATE = Update(
          "update", "D.0.weight", "gradient std", 0.5),
         ({"parameters": (replace(UPDATE.parameters[0], gradient=None),)}, "update",
          "D.0.weight", "gradient figures", inf),
+        ({"parameters": (replace(UPDATE.parameters[0], clipped_from=8.0),)}, "update",
+         "D.0.weight", "clipped_from", 0.5),
+        ({"parameters": (replace(UPDATE.parameters[0], weight_min=(-1.5, -1.0)),)}, "update",
+         "D.0.weight", "weight_min after", 0.5),
+        ({"parameters": (replace(UPDATE.parameters[0], weight_max=(0.5, None)),)}, "update",
+         "D.0.weight", "weight_max after", inf),
+        ({"buffers": (replace(UPDATE.buffers[0], change_norm=0.5),)}, "buffer",
+         "D.1.running_mean", "change_norm", 0.5),
+        ({"buffers": ()}, "buffer", "D.1.running_mean", "buffer", inf),
+        ({"changed_outside": ("D.0.weight",)}, "weight", "D.0.weight", "changed_outside", inf),
     ],
 )  # fmt: skip
 def test_what_an_update_did(
@@ -380,7 +406,22 @@ def test_the_update_and_the_purpose_of_calls_are_told_once_for_all_that_changed_
 # -- what ran, what became of gradients, how it ended ----------------------------------------------
 
 
-RUN = Backward(0, "d_loss", "backward", {"D": 4, "G": 6}, create_graph=False)
+RUN = Backward(
+    id=0,
+    loss="d_loss",
+    kind="backward",
+    reached={"D": 4, "G": 6},
+    create_graph=False,
+    retain_graph=False,
+)
+HOLDING = Optimizer(
+    name="opt_D",
+    type="Adam",
+    learning_rates=(0.1,),
+    betas=((0.5, 0.999),),
+    weight_decay=(0.0,),
+    holds=("D.0.weight",),
+)
 
 
 @pytest.mark.parametrize(
@@ -390,6 +431,14 @@ RUN = Backward(0, "d_loss", "backward", {"D": 4, "G": 6}, create_graph=False)
         ({"optimizers": ()}, "optimizer", "opt_D", "optimizer"),
         ({"optimizers": (Optimizer("opt_D", "Adam", (0.1, 0.1)),)}, "optimizer", "opt_D",
          "learning_rates"),
+        ({"optimizers": (replace(HOLDING, betas=((0.5, 0.9),)),)}, "optimizer", "opt_D", "betas"),
+        ({"optimizers": (replace(HOLDING, momentum=(0.5,)),)}, "optimizer", "opt_D", "momentum"),
+        ({"optimizers": (replace(HOLDING, weight_decay=()),)}, "optimizer", "opt_D",
+         "weight_decay"),
+        ({"optimizers": (replace(HOLDING, holds=("D.1.weight",)),)}, "optimizer", "opt_D", "holds"),
+        ({"parameters": (replace(UPDATE.parameters[0], dtype="float16"),)}, "update",
+         "D.0.weight", "dtype"),
+        ({"backwards": (replace(RUN, retain_graph=True),)}, "backward", "d_loss", "retain_graph"),
         ({"networks": ("D", "G")}, "optimizer", "opt_D", "networks"),
         ({"gradient_scale": 65536.0}, "optimizer", "opt_D", "gradient_scale"),
         ({"parameters": (replace(UPDATE.parameters[0], optimizer="other"),)}, "update",
@@ -406,7 +455,7 @@ RUN = Backward(0, "d_loss", "backward", {"D": 4, "G": 6}, create_graph=False)
     ],
 )  # fmt: skip
 def test_what_ran_in_an_update(changes: dict[str, Any], what: str, where: str, figure: str) -> None:
-    update = replace(UPDATE, backwards=(RUN,))
+    update = replace(UPDATE, optimizers=(HOLDING,), backwards=(RUN,))
     one, other = Step(0, (), (update,)), Step(0, (), (replace(update, **changes),))
     for first, second in ((one, other), (other, one)):
         # What is counted, and what is a word, no tolerance passes over.

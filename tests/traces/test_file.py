@@ -51,7 +51,7 @@ def write(path: Path, steps: Sequence[Step], trace: Trace = GOLDEN) -> Path:
     writer = TraceWriter(path, trace.meta)
     for step in steps:
         writer.append(step, trace.networks)
-    writer.close(trace.meta, trace.networks, trace.failure, trace.findings)
+    writer.close(trace.meta, trace.networks, trace.failure, trace.findings, trace.optimizers)
     return path
 
 

@@ -17,6 +17,7 @@ from ganscope.errors import TraceFormatError
 from ganscope.traces import (
     SCHEMA,
     Backward,
+    BufferChange,
     Call,
     CallSite,
     Earlier,
@@ -103,6 +104,16 @@ TENSOR = TensorRecord(
     is_leaf=False,
     kind="tensor",
     earlier=Earlier("generator", 0.5),
+    spread=0.25,
+)
+OPTIMIZER = Optimizer(
+    name="opt_G",
+    type="Adam",
+    learning_rates=(0.0002,),
+    betas=((0.5, 0.999),),
+    momentum=(0.25,),
+    weight_decay=(0.125,),
+    holds=("generator.0.weight",),
 )
 CALL = Call(
     0,
@@ -136,12 +147,40 @@ STEP = Step(
     (
         Update(
             0,
-            (Optimizer("opt_G", "Adam", (0.0002,)),),
+            (OPTIMIZER,),
             ("generator",),
             (Loss("g_loss", math.nan, 0, (LossPart("fool", 0.75),)),),
-            (Backward(0, "g_loss", "backward", {"generator": 2}, True, 5, 6),),
+            (
+                Backward(
+                    id=0,
+                    loss="g_loss",
+                    kind="backward",
+                    reached={"generator": 2},
+                    create_graph=True,
+                    retain_graph=False,
+                    site=CallSite("train.py", 8, "g_loss.backward()"),
+                    sequence=5,
+                    ended=6,
+                ),
+            ),
             1.0,
-            (ParameterUpdate("generator.0.weight", (2, 2), "opt_G", None, 1.0, 0.5, 0.5),),
+            (
+                ParameterUpdate(
+                    name="generator.0.weight",
+                    shape=(2, 2),
+                    optimizer="opt_G",
+                    gradient=None,
+                    weight_norm=1.0,
+                    update_norm=0.5,
+                    update_ratio=0.5,
+                    dtype="float32",
+                    weight_min=(-1.0, -0.5),
+                    weight_max=(0.5, None),
+                    clipped_from=2.0,
+                ),
+            ),
+            buffers=(BufferChange("generator.1.running_mean", 0.5, None),),
+            changed_outside=("generator.0.weight",),
         ),
     ),
     (LedgerEntry("discriminator", 0, 2, "left", None),),
@@ -159,6 +198,7 @@ GOLDEN = Trace(
     (STEP,),
     Failure(0, 0, 0, "RuntimeError: no", "2 numbers", "1×3", None),
     (Finding("GS001", "warning", "generator.0", {"share": 0.5}, "why", "mend"),),
+    (dataclasses.replace(OPTIMIZER, steps=3),),
 )
 
 PLAIN_STATS = {
@@ -189,6 +229,16 @@ PLAIN_TENSOR = {
     "is_leaf": False,
     "kind": "tensor",
     "earlier": {"network": "generator", "share": 0.5, "how": "values"},
+    "spread": 0.25,
+}
+PLAIN_OPTIMIZER = {
+    "name": "opt_G",
+    "type": "Adam",
+    "learning_rates": [0.0002],
+    "betas": [[0.5, 0.999]],
+    "momentum": [0.25],
+    "weight_decay": [0.125],
+    "holds": ["generator.0.weight"],
 }
 PLAIN = {
     "schema": "ganscope.trace/1",
@@ -248,7 +298,7 @@ PLAIN = {
             "updates": [
                 {
                     "index": 0,
-                    "optimizers": [{"name": "opt_G", "type": "Adam", "learning_rates": [0.0002]}],
+                    "optimizers": [{**copy.deepcopy(PLAIN_OPTIMIZER), "steps": None}],
                     "networks": ["generator"],
                     "losses": [
                         {
@@ -267,6 +317,8 @@ PLAIN = {
                             "create_graph": True,
                             "sequence": 5,
                             "ended": 6,
+                            "retain_graph": False,
+                            "site": {"file": "train.py", "line": 8, "code": "g_loss.backward()"},
                         }
                     ],
                     "gradient_scale": 1.0,
@@ -279,8 +331,20 @@ PLAIN = {
                             "weight_norm": 1.0,
                             "update_norm": 0.5,
                             "update_ratio": 0.5,
+                            "dtype": "float32",
+                            "weight_min": [-1.0, -0.5],
+                            "weight_max": [0.5, None],
+                            "clipped_from": 2.0,
                         }
                     ],
+                    "buffers": [
+                        {
+                            "name": "generator.1.running_mean",
+                            "norm_before": 0.5,
+                            "change_norm": None,
+                        }
+                    ],
+                    "changed_outside": ["generator.0.weight"],
                 }
             ],
             "ledger": [
@@ -343,6 +407,7 @@ PLAIN = {
             "mend": "mend",
         }
     ],
+    "optimizers": [{**copy.deepcopy(PLAIN_OPTIMIZER), "steps": 3}],
 }
 
 
@@ -408,7 +473,10 @@ OPTIONAL = {"notes", "mode", "wrapper", "gradients", "settings", "note", "previe
             "create_graph", "gradient_scale", "parameters", "updates", "ledger", "failure",
             "findings", "judgements", "is_probability", "split", "alias_of", "changed_from",
             "is_leaf", "kind", "earlier", "how", "recomputed", "original", "frozen_parameters",
-            "arguments", "sequence", "ended", "events"}  # fmt: skip
+            "arguments", "spread", "betas", "momentum", "weight_decay", "holds", "steps",
+            "retain_graph", "weight_min", "weight_max", "clipped_from", "buffers",
+            "changed_outside", "sequence", "ended", "events"}  # fmt: skip
+OPTIONAL_THERE = {("inputs", "id"), ("backwards", "site"), ("parameters", "dtype")}
 FREE = ("reached", "evidence", "arguments")
 """Keys inside these are names of somebody's, and `arguments` is any data."""
 WAYS = [way for way in _places(PLAIN) if way != ("schema",)]
@@ -428,7 +496,7 @@ def test_a_missing_key_is_refused_at_its_place_or_has_a_default() -> None:
             assert str(error) == f"{_words(way)} is missing"
             refused.add(key)
         else:
-            own = key == "id" and way[-3] == "inputs"
+            own = (way[-3], key) in OPTIONAL_THERE
             assert key in OPTIONAL or own or "events" in way, way
     assert {"meta", "networks", "steps", "calls", "id", "shape", "stats", "count", "low"} <= refused
 
@@ -454,6 +522,8 @@ def _may_stand(right: Any, wrong: Any, way: tuple[Any, ...]) -> bool:
         return isinstance(wrong, bool | float)
     if right is None and way[-1] in ("wrapper", "name", "note"):
         return isinstance(wrong, str)
+    if right is None and (way[-1] == "change_norm" or way[-2] == "weight_max"):
+        return isinstance(wrong, float)
     if right is None and way[-1] in ("site", "stats", "gradient"):
         return isinstance(wrong, dict)
     return type(right) is type(wrong) or (right == "nan" and isinstance(wrong, float))

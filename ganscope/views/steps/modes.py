@@ -13,8 +13,8 @@ from ganscope.views import style
 from ganscope.views.describe import base_type
 
 _EVAL = "eval"
-_AVERAGING = "track_running_stats=True"
-"""The setting of layers that take averages of earlier batches in eval mode."""
+_AVERAGING = "track_running_stats"
+"""The setting of layers that can take averages of earlier batches in eval mode."""
 _RANDOM = ("Dropout", "RReLU")
 """In the names of layers that draw random numbers in train mode alone."""
 
@@ -56,7 +56,7 @@ def lesson(network: str, inside: Sequence[Call]) -> Iterator[str]:
 
 
 def _averages(call: Call) -> bool:
-    return _AVERAGING in call.settings
+    return call.arguments.get(_AVERAGING) is True
 
 
 def _is_random(call: Call) -> bool:
