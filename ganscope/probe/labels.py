@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from ganscope.probe.selection import Selection
@@ -17,6 +17,12 @@ class Sink(Protocol):
 
     def label(self, steps: Mapping[int, int | None], networks: Sequence[Network]) -> None:
         """Give intervals, by their ids, other labels; None drops them."""
+
+    def end(self, networks: Sequence[Network]) -> None:
+        """The step of the last interval has ended, as far as is known."""
+
+    def settle(self) -> None:
+        """None but the last step's intervals will be given other labels."""
 
 
 class StepLabels:
@@ -68,10 +74,8 @@ class StepLabels:
         self.has_content = True
         if self.index == self._incomplete or (self._settled and not self.wants_next):
             return
-        try:
-            self._sink.append(interval, self.index, networks)
-        except Exception as error:
-            self._lose(error)
+        self._tell(lambda: self._sink.append(interval, self.index, networks))
+        if self.index == self._incomplete:
             return
         if self._settled:
             self._recent = {
@@ -79,8 +83,12 @@ class StepLabels:
             }
         self._recent[interval.id] = self.index
 
-    def end(self) -> None:
+    def end(self, networks: Sequence[Network] = ()) -> None:
         """The step has ended."""
+        if self.index in self._recent.values():
+            self._tell(lambda: self._sink.end(networks))
+        if self._settled:
+            self._tell(self._sink.settle)
         self.index += 1
         self.has_content = False
 
@@ -131,8 +139,11 @@ class StepLabels:
                 self._recent.pop(key, None)
             else:
                 self._recent[key] = label
+        self._tell(lambda: self._sink.label(steps, networks))
+
+    def _tell(self, work: Callable[[], None]) -> None:
         try:
-            self._sink.label(steps, networks)
+            work()
         except Exception as error:
             self._lose(error)
 

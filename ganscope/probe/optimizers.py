@@ -17,10 +17,10 @@ from torch import Tensor
 from torch.optim import Optimizer as TorchOptimizer
 
 from ganscope.probe import names, sites, variables
-from ganscope.probe.holders import is_telling
 from ganscope.probe.living import Living
 from ganscope.probe.naming import Keys
 from ganscope.probe.networks import Networks, Owner
+from ganscope.probe.search import is_telling
 from ganscope.traces import Optimizer
 
 Held = Sequence[tuple[Tensor, Owner]]

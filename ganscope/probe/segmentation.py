@@ -178,7 +178,7 @@ class Segmentation:
 
     def _end_step(self) -> None:
         """The step has ended; what was seen since its last interval belongs to the next."""
-        self.labels.end()
+        self.labels.end(self.networks)
         self._ended = [*([] if self.is_sure else self._ended), self._updates]
         self._updates = []
         roots = [root for run in self._gradients.runs for root in run.roots]

@@ -235,6 +235,12 @@ class _Nowhere:
     def label(self, steps: Mapping[int, int | None], networks: Sequence[Network]) -> None:
         """Keep nothing."""
 
+    def end(self, networks: Sequence[Network]) -> None:
+        """Keep nothing."""
+
+    def settle(self) -> None:
+        """Keep nothing."""
+
 
 def _is_empty(trace: Trace) -> bool:
     """Whether it holds nothing, or only the failure of a program that had not begun to train."""

@@ -26,6 +26,12 @@ class Memory:
     def append(self, interval: Interval, step: int, networks: Sequence[Network]) -> None:
         self.steps.setdefault(step, []).append(interval)
 
+    def end(self, networks: Sequence[Network]) -> None:
+        pass
+
+    def settle(self) -> None:
+        pass
+
     def label(self, steps: Mapping[int, int | None], networks: Sequence[Network]) -> None:
         every = {
             each.id: (steps.get(each.id, label), each)

@@ -26,6 +26,12 @@ class Kept:
         self.labels[interval.id] = step
         self.written += 1
 
+    def end(self, networks: Sequence[Network]) -> None:
+        pass
+
+    def settle(self) -> None:
+        pass
+
     def label(self, steps: Mapping[int, int | None], networks: Sequence[Network]) -> None:
         for ident, step in steps.items():
             if step is None:
