@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -152,25 +153,28 @@ def _compared(entries: Sequence[_Entry]) -> list[BufferDraft]:
         copy, held.copies[name] = held.copies.get(name), part
         if copy is not None and copy.shape == part.shape:
             known.append((BufferDraft(f"{held.path}.{name}"), part, copy))
-    if now.is_cpu:
-        return [draft for draft, part, copy in known if _measure(draft, part.numpy(), copy.numpy())]
-    return _queue(*zip(*known, strict=True)) if known else []
+    if not known:
+        return []
+    return (_measure if now.is_cpu else _queue)(*zip(*known, strict=True))
 
 
-def _measure(draft: BufferDraft, now: _Array, before: _Array) -> bool:
-    """Whether a buffer on a CPU has changed, and how far."""
-    if np.array_equal(now, before):
-        return False
+def _measure(
+    drafts: Sequence[BufferDraft], now: Sequence[Tensor], before: Sequence[Tensor]
+) -> list[BufferDraft]:
+    """Which buffers on a CPU have changed, and how far."""
+    after, old = torch.cat(tuple(now)).numpy(), torch.cat(tuple(before)).numpy()
+    if np.array_equal(after, old):
+        return []
     with np.errstate(all="ignore"):
-        apart = now - before
-        change = float(apart.dot(apart))
-        if not math.isfinite(change):  # what is infinite, or NaN, may be as it was
-            same = (now == before) | (np.isnan(now) & np.isnan(before))
-            apart = np.where(same, 0.0, apart)
-            change = float(apart.dot(apart))
-        draft.norm_before = math.sqrt(float(before.dot(before)))
-    draft.change_norm = math.sqrt(change)
-    return change != 0.0
+        apart = after - old
+        if not math.isfinite(apart.dot(apart)):  # what is infinite, or NaN, may be as it was
+            apart[(after == old) | (np.isnan(after) & np.isnan(old))] = 0.0
+        starts = [0, *accumulate(map(len, now[:-1]))]
+        changes = np.sqrt(np.add.reduceat(np.square(apart), starts)).tolist()
+        norms = np.sqrt(np.add.reduceat(np.square(old), starts)).tolist()
+    for draft, norm, change in zip(drafts, norms, changes, strict=True):
+        draft.norm_before, draft.change_norm = norm, change
+    return [draft for draft in drafts if draft.change_norm != 0.0]
 
 
 def _queue(

@@ -79,21 +79,13 @@ class OptimizerLog:
 
     def cleared(self, optimizer: TorchOptimizer, frame: FrameType) -> None:
         """It has cleared its gradients."""
-        seen = self._seen.get(optimizer)
-        if seen is None:
-            seen = _Seen(None, sites.find(frame))
-            self._seen.put(optimizer, seen)
-            seen.wanted = variables.optimizer_name(frame, optimizer, ())
+        self._met(optimizer, frame)
 
     def stepped(self, optimizer: TorchOptimizer, frame: FrameType | None) -> None:
         """It has stepped, recorded or not."""
         key = self.key_of(optimizer, frame)
         self._stepped[key] += 1
-        seen = self._seen.get(optimizer)
-        if seen is None:
-            seen = _Seen(None, sites.find(frame))
-            self._seen.put(optimizer, seen)
-        seen.key = key
+        self._met(optimizer, frame).key = key
 
     def stepped_inside(self, optimizer: TorchOptimizer) -> None:
         """It has stepped inside another one's step, which counts in its place."""
@@ -176,6 +168,16 @@ class OptimizerLog:
         found = _noun(optimizer, name, held)
         self._named[name] = found, self.key_of(optimizer, None)
         return found
+
+    def _met(self, optimizer: TorchOptimizer, frame: FrameType | None) -> _Seen:
+        """It is at work, perhaps for the first time that is told of."""
+        seen = self._seen.get(optimizer)
+        if seen is None:
+            seen = _Seen(None, sites.find(frame))
+            self._seen.put(optimizer, seen)
+            if self._names.get(optimizer) is None:
+                seen.wanted = variables.optimizer_name(frame, optimizer, ())
+        return seen
 
     def _take(self, optimizer: TorchOptimizer, seen: _Seen) -> None:
         wanted = seen.wanted if seen.wanted and is_telling(seen.wanted) else None

@@ -88,6 +88,8 @@ def root(squares: float, flat: Array) -> float:
     """The L2 norm of `flat` out of the sum of its squares, which may have lost too much."""
     if is_sound(squares):
         return math.sqrt(squares)
+    if squares == 0.0 and not flat.any():
+        return 0.0
     exact = flat.astype(np.float64)
     largest = float(np.max(np.abs(exact), initial=0.0))
     if not 0.0 < largest < math.inf:

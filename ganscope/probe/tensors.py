@@ -220,12 +220,13 @@ class TensorObserver:
 
     def show(self, tensor: Tensor, draft: TensorDraft) -> None:
         """A whole network takes `tensor` in, or gives it out: how far do its samples differ?"""
-        if draft.is_shown or type(tensor) not in _PLAIN:
+        if draft.is_shown or draft.note is not None or type(tensor) not in _PLAIN:
             return
         draft.is_shown = True
-        figures = draft.figures.first
-        if figures.spread is None:
-            figures.spread = spread_of(array_if_any(tensor)) if _is_batch(tensor) else None
+        figures, shape = draft.figures.first, draft.shape
+        several = shape is not None and len(shape) > 0 and shape[0] > 1
+        if several and figures.spread is None and tensor.is_cpu and tensor.is_floating_point():
+            figures.spread = spread_of(array_if_any(tensor))
 
     def made(self, value: object) -> bool:
         """Whether `value` is, or directly holds, what a call of this step has made."""
@@ -327,13 +328,6 @@ class TensorObserver:
         except Exception as error:
             reason = explain(tensor) or f"no figures: {type(error).__name__} while reading it"
             return TensorDraft(tensor, Figures(), reason)
-
-
-def _is_batch(tensor: Tensor) -> bool:
-    """Whether it holds several samples whose spread can be had without waiting for a device."""
-    if not (tensor.is_cpu and tensor.dim() and tensor.is_floating_point()):
-        return False
-    return tensor.shape[0] > 1 and (tensor.dtype is torch.float32 or explain(tensor) is None)
 
 
 def _same_values(tensor: Tensor, sources: Iterable[TensorDraft]) -> TensorDraft | None:

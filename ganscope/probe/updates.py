@@ -21,7 +21,7 @@ from ganscope.probe.living import Living
 from ganscope.probe.optimizers import OptimizerLog, parameters_of
 from ganscope.probe.statistics import unscaled
 from ganscope.probe.tensors import TensorObserver, dtype_name
-from ganscope.probe.weights import Memory, Number, Numbers
+from ganscope.probe.weights import Memory, Number
 from ganscope.traces import Optimizer, ParameterUpdate, TensorStats
 from ganscope.traces.step import Change
 
@@ -48,7 +48,7 @@ class ParameterDraft:
     """Smallest value when its last update had ended; None where none was recorded."""
     high_expected: Number = None
     is_moved: bool = False
-    """Whether some of its values have changed since."""
+    """Whether its values are seen to have changed since."""
 
     @property
     def is_changed_outside(self) -> bool:
@@ -153,11 +153,10 @@ class UpdateLog:
         self._gradients = gradients
         # Memory for the weights before an update, allocated once.
         self._before: Living[Memory] = Living()
-        self._left: Living[Numbers] = Living()
-        """What its last update left of a weight."""
 
     def begin(self, optimizer: TorchOptimizer, frame: FrameType | None) -> Stepped:
         """The optimizer is about to step: look at gradients, and keep the weights."""
+        key = self._optimizers.key_of(optimizer, frame)
         name = self._optimizers.named(optimizer, frame)
         held = self._optimizers.held(optimizer, name)
         drafts: list[ParameterDraft] = []
@@ -172,7 +171,7 @@ class UpdateLog:
             if draft.is_moved:
                 self.moved_unseen.add(network or full)
         noun = self._optimizers.noun(optimizer, name, held)
-        stepped = Stepped(noun, self._optimizers.key_of(optimizer, frame), tuple(moved), drafts)
+        stepped = Stepped(noun, key, tuple(moved), drafts)
         stepped.left_in = _left_in(optimizer)
         return stepped
 
@@ -200,15 +199,15 @@ class UpdateLog:
     def end(self, optimizer: TorchOptimizer, stepped: Stepped) -> None:
         """The optimizer has stepped: how far did the weights move?"""
         for parameter, draft in zip(_readable(optimizer, stepped), stepped.parameters, strict=True):
-            left = weights.distance(parameter, self._memory(parameter))
-            draft.update_norm, draft.low_after, draft.high_after, _ = left
-            self._left.put(parameter, left)
+            draft.update_norm, left = weights.distance(parameter, self._memory(parameter))
+            draft.low_after, draft.high_after = left.low, left.high
             self._gradients.used(parameter)
         self._optimizers.take()
 
     def forget(self) -> None:
         """Steps will go unrecorded: what is known of the weights gets old."""
-        self._left.clear()
+        for _, memory in self._before.items():
+            memory.left = None
 
     def release(self) -> None:
         """Nothing more is measured: give the memory back."""
@@ -224,12 +223,11 @@ class UpdateLog:
             gradient=None,
         )
         self._look_at_gradient(parameter, draft)
-        kept = weights.keep(parameter, self._memory(parameter))
-        draft.weight_norm, draft.low_before, draft.high_before, sketch = kept
-        left = self._left.get(parameter)
-        if left is not None:
-            draft.low_expected, draft.high_expected = left.low, left.high
-            draft.is_moved = left.sketch != sketch
+        memory = self._memory(parameter)
+        if memory.left is not None:
+            draft.low_expected, draft.high_expected = memory.left.low, memory.left.high
+        kept, draft.is_moved = weights.keep(parameter, memory)
+        draft.weight_norm, draft.low_before, draft.high_before = kept
         return draft
 
     def _look_at_gradient(self, parameter: Tensor, draft: ParameterDraft) -> None:

@@ -22,12 +22,11 @@ Number = float | Tensor | None
 
 
 class Numbers(NamedTuple):
-    """Of a weight: an L2 norm, its smallest and its largest value, and a `sketch`."""
+    """Of a weight: its L2 norm, its smallest and its largest value."""
 
     norm: Number
     low: Number
     high: Number
-    sketch: bytes | None
 
 
 _Array = np.ndarray[Any, Any]
@@ -51,19 +50,23 @@ def is_readable(parameter: Tensor) -> bool:
 
 
 class Memory:
-    """Where a weight is kept while an optimizer changes it.
+    """Where a weight is kept while an optimizer changes it, and until the next one does.
 
     Args:
         parameter: What is to have room in it.
     """
 
-    __slots__ = ("flat", "tensor")
+    __slots__ = ("flat", "left", "sketch", "tensor")
 
     def __init__(self, parameter: Tensor) -> None:
         self.tensor = torch.empty_like(parameter.detach())
         values = as_array(self.tensor) if _is_flat(parameter) else None
         self.flat = None if values is None else values.reshape(-1)
         """The same memory for numpy; None where only torch can read it."""
+        self.left: Numbers | None = None
+        """The numbers of the weight as its last update has left it, while that is known."""
+        self.sketch: bytes | None = None
+        """Some of its values then, where it is not all in `flat`."""
 
     def fits(self, parameter: Tensor) -> bool:
         """Whether it can hold what `parameter` holds."""
@@ -72,13 +75,18 @@ class Memory:
         return alike and own.device == parameter.device
 
 
-def keep(parameter: Tensor, memory: Memory) -> Numbers:
-    """Copy a weight into `memory`; returns its L2 norm and its extremes."""
+def keep(parameter: Tensor, memory: Memory) -> tuple[Numbers, bool]:
+    """Copy a weight into `memory`; returns its numbers, and whether it is seen to have changed
+    since its last update."""
     kept, values = memory.flat, _flat(parameter)
+    left, memory.left = memory.left, None
     if kept is None or values is None:
         with torch.no_grad():
             memory.tensor.copy_(parameter.detach())
-        return _numbers_elsewhere(parameter, memory.tensor)
+        numbers = Numbers(_norm_elsewhere(memory.tensor), *_extremes_elsewhere(parameter))
+        return numbers, left is not None and memory.sketch != sketch(parameter)
+    if left is not None and _is_same(values, kept):
+        return left, False
     squares, lows, highs = 0.0, [], []
     with np.errstate(all="ignore"):
         for start in range(0, values.size, BLOCK):
@@ -88,31 +96,35 @@ def keep(parameter: Tensor, memory: Memory) -> Numbers:
             lows.append(_minimum(part))
             highs.append(_maximum(part))
         norm = statistics.root(squares, kept)
-    return Numbers(norm, *_extremes(lows, highs), _sketch_of(values))
+    return Numbers(norm, *_extremes(lows, highs)), left is not None
 
 
-def distance(parameter: Tensor, memory: Memory) -> Numbers:
-    """The L2 norm of the difference between a weight and what `memory` holds, which may be lost,
-    and the extremes of the weight itself."""
+def distance(parameter: Tensor, memory: Memory) -> tuple[Number, Numbers]:
+    """The L2 norm of the difference between a weight and what `memory` holds, and the numbers of
+    the weight itself, which `memory` holds from now on."""
     kept, values = memory.flat, _flat(parameter)
     if kept is None or values is None:
         with torch.no_grad():
-            memory.tensor.sub_(parameter.detach())
-        return _numbers_elsewhere(parameter, memory.tensor)
-    squares, lows, highs = 0.0, [], []
+            moved = _norm_elsewhere(memory.tensor.sub_(parameter.detach()))
+        # Its norm is measured when the next update begins.
+        memory.left = Numbers(None, *_extremes_elsewhere(parameter))
+        memory.sketch = sketch(parameter)
+        return moved, memory.left
+    apart, squares, lows, highs = 0.0, 0.0, [], []
     with np.errstate(all="ignore"):
         scratch = statistics.scratch(values)
         for start in range(0, values.size, BLOCK):
             now, part = values[start : start + BLOCK], kept[start : start + BLOCK]
-            moved = np.subtract(now, part, out=scratch[: part.size])
-            squares += statistics.sum_of_squares(moved)
-            lows.append(_minimum(now))
-            highs.append(_maximum(now))
-        if statistics.is_sound(squares):
-            norm = math.sqrt(squares)
-        else:
-            norm = statistics.root(squares, np.subtract(values, kept, out=kept))
-    return Numbers(norm, *_extremes(lows, highs), _sketch_of(values))
+            change = np.subtract(now, part, out=scratch[: part.size])
+            far = statistics.root(statistics.sum_of_squares(change), change)
+            apart = math.hypot(apart, far)
+            np.copyto(part, now)
+            squares += statistics.sum_of_squares(part)
+            lows.append(_minimum(part))
+            highs.append(_maximum(part))
+        norm = statistics.root(squares, kept)
+    memory.left = Numbers(norm, *_extremes(lows, highs))
+    return apart, memory.left
 
 
 def norm_of(tensor: Tensor) -> Number:
@@ -154,15 +166,18 @@ def _some(parameter: Tensor) -> _Array | None:
         values = values.transpose(np.argsort(values.strides)[::-1])
         if not values.flags.c_contiguous:
             return None
-    return _sparse(values.reshape(-1))
-
-
-def _sparse(flat: _Array) -> _Array:
+    flat = values.reshape(-1)
     return flat[:: max(1, flat.size // _SKETCH)]
 
 
-def _sketch_of(flat: _Array) -> bytes:
-    return _sparse(flat).tobytes()
+def _is_same(values: _Array, kept: _Array) -> bool:
+    """Whether both are equal bit by bit, NaN too."""
+    whole = np.int32 if values.itemsize == 4 else np.int64
+    one, other = values.view(whole), kept.view(whole)
+    return all(
+        np.array_equal(one[start : start + BLOCK], other[start : start + BLOCK])
+        for start in range(0, one.size, BLOCK)
+    )
 
 
 def _is_flat(parameter: Tensor) -> bool:
@@ -173,12 +188,6 @@ def _is_flat(parameter: Tensor) -> bool:
 def _flat(parameter: Tensor) -> _Array | None:
     values = as_array(parameter) if _is_flat(parameter) else None
     return None if values is None else values.reshape(-1)
-
-
-def _numbers_elsewhere(parameter: Tensor, measured: Tensor) -> Numbers:
-    """The norm of what was `measured`, the rest of the parameter."""
-    low, high = _extremes_elsewhere(parameter)
-    return Numbers(_norm_elsewhere(measured), low, high, sketch(parameter))
 
 
 def _extremes(lows: list[Any], highs: list[Any]) -> tuple[Number, Number]:

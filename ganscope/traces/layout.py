@@ -74,11 +74,11 @@ class Layout(NamedTuple):
         stats: One row per distinct figures.
         updates: One row per update.
         ledger: One row per entry.
+        further: See `further.split`.
         followed: Of each backward run, update by update, whether autograd followed it; empty
             where that is known of none, as in files of the first version.
         modes: Of each call the mode of its module; empty where that is known of none, as in
             files of the first two versions.
-        further: See `further.split`.
     """
 
     calls: tuple[CallRow, ...]
@@ -92,9 +92,9 @@ class Layout(NamedTuple):
     stats: tuple[StatsRow, ...]
     updates: tuple[UpdateRow, ...]
     ledger: tuple[LedgerRow, ...]
+    further: Any
     followed: tuple[bool | None, ...] = ()
     modes: tuple[str | None, ...] = ()
-    further: Any = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +149,9 @@ def take_apart(step: Step) -> Parts:
         tuple(map(_stats_row, stats)),
         tuple(map(_update_row, step.updates)),
         tuple(map(_ledger_row, step.ledger)),
+        texts,
         _followed(step.updates),
         _modes(calls),
-        texts,
     )
     return Parts(step, layout, records, stats, parameters, floats)
 

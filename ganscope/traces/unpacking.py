@@ -59,9 +59,7 @@ def unpack(layout: Layout, digest: bytes, numbers: bytes, samples: Sequence[byte
     seconds = reader.floats(len(layout.calls))
     updates = tuple(_updates(reader, layout, measured[len(records) + len(gradients) :]))
     judgements, split = _read_measured(reader)
-    if layout.further:
-        floats = further.read(reader)
-        updates, records = further.joined(layout.further, floats, updates, records)
+    updates, records = further.joined(layout.further, further.read(reader), updates, records)
     calls = tuple(_calls(seconds, layout, records, gradients))
     reader.finish()
     ledger = tuple(LedgerEntry(*row) for row in layout.ledger)

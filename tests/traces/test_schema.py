@@ -496,7 +496,7 @@ def test_a_missing_key_is_refused_at_its_place_or_has_a_default() -> None:
             assert str(error) == f"{_words(way)} is missing"
             refused.add(key)
         else:
-            own = (way[-3], key) in OPTIONAL_THERE
+            own = (*way[-3:-2], key) in OPTIONAL_THERE
             assert key in OPTIONAL or own or "events" in way, way
     assert {"meta", "networks", "steps", "calls", "id", "shape", "stats", "count", "low"} <= refused
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 import ganscope
-from ganscope.probe import buffers, gradients, optimizers, steps, weights
+from ganscope.probe import buffers, gradients, intervals, optimizers, weights
 from ganscope.traces import Optimizer, Trace, Update
 
 Kind = Callable[[Any], torch.optim.Optimizer]
@@ -295,6 +295,10 @@ def _one_value(net: nn.Module, old: dict[str, Tensor]) -> None:
     net[2].weight.data[3, 5] = 7.0  # type: ignore[index]
 
 
+def _middling(net: nn.Module, old: dict[str, Tensor]) -> None:
+    net[2].weight.data.view(-1)[61] *= 0.5  # type: ignore[index]
+
+
 def _copied(net: nn.Module, old: dict[str, Tensor]) -> None:
     net.load_state_dict({name.removeprefix("net."): each for name, each in old.items()})
 
@@ -303,6 +307,7 @@ OUTSIDE: dict[str, Callable[[nn.Module, dict[str, Tensor]], object]] = {
     "nothing": lambda net, old: None,
     "clamp_ through .data": _clamped,
     "one value": _one_value,
+    "one value of no extreme": _middling,
     "an earlier state": _copied,
 }
 
@@ -796,17 +801,11 @@ ODD_VALUES: dict[str, tuple[Tensor, Tensor]] = {
 
 def test_what_a_device_queues_is_what_the_cpu_measures() -> None:
     both = {name: [each.double() for each in pair] for name, pair in ODD_VALUES.items()}
-    here = {}
-    for name, (before, now) in both.items():
-        draft = buffers.BufferDraft(name)
-        if buffers._measure(draft, now.numpy(), before.numpy()):
-            here[name] = draft.finish()
-    queued = buffers._queue(
-        [buffers.BufferDraft(name) for name in both],
-        [now for _, now in both.values()],
-        [before for before, _ in both.values()],
-    )
-    steps.fetch(queued, ("norm_before", "change_norm"))
+    drafts = [[buffers.BufferDraft(name) for name in both] for _ in range(2)]
+    before, now = zip(*both.values(), strict=True)
+    here = {each.name: each.finish() for each in buffers._measure(drafts[0], now, before)}
+    queued = buffers._queue(drafts[1], now, before)
+    intervals.fetch(queued, ("norm_before", "change_norm"))
     assert {each.name: each.finish() for each in queued if each.has_changed} == here
     found = {name: (each.norm_before, each.change_norm) for name, each in here.items()}
     assert found == {
