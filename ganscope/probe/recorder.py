@@ -67,7 +67,7 @@ class Recorder:
         tensors = TensorObserver(keep_samples=samples, watch=self._gradients.watch)
         self._gradients.tensors = self._updates.tensors = tensors
         log = CallLog(self._networks, tensors, outside=True)
-        log.recomputes = self._is_running
+        log.recomputes = lambda: self._gradients.is_running
         log.earlier = EarlierOutputs()
         log.enters = self._catch_up
         self._log = log
@@ -214,7 +214,7 @@ class Recorder:
         if not self._recording or not self._observer.is_here():
             return None
         self._optimizers.drop_failed(frame)
-        if self._is_running() or not self._observer.is_attached:
+        if self._gradients.is_running or not self._observer.is_attached:
             return None  # a run inside a run (checkpoints), or torch's own while it compiles
         self._observer.suspend()
 
@@ -327,7 +327,7 @@ class Recorder:
             self._updates.end(optimizer, done)
 
         self._guard(end)
-        if self._is_running():  # its update ends with the backward
+        if self._gradients.is_running:  # its update ends with the backward
             self._inside.append(done)
             self.drop_step(done)
             return
@@ -439,9 +439,6 @@ class Recorder:
         self._observer.detach()
         self._cutter.forget()
         self._updates.forget()
-
-    def _is_running(self) -> bool:
-        return self._gradients.is_running
 
     def _guard(self, work: Any) -> None:
         self._observer.guarded(work)

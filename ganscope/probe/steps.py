@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from torch import Tensor
+
 from ganscope.probe import sites
 from ganscope.probe.drafts import Draft
 from ganscope.probe.finishing import Label, finished, place_of
@@ -56,7 +58,8 @@ class StepDraft:
         """The step, immutable; the figures have been settled."""
         every = [stepped for group in self.stepped.values() for stepped in group]
         fetch(every, ("scale", "left_in"))
-        fetch([each for stepped in every for each in stepped.parameters], _NUMBERS)
+        parameters = [each for stepped in every for each in stepped.parameters]
+        fetch([each for each in parameters if isinstance(each.weight_norm, Tensor)], _NUMBERS)
         fetch([each for stepped in every for each in stepped.buffers], _OF_BUFFERS)
         rounds = {round: place for place, round in enumerate(sorted(self.stepped))}
         runs = {run.ident: place for place, run in enumerate(self.runs)}
