@@ -148,28 +148,34 @@ def _compared(entries: Sequence[_Entry]) -> list[BufferDraft]:
     exact = torch.float32 if entries[0][2].device.type == "mps" else torch.float64
     sizes = [buffer.numel() for _, _, buffer in entries]
     now = torch.cat([buffer.reshape(-1) for _, _, buffer in entries]).to(exact)
-    known = []
+    known: list[tuple[_Held, str, Tensor, Tensor]] = []
     for (held, name, _), part in zip(entries, torch.split(now, sizes), strict=True):
         copy, held.copies[name] = held.copies.get(name), part
         if copy is not None and copy.shape == part.shape:
-            known.append((BufferDraft(f"{held.path}.{name}"), part, copy))
+            known.append((held, name, part, copy))
     if not known:
         return []
-    return (_measure if now.is_cpu else _queue)(*zip(*known, strict=True))
+    before = torch.cat([copy for *_, copy in known])
+    if len(known) < len(entries):
+        now = torch.cat([part for _, _, part, _ in known])
+    if now.is_cpu and np.array_equal(now.numpy(), before.numpy()):
+        return []
+    drafts = [BufferDraft(f"{held.path}.{name}") for held, name, *_ in known]
+    return (_measure if now.is_cpu else _queue)(
+        drafts, [len(copy) for *_, copy in known], now, before
+    )
 
 
 def _measure(
-    drafts: Sequence[BufferDraft], now: Sequence[Tensor], before: Sequence[Tensor]
+    drafts: Sequence[BufferDraft], sizes: list[int], now: Tensor, before: Tensor
 ) -> list[BufferDraft]:
-    """Which buffers on a CPU have changed, and how far."""
-    after, old = torch.cat(tuple(now)).numpy(), torch.cat(tuple(before)).numpy()
-    if np.array_equal(after, old):
-        return []
+    """Which of the buffers that lie one behind the other on a CPU have changed, and how far."""
+    after, old = now.numpy(), before.numpy()
     with np.errstate(all="ignore"):
         apart = after - old
         if not math.isfinite(apart.dot(apart)):  # what is infinite, or NaN, may be as it was
             apart[(after == old) | (np.isnan(after) & np.isnan(old))] = 0.0
-        starts = [0, *accumulate(map(len, now[:-1]))]
+        starts = [0, *accumulate(sizes[:-1])]
         changes = np.sqrt(np.add.reduceat(np.square(apart), starts)).tolist()
         norms = np.sqrt(np.add.reduceat(np.square(old), starts)).tolist()
     for draft, norm, change in zip(drafts, norms, changes, strict=True):
@@ -178,13 +184,13 @@ def _measure(
 
 
 def _queue(
-    drafts: Sequence[BufferDraft], now: Sequence[Tensor], before: Sequence[Tensor]
+    drafts: Sequence[BufferDraft], sizes: list[int], now: Tensor, before: Tensor
 ) -> list[BufferDraft]:
     """The same on a device, where nothing waits for it."""
-    after, old = torch.cat(tuple(now)), torch.cat(tuple(before))
-    same = (after == old) | (after.isnan() & old.isnan())
-    apart = torch.split(torch.where(same, 0.0, after - old), [len(each) for each in now])
-    norms, changes = torch._foreach_norm(list(before)), torch._foreach_norm(list(apart))
+    same = (now == before) | (now.isnan() & before.isnan())
+    apart = torch.split(torch.where(same, 0.0, now - before), sizes)
+    norms = torch._foreach_norm(list(torch.split(before, sizes)))
+    changes = torch._foreach_norm(list(apart))
     for draft, norm, change in zip(drafts, norms, changes, strict=True):
         draft.norm_before, draft.change_norm = norm, change
     return list(drafts)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from torch import Tensor
+
 from ganscope.probe import finishing, sites
 from ganscope.probe.drafts import Draft
 from ganscope.probe.events import EventLog
@@ -59,7 +61,8 @@ class IntervalDraft:
     ) -> Interval:
         """The interval, immutable; the statistics have been settled."""
         fetch(self.stepped, ("scale", "left_in"))
-        fetch([each for stepped in self.stepped for each in stepped.parameters], _NUMBERS)
+        parameters = [each for stepped in self.stepped for each in stepped.parameters]
+        fetch([each for each in parameters if isinstance(each.weight_norm, Tensor)], _NUMBERS)
         fetch([each for stepped in self.stepped for each in stepped.buffers], _OF_BUFFERS)
         received, fates = ledger.take()
         interval = Interval(

@@ -71,7 +71,7 @@ class Recorder:
         self._gradients.tensors = self._updates.tensors = tensors
         log = CallLog(self._networks, tensors, outside=True, clock=clock)
         log.events = EventLog(log.clock, self._networks)
-        log.recomputes = self._is_running
+        log.recomputes = lambda: self._gradients.is_running
         log.earlier = EarlierOutputs()
         log.enters = self._catch_up
         self._log = log
@@ -218,7 +218,7 @@ class Recorder:
         if not self._recording or not self._observer.is_here():
             return None
         self._optimizers.drop_failed(frame)
-        if self._is_running() or not self._observer.is_attached:
+        if self._gradients.is_running or not self._observer.is_attached:
             return None  # a run inside a run (checkpoints), or torch's own while it compiles
         self._observer.suspend()
 
@@ -331,7 +331,7 @@ class Recorder:
             self._updates.end(optimizer, done)
 
         self._guard(end)
-        if self._is_running():  # its update ends with the backward
+        if self._gradients.is_running:  # its update ends with the backward
             self._inside.append(done)
             self.drop_step(done)
             return
@@ -442,9 +442,6 @@ class Recorder:
         self._observer.detach()
         self._segments.forget()
         self._updates.forget()
-
-    def _is_running(self) -> bool:
-        return self._gradients.is_running
 
     def _guard(self, work: Any) -> None:
         self._observer.guarded(work)

@@ -79,6 +79,11 @@ def scratch(values: Array) -> Array:
     return _scratch[_kind(values)]
 
 
+def is_equal(one: Array, other: Array) -> bool:
+    """Whether two arrays of at most `BLOCK` values are equal."""
+    return bool(np.equal(one, other, out=_mask[: one.size]).all())
+
+
 def ones(values: Array) -> Array:
     """`DOT_BLOCK` ones of the kind of `values`."""
     return _ones[_kind(values)]

@@ -45,7 +45,8 @@ class ParameterDraft:
     low_after: Number = None
     high_after: Number = None
     low_expected: Number = None
-    """Smallest value when its last update had ended; None where none was recorded."""
+    """Smallest value when its last update had ended; None where none was recorded, and where
+    `is_moved` tells for certain."""
     high_expected: Number = None
     is_moved: bool = False
     """Whether its values are seen to have changed since."""
@@ -53,10 +54,10 @@ class ParameterDraft:
     @property
     def is_changed_outside(self) -> bool:
         """Whether its values have changed since its last update, by no optimizer."""
-        expected, found = (
-            (self.low_expected, self.high_expected), (self.low_before, self.high_before),
-        )  # fmt: skip
-        return self.is_moved or (None not in expected and _differ(expected, found))
+        if self.low_expected is None or self.is_moved:
+            return self.is_moved
+        found = self.low_before, self.high_before
+        return _differ((self.low_expected, self.high_expected), found)
 
     def finish(self, left_in: float, scale_of: Callable[[int], float]) -> ParameterUpdate:
         """The update, immutable; the figures have been settled and the numbers fetched.
@@ -224,7 +225,7 @@ class UpdateLog:
         )
         self._look_at_gradient(parameter, draft)
         memory = self._memory(parameter)
-        if memory.left is not None:
+        if memory.left is not None and memory.flat is None:
             draft.low_expected, draft.high_expected = memory.left.low, memory.left.high
         kept, draft.is_moved = weights.keep(parameter, memory)
         draft.weight_norm, draft.low_before, draft.high_before = kept

@@ -802,9 +802,11 @@ ODD_VALUES: dict[str, tuple[Tensor, Tensor]] = {
 def test_what_a_device_queues_is_what_the_cpu_measures() -> None:
     both = {name: [each.double() for each in pair] for name, pair in ODD_VALUES.items()}
     drafts = [[buffers.BufferDraft(name) for name in both] for _ in range(2)]
-    before, now = zip(*both.values(), strict=True)
-    here = {each.name: each.finish() for each in buffers._measure(drafts[0], now, before)}
-    queued = buffers._queue(drafts[1], now, before)
+    before, now = (torch.cat(parts) for parts in zip(*both.values(), strict=True))
+    sizes = [len(pair[0]) for pair in both.values()]
+    measured = buffers._measure(drafts[0], sizes, now, before)
+    here = {each.name: each.finish() for each in measured}
+    queued = buffers._queue(drafts[1], sizes, now, before)
     intervals.fetch(queued, ("norm_before", "change_norm"))
     assert {each.name: each.finish() for each in queued if each.has_changed} == here
     found = {name: (each.norm_before, each.change_norm) for name, each in here.items()}
