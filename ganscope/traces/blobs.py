@@ -6,7 +6,8 @@ mixed or larger. One without values is empty.
 
 A histogram is two letters, and then little-endian: both edges, how many values were sampled (int64,
 0 where every value was counted), and the counts to the end. The first letter is the type of the
-edges, ``f`` or ``d``; the second that of the counts: ``H`` uint16, ``I`` uint32 or ``Q`` uint64. What does not fit is a ``j`` and JSON.
+edges, ``f`` or ``d``; the second that of the counts: ``H`` uint16, ``I`` uint32 or ``Q`` uint64.
+What does not fit is a ``j`` and JSON.
 """
 
 from __future__ import annotations

@@ -54,9 +54,7 @@ class TraceWriter:
         self._rows = StepRows()
         try:
             _check_place(self.path, force=force)
-            self._connection: sqlite3.Connection | None = _begin(
-                self.path, self._head, self._state
-            )
+            self._connection: sqlite3.Connection | None = _begin(self.path, self._head, self._state)
         except (sqlite3.Error, OSError) as error:
             raise OutputError(f"{self.path} cannot be written: {_reason(error)}") from None
 

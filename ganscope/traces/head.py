@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ganscope.traces.reading import StepReader, read_columns, read_odd
+from ganscope.traces.reading import StepReader, plain_columns, read_odd
 from ganscope.traces.rows import write_odd
 from ganscope.traces.source import Source
 from ganscope.traces.table import MOST_ROWS, OF_RECORDING, Column, checksum, tables
@@ -63,14 +63,14 @@ def write_head(
     for name, nouns in _nouns(head):
         table = tables()[name]
         connection.execute(f"DELETE FROM {name}")
-        columns, stored, odd = table.store(table.read_nouns(nouns), pools)
+        rows = table.store(table.read_nouns(nouns), pools)
         keys: Sequence[Column] = [list(range(len(nouns)))]
         if name == "recording":
             keys = [[1], *([each] for each in _state_columns(state)), [None]]
         if nouns:
-            connection.executemany(table.insert, zip(*keys, *stored, strict=True))
-            every.append([name, *columns])
-        write_odd(connection, _OF_NO_INTERVAL, name, odd)
+            connection.executemany(table.insert, zip(*keys, *rows.stored, strict=True))
+            every.append([name, *rows.plain])
+        write_odd(connection, _OF_NO_INTERVAL, name, rows.odd)
     for pool in pools.values():
         pool.flush(connection)
     connection.execute("UPDATE recording SET checksum = ?", (_checksum(state, every),))
@@ -91,15 +91,16 @@ def read_head(source: Source) -> Head:
         every, nouns = [], {}
         for name in OF_RECORDING:
             table = tables()[name]
-            columns = read_columns(connection, table, 0, MOST_ROWS, reader.on(connection), odd)
-            if columns:
-                every.append([name, *columns[len(table.keys) :]])
+            rows = connection.execute(table.select, (0, MOST_ROWS)).fetchall()
+            if rows:
+                columns = plain_columns(table, rows, reader.on(connection), odd)
                 nouns[name] = columns[len(table.keys) :]
+                every.append([name, *nouns[name]])
         state = State(token=row[0], closed=bool(row[1]), intervals=row[2])
         if _checksum(state, every) != row[3]:
             raise ValueError("bytes that have changed since they were written")
         built = {name: tables()[name].build(columns) for name, columns in nouns.items()}
-    (meta,) = built["recording"]
+        (meta,) = built["recording"]
     if not state.closed:
         meta = replace(meta, notes=(*meta.notes, NOT_CLOSED))
     failures = built.get("failure", [None])

@@ -54,7 +54,7 @@ class StepReader:
             for name, columns in content.items():
                 kept = whole.setdefault(name, [[] for _ in columns])
                 for values, more in zip(kept, columns, strict=True):
-                    values += more
+                    values.extend(more)
             before = row
         return _Assembly(whole).step(step)
 
@@ -81,9 +81,11 @@ def _read_interval(
         start, end = starts[counted], ends[counted]
         if not 0 <= end - start <= MOST_ROWS:
             raise ValueError(f"its {name} rows would be {end - start}")
-        columns = read_columns(connection, table, start, end, pools, odd) if end > start else []
-        if columns:
-            content[name] = columns
+        if start == end:
+            continue
+        rows = connection.execute(table.select, (start, end)).fetchall()
+        if rows:
+            content[name] = plain_columns(table, rows, pools, odd)
     return content
 
 
@@ -98,20 +100,15 @@ def read_odd(connection: sqlite3.Connection, interval: int) -> dict[str, list[An
     return odd
 
 
-def read_columns(
-    connection: sqlite3.Connection,
+def plain_columns(
     table: Table,
-    start: int,
-    end: int,
+    rows: Sequence[tuple[Any, ...]],
     pools: Mapping[str, Stored],
     odd: Mapping[str, list[Any]],
 ) -> list[Column]:
-    """The columns of rows by a range of their first key; nothing where there are none."""
-    rows = connection.execute(table.select, (start, end)).fetchall()
+    """The columns of rows: keys as they are, then the plain values of the fields."""
     columns = [list(column) for column in zip(*rows, strict=True)]
     count = len(table.keys)
-    if not columns:
-        return []
     return columns[:count] + table.restore(columns[count:], pools, odd.get(table.name, ()))
 
 

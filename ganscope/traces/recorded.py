@@ -237,9 +237,7 @@ class RecordedSteps(Sequence[Step]):
         if self._labels.read_on(connection):
             self._memory.clear()
         if closed and intervals != self._labels.intervals:
-            raise ValueError(
-                f"it had {intervals} intervals and has {self._labels.intervals}"
-            )
+            raise ValueError(f"it had {intervals} intervals and has {self._labels.intervals}")
 
 
 def indices_of(steps: Sequence[Step]) -> Sequence[int]:

@@ -129,12 +129,11 @@ class _IntervalRows:
             return
         if count > MOST_ROWS:
             raise ValueError(f"its {name} rows are {count:,}, more than a recording holds")
-        columns, stored, odd = table.store(table.read_nouns(nouns), self._pools)
-        self._connection.executemany(table.insert, zip(*keys.values(), *stored, strict=True))
-        if odd:
-            write_odd(self._connection, self.number, name, odd)
-        self._content[name] = [*keys.values(), *columns]
-        for field, values in zip(table.fields, columns, strict=True):
+        rows = table.store(table.read_nouns(nouns), self._pools)
+        self._connection.executemany(table.insert, zip(*keys.values(), *rows.stored, strict=True))
+        write_odd(self._connection, self.number, name, rows.odd)
+        self._content[name] = [*keys.values(), *rows.plain]
+        for field, values in zip(table.fields, rows.plain, strict=True):
             if field.pool and field.name not in _NOT_OF_FORM:
                 self._form.append(values)
 
@@ -163,12 +162,14 @@ class _IntervalRows:
 
 
 def write_odd(
-    connection: sqlite3.Connection, interval: int, table: str, odd: Iterable[tuple[str, int, str]]
+    connection: sqlite3.Connection, interval: int, table: str, odd: Sequence[tuple[str, int, str]]
 ) -> None:
     """Write the values of a table's rows that SQL cannot hold."""
-    connection.executemany(
-        "INSERT INTO odd_value VALUES(?, ?, ?, ?, ?)", ((interval, table, *each) for each in odd)
-    )
+    if odd:
+        connection.executemany(
+            "INSERT INTO odd_value VALUES(?, ?, ?, ?, ?)",
+            ((interval, table, *each) for each in odd),
+        )
 
 
 def _put_step(rows: _IntervalRows, step: Step) -> None:
@@ -192,7 +193,11 @@ def _put_step(rows: _IntervalRows, step: Step) -> None:
     tensors = _put_tensors(rows, records, figures(record.stats for record in records))
     keys = _put_calls(rows, calls, tensors)
     owners = [key for key, call in zip(keys, calls, strict=True) for _ in call.gradients]
-    rows.put("gradient", gradients, call=owners, statistics=figures(e.stats for e in gradients))
+    arrived = figures(each.stats for each in gradients)
+    rows.put("gradient", gradients, call=owners, statistics=arrived)
+    first = min((each.backward for each in gradients), default=0)
+    rows.links(_places(owners), [each.backward - first for each in gradients])
+    rows.links([key is not None for key in arrived])
     updates = rows.put("training_update", step.updates)
     _put_updates(rows, step.updates, updates)
     owners = [key for key, each in zip(updates, step.updates, strict=True) for _ in each.parameters]
@@ -201,6 +206,12 @@ def _put_step(rows: _IntervalRows, step: Step) -> None:
     rows.put("ledger_entry", step.ledger)
     rows.put("judgement", step.judgements)
     rows.put("gradient_split", [] if step.split is None else [step.split])
+
+
+def _places(keys: Column) -> Column:
+    """Keys as they count from the first."""
+    first = min(keys, default=0)
+    return [key - first for key in keys]
 
 
 def _distinct(nouns: Iterable[Any]) -> list[Any]:
@@ -235,8 +246,7 @@ def _put_calls(rows: _IntervalRows, calls: Sequence[Call], tensors: dict[int, in
                 places.append(place)
                 used.append(tensors[id(record)])
         rows.put_under(name, used, call=owners, place=places, tensor=used)
-        first_call, first = keys[0] if keys else 0, min(used, default=0)
-        rows.links([owner - first_call for owner in owners], [key - first for key in used])
+        rows.links(_places(owners), _places(used))
     return keys
 
 

@@ -1,4 +1,4 @@
-"""Nouns as rows of the tables in ``schema.sql``, driven by the nouns' fields and the columns' names.
+"""Nouns as rows of the tables in ``schema.sql``, by the names of fields and columns.
 
 A column passes through two forms. Its *plain* values are what SQL can hold, were it not for its
 gaps: integers, floats, text and bytes. The checksum of an interval is taken of these. Its *stored*
@@ -21,7 +21,7 @@ from functools import cache, lru_cache, partial
 from importlib.resources import files
 from operator import attrgetter
 from types import NoneType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from ganscope.traces import schema
 from ganscope.traces.blobs import pack_histogram, pack_preview, read_histogram, read_preview
@@ -84,7 +84,7 @@ _NEGATIVE_ZERO = marshal.dumps(-0.0, 2)
 _MOST_NEGATIVE, _MOST = -(1 << 63), (1 << 63) - 1
 
 
-def checksum(content: Sequence[Any]) -> int:
+def checksum(content: list[Any]) -> int:
     """CRC-32 of plain values in lists and tuples, by type and to the last bit."""
     return zlib.crc32(marshal.dumps(content, 2))  # this version's bytes never change
 
@@ -135,6 +135,14 @@ def _each(function: Callable[[Any], Any] | None, values: Column) -> Column:
     return [None if value is None else function(value) for value in values]
 
 
+class Rows(NamedTuple):
+    """Rows of a table, column by column: plain, as they are stored, and what stands elsewhere."""
+
+    plain: list[Column]
+    stored: list[Column]
+    odd: list[Odd]
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table.
@@ -162,28 +170,27 @@ class Table:
             return []
         return [_each(each.pack, list(map(attrgetter(each.name), nouns))) for each in self.fields]
 
-    def store(
-        self, columns: Sequence[Column], pools: Mapping[str, Pool]
-    ) -> tuple[list[Column], list[Column], list[Odd]]:
-        """Plain values in their fields' types, as they are stored, and the odd ones.
+    def store(self, columns: Sequence[Column], pools: Mapping[str, Pool]) -> Rows:
+        """Plain values made ready to be inserted.
 
         Raises:
             TypeError: A value is not of its field's type.
             ValueError: A text is longer than a recording takes.
         """
-        every, stored, odd = [], [], []
-        for field, values in zip(self.fields, columns, strict=True):
+        plain, stored, odd = list(columns), [], []
+        zeros = _NEGATIVE_ZERO in marshal.dumps(plain, 2)
+        for place, (field, values) in enumerate(zip(self.fields, columns, strict=True)):
             kept = values
-            if not _is_ordinary(field.of, values):
-                values, kept, strange = _made_ordinary(field, values)  # noqa: PLW2901
+            ordinary = field.pack is not None or _is_ordinary(field.of, values)
+            if not ordinary or (zeros and field.of is float):
+                plain[place], kept, strange = _made_ordinary(field, values)
                 odd += strange
             if field.pool:
                 kept = list(map(pools[field.pool].__getitem__, kept))
             elif field.of is str:
                 kept = list(map(storable, kept))
-            every.append(values)
             stored.append(kept)
-        return every, stored, odd
+        return Rows(plain, stored, odd)
 
     def restore(
         self, stored: Sequence[Column], pools: Mapping[str, Stored], odd: Iterable[Odd]
@@ -204,18 +211,22 @@ class Table:
     def build(self, columns: Sequence[Column], **nested: Sequence[Any]) -> list[Any]:
         """Nouns of plain values; `nested` holds fields that have no column."""
         names = [*(field.name for field in self.fields), *nested]
-        decoded = [_each(own.read, values) for own, values in zip(self.fields, columns, strict=True)]
+        decoded = [
+            _each(own.read, values) for own, values in zip(self.fields, columns, strict=True)
+        ]
         rows = zip(*decoded, *nested.values(), strict=True)
         return [self.noun(**dict(zip(names, row, strict=True))) for row in rows]
 
 
 def _is_ordinary(kind: type, values: Column) -> bool:
-    """Whether all values are of a type and SQL can hold them; mostly in C, for it always runs."""
+    """Whether all values are of a type and SQL can hold them, apart from negative zeros.
+
+    This always runs, and so mostly in C.
+    """
     if not set(map(type, values)) <= {kind, NoneType}:
         return False
     if kind is float:  # only NaN differs from itself
-        differ = any(map(operator.ne, values, values))
-        return not differ and _NEGATIVE_ZERO not in marshal.dumps(values, 2)
+        return not any(map(operator.ne, values, values))
     if kind is int:
         known = list(filter(None, values))
         return not known or (max(known) <= _MOST and min(known) >= _MOST_NEGATIVE)

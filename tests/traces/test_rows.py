@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
@@ -262,7 +263,7 @@ def test_every_field_has_a_column_or_is_a_noun_with_a_table() -> None:
         columns = {field.name for field in table.fields}
         for field in dataclasses.fields(table.noun):
             text = str(field.type)
-            nested = any(noun.__name__ in text for noun in nouns)
+            nested = any(re.search(rf"\b{noun.__name__}\b", text) for noun in nouns)
             assert (field.name in columns) != nested, (table.name, field.name)
 
 
