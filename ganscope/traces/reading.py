@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ganscope.traces.rows import keyed
-from ganscope.traces.step import Step, Update
-from ganscope.traces.table import MOST_ROWS, OF_INTERVALS, Column, Table, checksum, tables
+from ganscope.traces.step import Step
+from ganscope.traces.table import (
+    MOST_ROWS,
+    NESTED,
+    OF_INTERVALS,
+    Column,
+    Holds,
+    Table,
+    checksum,
+    keyed,
+    tables,
+)
 from ganscope.traces.texts import Stored, stored
 
 Content = dict[str, list[Column]]
@@ -117,83 +126,53 @@ class _Assembly:
 
     def __init__(self, content: Content) -> None:
         self._content = content
+        self._found: dict[str, list[Any]] = {}
 
     def step(self, index: int) -> Step:
         """All of it."""
-        statistics: dict[int | None, Any] = self._by_key("statistics")
-        statistics[None] = None
-        samples, earlier = self._by_key("samples"), self._by_key("earlier")
-        keys = self._keys("tensor", "key")
-        records = self._by_key(
-            "tensor",
-            stats=[statistics[key] for key in self._keys("tensor", "statistics")],
-            samples=[samples.get(key) for key in keys],
-            earlier=[earlier.get(key) for key in keys],
-        )
-        arrived = [statistics[key] for key in self._keys("gradient", "statistics")]
-        moved = [statistics[key] for key in self._keys("parameter_update", "statistics")]
-        split = self._nouns("gradient_split")
-        return Step(
-            index=index,
-            calls=self._calls(records, self._nouns("gradient", stats=arrived)),
-            updates=self._updates(self._nouns("parameter_update", gradient=moved)),
-            ledger=tuple(self._nouns("ledger_entry")),
-            judgements=tuple(self._nouns("judgement")),
-            split=split[-1] if split else None,
-        )
+        held: dict[str, Any] = {
+            field: self._nouns(table) for field, (_, table) in NESTED["interval"].items()
+        }
+        for field, (holds, _) in NESTED["interval"].items():
+            held[field] = _as_field(held[field], holds)
+        return Step(index=index, **held)
 
-    def _calls(self, records: Mapping[int, Any], gradients: Sequence[Any]) -> tuple[Any, ...]:
-        keys = self._keys("call", "key")
-        inputs, outputs = (
-            _grouped(self._keys(name, "call"), map(records.__getitem__, self._keys(name, "tensor")))
-            for name in ("call_input", "call_output")
-        )
-        arrived = _grouped(self._keys("gradient", "call"), gradients)
-        return tuple(
-            self._nouns(
-                "call",
-                inputs=[tuple(inputs[key]) for key in keys],
-                outputs=[tuple(outputs[key]) for key in keys],
-                gradients=[tuple(arrived[key]) for key in keys],
+    def _nouns(self, name: str) -> list[Any]:
+        """Every noun of a table, in order."""
+        if name not in self._found:
+            table, columns = tables()[name], self._content.get(name)
+            self._found[name] = (
+                table.build(columns[len(table.keys) :], **self._nested(name)) if columns else []
             )
-        )
+        return self._found[name]
 
-    def _updates(self, parameters: Sequence[Any]) -> tuple[Update, ...]:
-        parts = _grouped(self._keys("loss_part", "loss"), self._nouns("loss_part"))
-        own = [tuple(parts[key]) for key in self._keys("loss", "key")]
-        nested = {
-            "optimizers": ("optimizer", self._nouns("optimizer")),
-            "losses": ("loss", self._nouns("loss", parts=own)),
-            "backwards": ("backward", self._nouns("backward")),
-            "parameters": ("parameter_update", parameters),
-        }
-        keys = self._keys("training_update", "key")
-        grouped = {
-            field: _grouped(self._keys(name, "training_update"), nouns)
-            for field, (name, nouns) in nested.items()
-        }
-        columns = {field: [tuple(found[key]) for key in keys] for field, found in grouped.items()}
-        return tuple(self._nouns("training_update", **columns))
+    def _nested(self, name: str) -> dict[str, list[Any]]:
+        """Of each field without a column what every noun of a table holds there."""
+        nested: dict[str, list[Any]] = {}
+        for field, (holds, table) in NESTED.get(name, {}).items():
+            if holds is Holds.SHARED:
+                known = {None: None, **self._by_key(table)}
+                nested[field] = [known[key] for key in self._keys(name, table)]
+                continue
+            nouns = self._nouns(table)
+            if holds is Holds.LINKS:
+                known = self._by_key("tensor")
+                nouns = [known[key] for key in self._keys(table, "tensor")]
+            held: dict[int, list[Any]] = defaultdict(list)
+            for owner, noun in zip(self._keys(table, name), nouns, strict=True):
+                held[owner].append(noun)
+            nested[field] = [_as_field(held[key], holds) for key in self._keys(name, "key")]
+        return nested
+
+    def _by_key(self, name: str) -> dict[Any, Any]:
+        return dict(zip(self._keys(name, "key"), self._nouns(name), strict=True))
 
     def _keys(self, name: str, column: str) -> Column:
         """A column of keys."""
         columns = self._content.get(name)
         return columns[tables()[name].keys.index(column)] if columns else []
 
-    def _nouns(self, name: str, **nested: Sequence[Any]) -> list[Any]:
-        columns = self._content.get(name)
-        if not columns:
-            return []
-        table = tables()[name]
-        return table.build(columns[len(table.keys) :], **nested)
 
-    def _by_key(self, name: str, **nested: Sequence[Any]) -> dict[Any, Any]:
-        keys = self._keys(name, tables()[name].keys[0])
-        return dict(zip(keys, self._nouns(name, **nested), strict=True))
-
-
-def _grouped(owners: Sequence[int], nouns: Iterable[Any]) -> defaultdict[int, list[Any]]:
-    found: defaultdict[int, list[Any]] = defaultdict(list)
-    for owner, noun in zip(owners, nouns, strict=True):
-        found[owner].append(noun)
-    return found
+def _as_field(nouns: Sequence[Any], holds: Holds) -> Any:
+    """Nouns as a field holds them."""
+    return next(iter(nouns), None) if holds is Holds.ROW else tuple(nouns)

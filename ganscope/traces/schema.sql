@@ -12,8 +12,9 @@
 --   Histogram, and the numbers of a preview     BLOB, see blobs.py
 --   any other tuple or mapping                  JSON, as a text like str
 --
--- A field that holds another noun has no column: that noun has a table, and rows.py and reading.py
--- say how the two are connected. The other columns of a table are the keys for that.
+-- A field that holds another noun has no column: that noun has a table, and NESTED in table.py says
+-- how the two are connected. The columns that are no fields are the keys for that. For a new noun,
+-- add its table here, the count of its rows to interval, and one line each to OF_INTERVALS and NESTED.
 --
 -- Rows are only ever appended. A key is unique in the recording and counts from 0; an interval's
 -- rows follow those of the interval before. What a column cannot hold stands in odd_value.

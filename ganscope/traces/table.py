@@ -16,7 +16,8 @@ import sqlite3
 import types
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
+from enum import Enum
 from functools import cache, lru_cache, partial
 from importlib.resources import files
 from operator import attrgetter
@@ -72,6 +73,46 @@ OF_INTERVALS: Mapping[str, Any] = {
     "gradient_split": GradientSplit,
 }
 """Tables with rows per interval, and the noun in each; None where there are keys alone."""
+
+
+class Holds(Enum):
+    """How a noun holds others that have a table of their own."""
+
+    ROWS = "a tuple; the others' rows bear its key, in a column with the name of its table"
+    ROW = "one or None, likewise"
+    SHARED = "one or None that several may hold; its row bears the other's key, likewise"
+    LINKS = "a tuple of tensors that several may hold; rows of a third table bear both keys"
+
+
+NESTED: Mapping[str, Mapping[str, tuple[Holds, str]]] = {
+    "interval": {
+        "calls": (Holds.ROWS, "call"),
+        "updates": (Holds.ROWS, "training_update"),
+        "ledger": (Holds.ROWS, "ledger_entry"),
+        "judgements": (Holds.ROWS, "judgement"),
+        "split": (Holds.ROW, "gradient_split"),
+    },
+    "call": {
+        "inputs": (Holds.LINKS, "call_input"),
+        "outputs": (Holds.LINKS, "call_output"),
+        "gradients": (Holds.ROWS, "gradient"),
+    },
+    "tensor": {
+        "stats": (Holds.SHARED, "statistics"),
+        "samples": (Holds.ROW, "samples"),
+        "earlier": (Holds.ROW, "earlier"),
+    },
+    "gradient": {"stats": (Holds.SHARED, "statistics")},
+    "training_update": {
+        "optimizers": (Holds.ROWS, "optimizer"),
+        "losses": (Holds.ROWS, "loss"),
+        "backwards": (Holds.ROWS, "backward"),
+        "parameters": (Holds.ROWS, "parameter_update"),
+    },
+    "loss": {"parts": (Holds.ROWS, "loss_part")},
+    "parameter_update": {"gradient": (Holds.SHARED, "statistics")},
+}
+"""Table → field of its noun that has no column → how it holds what is in which table."""
 
 MOST_ROWS = 1 << 20
 """Rows of one table in one interval."""
@@ -281,6 +322,12 @@ def tables() -> dict[str, Table]:
 
 
 @cache
+def keyed() -> tuple[str, ...]:
+    """The tables with a key of their own; ``interval`` says how many rows they have."""
+    return tuple(name for name in OF_INTERVALS if tables()[name].keys[0] == "key")
+
+
+@cache
 def view_columns() -> dict[str, tuple[str, ...]]:
     """The columns of every view, by the view's name."""
     connection = sqlite3.connect(":memory:")
@@ -302,7 +349,7 @@ def _table(connection: sqlite3.Connection, name: str, noun: Any) -> Table:
     hints = get_type_hints(noun) if noun else {}
     own = [each.name for each in fields(noun)] if noun else []
     for lost in set(own) - set(columns):
-        if not _is_nested(hints[lost]):
+        if lost not in NESTED.get(name, ()):
             raise TypeError(f"table {name} in schema.sql has no column {lost}")
     found = tuple(
         _field(column, hints[column], pools.get(column)) for column in columns if column in own
@@ -330,13 +377,6 @@ def _kind(annotation: Any) -> Any:
     if get_args(annotation)[:1] == (Value,):
         return Value
     return annotation
-
-
-def _is_nested(annotation: Any) -> bool:
-    """Whether it is of a noun that has a table of its own."""
-    if is_dataclass(annotation):
-        return annotation not in (CallSite, Histogram)
-    return any(_is_nested(each) for each in get_args(annotation))
 
 
 # -- JSON ----------------------------------------------------------------------------------------
