@@ -170,7 +170,9 @@ def _field(name: str, annotation: Any, refers_to: str | None) -> Field:
     if kind is Value:
         return Field(name, bytes, pool, pack=pack_preview, read=read_preview)
     read = _read_constant if get_origin(kind) is tuple else _read_json
-    return Field(name, str, pool, pack=_to_json, read=partial(read, annotation))
+    return Field(
+        name, str, pool, pack=_to_json if pool else _dumped, read=partial(read, annotation)
+    )
 
 
 def _site(plain: tuple[str, int, str]) -> CallSite:
