@@ -395,7 +395,7 @@ def buffers_of(net: nn.Module) -> dict[str, Tensor]:
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
-@pytest.mark.parametrize("every", [1, 2])
+@pytest.mark.parametrize("every", [1, 3])
 @pytest.mark.parametrize("name", BUFFERED)
 def test_buffers_that_an_update_changed(name: str, every: int) -> None:
     torch.manual_seed(0)
@@ -403,7 +403,7 @@ def test_buffers_that_an_update_changed(name: str, every: int) -> None:
     opt = torch.optim.SGD(net.parameters(), 0.1)
     states = [buffers_of(net)]
     with ganscope.record(every=every) as recording:
-        for _ in range(4):
+        for _ in range(9):
             opt.zero_grad()
             loss_of(net).backward()
             opt.step()
@@ -425,7 +425,7 @@ def test_buffers_that_an_update_changed(name: str, every: int) -> None:
                 assert found[key].norm_before == pytest.approx(norm, rel=1e-9)
                 assert found[key].change_norm == pytest.approx(change, rel=1e-9)
         changed |= found.keys()
-    assert len(recording.trace.steps) == 4 // every
+    assert len(recording.trace.steps) == 9 // every
     assert bool(changed) == (name != "BatchNorm without averages")
     if name == "odd ones":
         assert changed == {f"net.{each}" for each in ("assigned", "count", "large", "halved")}
@@ -816,3 +816,25 @@ def test_what_a_device_queues_is_what_the_cpu_measures() -> None:
         "NaN now": (5.0, None),
         "NaN before": (None, None),
     }
+
+
+def test_what_changed_between_recorded_steps_is_no_part_of_the_next() -> None:
+    gen = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+    critic = nn.Linear(4, 1)
+    optimizers = [torch.optim.SGD(each.parameters(), 0.1) for each in (critic, gen)]
+    opt_c, opt_g = optimizers
+    with ganscope.record(every=3) as recording:
+        for _ in range(9):
+            critic(gen(torch.randn(6, 3)).detach()).mean().backward()
+            opt_c.step()
+            opt_c.zero_grad()
+            critic(gen(torch.randn(6, 3))).mean().backward()
+            opt_g.step()
+            opt_g.zero_grad()
+            for each in critic.parameters():
+                each.data.clamp_(-0.1, 0.1)
+    assert [step.index for step in recording.trace.steps] == [0, 3, 6]
+    for update in two(recording.trace):
+        counts = {each.name: each.change_norm for each in update.buffers}
+        assert counts["gen.1.num_batches_tracked"] == 1.0
+        assert update.changed_outside == ()
