@@ -203,7 +203,7 @@ def _extremes(lows: list[Any], highs: list[Any]) -> tuple[Number, Number]:
 def _extremes_elsewhere(tensor: Tensor) -> tuple[Number, Number]:
     try:
         low, high = torch.aminmax(tensor.detach())
-    except (RuntimeError, NotImplementedError):  # no values, or a type without an order
+    except RuntimeError:  # no values, or a type without an order
         return None, None
     return (float(low), float(high)) if low.is_cpu else (low, high)
 
