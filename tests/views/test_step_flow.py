@@ -336,7 +336,7 @@ def test_vectors_that_the_discriminator_takes_for_data_are_no_noise() -> None:
 
 
 def test_what_ran_again_for_the_backward_pass_is_not_told_again() -> None:
-    again = replace(judged(2, REALS), note="recomputed for the backward pass", outputs=())
+    again = replace(judged(2, REALS), recomputed=True, outputs=())
     assert lines(judged(1, REALS), again) == lines(judged(1, REALS))
 
 
