@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ganscope.analysis.roles import Relations, with_roles
 from ganscope.probe import sites
 from ganscope.probe.calls import CallLog
 from ganscope.probe.drafts import Draft
@@ -17,7 +18,6 @@ from ganscope.probe.gradients import GradientLog
 from ganscope.probe.late import LateGradients
 from ganscope.probe.ledger import Ledger
 from ganscope.probe.networks import Networks
-from ganscope.probe.roles import Relations, with_roles
 from ganscope.probe.rounds import Decision, Rounds
 from ganscope.probe.selection import Selection
 from ganscope.probe.steps import StepDraft

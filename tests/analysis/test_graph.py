@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from ganscope.analysis.graph import ALIAS, CHANGED, SAME, DataFlow, Source
 from ganscope.traces import Call, TensorRecord
-
 from tests.views.builders import another, call, tensor, view_of
 
 
