@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ganscope.analysis.roles import Relations, with_roles
 from ganscope.probe import sites
 from ganscope.probe.calls import CallLog
 from ganscope.probe.drafts import Draft
@@ -18,7 +19,6 @@ from ganscope.probe.intervals import IntervalDraft
 from ganscope.probe.labels import Sink, StepLabels
 from ganscope.probe.ledger import Ledger
 from ganscope.probe.networks import Networks
-from ganscope.probe.roles import Relations, with_roles
 from ganscope.probe.rounds import Decision, Rounds
 from ganscope.probe.selection import Selection
 from ganscope.probe.source_texts import SourceTexts

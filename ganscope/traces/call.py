@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ganscope.traces.tensor import TensorRecord, TensorStats
+from ganscope.traces.tensor import TensorRecord, TensorStats, tensors_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +129,9 @@ def outermost_of(calls: Iterable[Call]) -> dict[int, int]:
         around = None if call.parent is None else outermost.get(call.parent)
         outermost[call.id] = call.id if around is None else around
     return outermost
+
+
+def main_output(call: Call) -> TensorRecord | None:
+    """The output that a call is shown by."""
+    measured = [record for record in call.outputs if record.stats]
+    return next(iter((*measured, *tensors_of(call.outputs), *call.outputs)), None)

@@ -1,4 +1,4 @@
-"""Expressions of the user's code as names: cut where they are long."""
+"""Names and expressions of the user's code: on one line, cut where they are long."""
 
 from __future__ import annotations
 
@@ -41,3 +41,16 @@ def _closing(text: str) -> str | None:
 
 def _is_word(sign: str) -> bool:
     return sign.isalnum() or sign in "_."
+
+
+def printable(text: str) -> str:
+    """`text` on one line, with control characters escaped.
+
+    A trace may come from a stranger: names in it must not move the reader's cursor.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        sign if sign.isprintable() else " " if sign.isspace() else ascii(sign)[1:-1]
+        for sign in text
+    )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ganscope.traces import Call, Step, Trace
+from ganscope.traces.call import main_output
 from ganscope.views import style
 from ganscope.views.explanations import shapes, types
 from ganscope.views.explanations.context import Context
-from ganscope.views.rows import Row, main_output
+from ganscope.views.rows import Row
 
 
 def sentences(trace: Trace, index: int, rows: Sequence[Row]) -> dict[int, str]:

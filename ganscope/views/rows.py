@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ganscope.traces import Call, Step, TensorRecord, TensorStats, Trace
-from ganscope.traces.tensor import tensors_of
+from ganscope.traces.call import main_output
 from ganscope.views import style
 
 
@@ -140,12 +140,6 @@ def rows_of(calls: Sequence[Call], fault: Fault | None = None) -> tuple[Row, ...
         if above:
             parts[above.call.id] = parts.get(above.call.id, 0) + 1
     return tuple(replace(row, parts=parts.get(identity, 0)) for identity, row in known.items())
-
-
-def main_output(call: Call) -> TensorRecord | None:
-    """The output that a call is shown by."""
-    measured = [record for record in call.outputs if record.stats]
-    return next(iter((*measured, *tensors_of(call.outputs), *call.outputs)), None)
 
 
 def nonfinite_in(records: Sequence[TensorRecord]) -> bool:

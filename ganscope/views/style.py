@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ganscope.traces import Histogram
+from ganscope.traces import Histogram, expressions
 from ganscope.traces.tensor import sides_of
 
 NOTHING = "–"
+printable = expressions.printable
 ROUNDING = 1e-6
 """Share of the standard deviation below which a mean is rounding."""
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -60,19 +61,6 @@ def can_encode_glyphs(encoding: str) -> bool:
 def to_ascii(text: str) -> str:
     """`text` in ASCII: known signs become look-alikes, anything else an escape."""
     return text.translate(_ASCII).encode("ascii", "backslashreplace").decode("ascii")
-
-
-def printable(text: str) -> str:
-    """`text` on one line, with control characters escaped.
-
-    A trace may come from a stranger: names in it must not move the reader's cursor.
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        sign if sign.isprintable() else " " if sign.isspace() else ascii(sign)[1:-1]
-        for sign in text
-    )
 
 
 def format_shape(shape: Sequence[int] | None) -> str:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganscope.traces import Call, CallSite, Step, Trace, Update
+from ganscope.traces.call import main_output
 from ganscope.views import style
 from ganscope.views.describe import describe_type
-from ganscope.views.rows import Row, main_output, nonfinite_in, nonfinite_words, rows_of
+from ganscope.views.rows import Row, nonfinite_in, nonfinite_words, rows_of
 
 _MOST_FLOWS = 6
 _MOST_NAMED = 3

@@ -42,14 +42,17 @@ def _python(code: str, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "module", ["ganscope", "ganscope.errors", "ganscope.traces", "ganscope.version"]
+    "module",
+    ["ganscope", "ganscope.analysis", "ganscope.errors", "ganscope.traces", "ganscope.version"],
 )
 def test_import_alone_is_light(module: str) -> None:
     loaded = _python(f"import sys, {module}; print([m for m in {HEAVY} if m in sys.modules])")
     assert loaded == "[]\n"
 
 
-@pytest.mark.parametrize("module", ["ganscope.views", "ganscope.traces", "ganscope.errors"])
+@pytest.mark.parametrize(
+    "module", ["ganscope.views", "ganscope.analysis", "ganscope.traces", "ganscope.errors"]
+)
 def test_traces_and_views_bring_no_torch_along(module: str) -> None:
     code = f"""
 import importlib, pkgutil, sys

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import cache
+from itertools import count as counting
 from typing import Any
 
 from ganscope.traces import (
@@ -60,8 +62,11 @@ def stats(mean: float, std: float, low: float, high: float, **changes: Any) -> T
     return replace(given, **changes)
 
 
+_IDS = counting()
+
+
 def tensor(*shape: int, figures: TensorStats | None = None, **changes: Any) -> TensorRecord:
-    """A float32 tensor on the CPU."""
+    """A float32 tensor on the CPU, another one each time."""
     count = math.prod(shape)
     if figures is None:
         figures = stats(0.0123, 0.577, -2.345, 2.456)
@@ -72,8 +77,19 @@ def tensor(*shape: int, figures: TensorStats | None = None, **changes: Any) -> T
         requires_grad=False,
         stats=replace(figures, count=count),
         preview=(0.1257, -0.1321, 0.6404, 0.1049, -0.5357, 0.3616, 1.304, 0.9471)[:count],
+        id=next(_IDS),
     )
     return replace(record, **changes)
+
+
+def another(record: TensorRecord, **changes: Any) -> TensorRecord:
+    """Another tensor with the same values."""
+    return replace(record, **{"id": next(_IDS), **changes})
+
+
+def view_of(record: TensorRecord, **changes: Any) -> TensorRecord:
+    """Another tensor over the same memory: a view, or a ``detach``."""
+    return another(record, **{"alias_of": record.id, **changes})
 
 
 def call(identity: int, path: str, type_name: str = "Linear", **changes: Any) -> Call:
@@ -134,6 +150,7 @@ GENERATOR = (
 IMAGE = (1, 28, 28)
 
 
+@cache
 def generator_trace() -> Trace:
     """The walkthrough's generator: 64×100 → 64×1×28×28."""
     noise = tensor(BATCH, 100, figures=stats(0.0041, 0.9977, -3.412, 3.287))
@@ -155,7 +172,7 @@ def generator_trace() -> Trace:
             )
         )
         last = made
-    images = replace(last, shape=(BATCH, *IMAGE))
+    images = view_of(last, shape=(BATCH, *IMAGE))
     outer = call(0, "generator", "Generator", inputs=(noise,), outputs=(images,))
     inner = call(1, "generator.model", "Sequential", inputs=(noise,), outputs=(last,))
     view = call(

@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 
 from ganscope.traces import TensorRecord
+from ganscope.traces.call import main_output
 from ganscope.traces.tensor import OBJECT
 from ganscope.traces.tensor import PLAIN as PLAIN_VALUE
 from ganscope.views import ViewOptions
 from ganscope.views.columns import notes_of
 from ganscope.views.forms import output_shape, shapes
 from ganscope.views.present import to_text
-from ganscope.views.rows import Row, main_output, rows_of
+from ganscope.views.rows import Row, rows_of
 
 from .builders import call, tensor, trace_of
 from .steps import recorded, with_calls

@@ -105,9 +105,9 @@ def test_of_classes_and_a_validity_the_validity_is_the_verdict() -> None:
     D = Heads((10, classes), (1, torch.sigmoid))
     trace, real, made = looped(D, *of_validity(1))
     read = told(trace)
-    first = {one.symbol: one.mean for one in read.judged.values() if one.forward.call.update == 0}
+    first = {one.symbol: one.mean for one in read.outputs.values() if one.forward.call.update == 0}
     assert first == pytest.approx({"D(x)": real[1], "D(G(z))": made[1]}, rel=1e-5)
-    assert all(one.is_probability for one in read.judged.values())
+    assert all(one.is_probability for one in read.outputs.values())
     text = everything(trace)
     assert f"x 8×12 → D → 8×1 — D(x) {real[1]:.3f}" in text
     assert "It is trained toward 1 for real and 0 for fake" in text
@@ -138,7 +138,7 @@ def test_of_two_numbers_per_image_the_one_with_labels_is_the_verdict() -> None:
     trace, real, _ = looped(
         Heads((1, plain), (1, plain)), d_loss, lambda made: (made[0] - made[1]).mean()
     )
-    means = {one.symbol: one.mean for one in told(trace).judged.values()}
+    means = {one.symbol: one.mean for one in told(trace).outputs.values()}
     assert means["D(x)"] == pytest.approx(real[1], rel=1e-5)
 
 
@@ -158,7 +158,7 @@ def test_where_no_output_is_plainly_the_verdict_none_is_told(
 
     trace, *_ = looped(Heads(*heads), d_loss, lambda made: -made[0].mean() - made[1].mean())
     text = everything(trace)
-    assert not told(trace).judged
+    assert not told(trace).outputs
     assert verdict_names(trace.steps, trace.networks) == []
     assert "verdict" not in text
     assert "G learns through D's output: " in text
@@ -169,7 +169,7 @@ def test_shares_of_classes_are_no_verdict() -> None:
     trace, *_ = looped(
         D, lambda real, made: made[:, 0].mean() - real[:, 0].mean(), lambda made: -made[:, 0].mean()
     )
-    assert not told(trace).judged
+    assert not told(trace).outputs
 
 
 def test_logits_of_two_classes_are_no_verdict() -> None:
@@ -182,7 +182,7 @@ def test_logits_of_two_classes_are_no_verdict() -> None:
         lambda said, made: entropy(said, real) + entropy(made.view(-1, 2), fake),
         lambda made: functional.cross_entropy(made, real),
     )
-    assert not told(trace).judged
+    assert not told(trace).outputs
     assert "D(x)" not in everything(trace)
 
 

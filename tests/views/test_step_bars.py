@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from ganscope.analysis.weights import together, weights_of
 from ganscope.traces import ParameterUpdate
 from ganscope.views.steps.bars import Scale, gauge, scale_of
-from ganscope.views.steps.weights import together, weights_of
 
 from .steps import recorded
 

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import ganscope
+from ganscope.analysis.forwards import BETWEEN, FAKE, REAL
 from ganscope.traces import Trace
 from ganscope.views import ViewOptions
 from ganscope.views.steps import ledger
-from ganscope.views.steps.flow import BETWEEN, FAKE, REAL
 from ganscope.views.steps.story import Story, tell
 from ganscope.views.steps.words import about
 
@@ -124,12 +124,12 @@ def test_a_direction_is_that_of_the_gradient() -> None:
 
 def test_an_activation_makes_no_logits() -> None:
     read = story(networks(activation=nn.Softplus), scores, higher)
-    assert {one.unit for one in read.judged.values()} == {"score"}
+    assert {one.unit for one in read.outputs.values()} == {"score"}
 
     def d_loss(D: nn.Module, x: Tensor, fake: Tensor) -> Tensor:
         return functional.softplus(-D(x)).mean() + functional.softplus(D(fake)).mean()
 
-    assert {one.unit for one in story(networks(), d_loss, higher).judged.values()} == {"logits"}
+    assert {one.unit for one in story(networks(), d_loss, higher).outputs.values()} == {"logits"}
 
 
 @pytest.mark.parametrize(
@@ -348,7 +348,7 @@ def test_vectors_that_are_shown_as_data_are_not_called_noise() -> None:
             moved[0].zero_grad()
             (-D(decoder(encoder(x))).mean() - D(decoder(z)).mean()).backward()
             moved[0].step()
-    symbols = {one.symbol for one in told(recorder.trace).judged.values()}
+    symbols = {one.symbol for one in told(recorder.trace).outputs.values()}
     assert symbols == {"D(x)", "D(G(encoder(x)))", "D(G(z))"}
 
 

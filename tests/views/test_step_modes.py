@@ -12,9 +12,9 @@ from torch import nn
 from torch.nn import functional
 
 import ganscope
+from ganscope.analysis.modes import mode_of
 from ganscope.traces import Trace
 from ganscope.views import ViewOptions, step_data
-from ganscope.views.steps import modes
 from ganscope.views.steps.story import Story, tell
 from ganscope.views.steps.words import about
 
@@ -129,4 +129,4 @@ def test_data_bear_the_mode() -> None:
 def test_the_word(own: str | None, layers: dict[str, str], expected: str) -> None:
     inside = [call(1 + at, f"g.{at}", name, mode=mode) for at, (name, mode)
               in enumerate(layers.items())]  # fmt: skip
-    assert modes.word(call(0, "g", "G", mode=own), inside) == expected
+    assert mode_of(call(0, "g", "G", mode=own), inside) == expected

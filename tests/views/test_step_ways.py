@@ -12,13 +12,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import ganscope
+from ganscope.analysis.backward_path import backward_path, loss_runs
 from ganscope.traces import Step, Trace
-from ganscope.traces.recognition import likeness
 from ganscope.views import ViewOptions
 from ganscope.views.steps.depth import profile
-from ganscope.views.steps.rows import loss_runs
 from ganscope.views.steps.story import tell
-from ganscope.views.steps.ways import way_back
 
 BATCH, SIZE = 8, 12
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -70,18 +68,18 @@ def chain(trace: Trace, index: int) -> list[str]:
     read = tell(trace, trace.steps[0], ViewOptions())
     update = read.step.updates[index]
     (run,) = loss_runs(update)
-    found = way_back(read.step.calls, run, read.owners, update.networks)
+    found = backward_path(read.step.calls, run, read.owners, update.networks)
     for later, earlier in pairwise(found):
-        outputs = {likeness(record) for record in earlier.call.outputs}
-        assert fed(read.step, outputs, {likeness(record) for record in later.call.inputs})
+        outputs = {record.id for record in earlier.call.outputs}
+        assert fed(read.step, outputs, {record.id for record in later.call.inputs})
     return [one.call.label for one in found]
 
 
-def fed(step: Step, made: set[tuple[object, ...]], taken: set[tuple[object, ...]]) -> bool:
+def fed(step: Step, made: set[int | None], taken: set[int | None]) -> bool:
     """Whether what was made became what was taken, by operations in between."""
     for call in step.calls:
-        if call.kind == "op" and made & {likeness(record) for record in call.inputs}:
-            made |= {likeness(record) for record in call.outputs}
+        if call.kind == "op" and made & {record.id for record in call.inputs}:
+            made |= {record.id for record in call.outputs}
     return bool(made & taken)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from ganscope.analysis.graph import origin_id
 from ganscope.traces import (
     Backward,
     Call,
@@ -20,7 +21,6 @@ from ganscope.traces import (
     Trace,
     Update,
 )
-from ganscope.traces.recognition import likeness
 from ganscope.views.steps import ledger
 from ganscope.views.steps.cast import Cast, joined, numeral
 from ganscope.views.steps.depth import profile
@@ -242,13 +242,12 @@ def test_a_loss_that_is_no_cross_entropy_is_not_called_one() -> None:
 
 def test_fakes_that_were_not_detached() -> None:
     calls = recorded().steps[0].calls
-    made = {likeness(call.outputs[0]) for call in calls if call.path == "generator"}
+    made = next(call.outputs[0] for call in calls if call.path == "generator")
 
     def follow(call: Call) -> Call:
         """The call, shown the generator's images with their history."""
         records = [
-            replace(record, requires_grad=True) if likeness(record) in made else record
-            for record in call.inputs
+            made if origin_id(record) == origin_id(made) else record for record in call.inputs
         ]
         return replace(call, inputs=tuple(records)) if call.network else call
 

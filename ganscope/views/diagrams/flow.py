@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ganscope.analysis.roles import DISCRIMINATOR
 from ganscope.traces import Trace
 from ganscope.views import style
 from ganscope.views.diagrams.arcs import Arc
@@ -23,7 +24,6 @@ from ganscope.views.diagrams.subject import Subject, require_sample, subject_of
 from ganscope.views.diagrams.values import is_thinned
 from ganscope.views.diagrams.way import Way
 from ganscope.views.diagrams.words import Words
-from ganscope.views.steps.cast import DISCRIMINATOR
 from ganscope.views.summary import failed_call
 
 

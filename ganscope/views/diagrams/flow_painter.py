@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from ganscope.analysis.discriminator_outputs import is_probability
 from ganscope.views import style
 from ganscope.views.diagrams.arcs import draw_arc
 from ganscope.views.diagrams.beside import draw_joining
@@ -37,7 +38,6 @@ from ganscope.views.diagrams.labels import (
 from ganscope.views.diagrams.scene import Column, Scene
 from ganscope.views.diagrams.stages import count_of
 from ganscope.views.diagrams.subject import Subject
-from ganscope.views.steps.verdicts import is_probability
 
 _LINE = 0.19
 _COMMA = ", "

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ganscope.analysis.roles import DISCRIMINATOR, GENERATOR
 from ganscope.traces import Meta, Trace
+from ganscope.traces.call import main_output
 from ganscope.views import style
 from ganscope.views.diagrams.failing import Failing, failing_title
 from ganscope.views.diagrams.options import DiagramOptions
 from ganscope.views.diagrams.stages import Stage, count_of
 from ganscope.views.diagrams.subject import Subject
 from ganscope.views.diagrams.words import Words
-from ganscope.views.rows import main_output
-from ganscope.views.steps.cast import DISCRIMINATOR, GENERATOR
 
 _MOST_ENDS = 3
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
+from ganscope.analysis.backward_path import loss_runs
+from ganscope.analysis.discriminator_outputs import DiscriminatorOutput
+from ganscope.analysis.forwards import BETWEEN, PROBED, Forward, chains
+from ganscope.analysis.inputs import NetworkInput
+from ganscope.analysis.weights import together
 from ganscope.errors import UsageError
 from ganscope.traces import Loss, Step, TensorRecord, Trace, Update
 from ganscope.views.options import ViewOptions
-from ganscope.views.steps.flow import BETWEEN, PROBED, Forward, Source
-from ganscope.views.steps.heading import chains, input_name
-from ganscope.views.steps.rows import loss_runs
+from ganscope.views.steps.heading import input_name
 from ganscope.views.steps.story import Story, tell
-from ganscope.views.steps.verdicts import Verdict
-from ganscope.views.steps.weights import together
 
 _PENALTY = (BETWEEN, PROBED)
 DETACH, NO_GRAD = "detach", "no_grad"
@@ -76,7 +77,7 @@ class Lane:
     start: Tensor
     boxes: tuple[Box, ...]
     tensors: tuple[Tensor, ...]
-    verdict: Verdict | None
+    verdict: DiscriminatorOutput | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ def _lane(story: Story, update: Update, chain: Sequence[Forward], trained: Set[s
     for place, forward in enumerate(chain):
         boxes.append(_box(story, update, forward))
         output = forward.output
-        name = story.judged[forward.call.id].symbol if forward.call.id in story.judged else ""
+        name = story.outputs[forward.call.id].symbol if forward.call.id in story.outputs else ""
         after = chain[place + 1] if place + 1 < len(chain) else None
         if after is not None and forward.call.update != update.index:
             name = _start(story, after, trained).name  # made earlier: ``G(z) of ①``
@@ -166,15 +167,13 @@ def _lane(story: Story, update: Update, chain: Sequence[Forward], trained: Set[s
         record = output or start.record
         cut = _cut_between(forward, after, trained) if after is not None else ""
         tensors.append(Tensor(name, record, _gradient(update, forward), cut))
-    verdict = story.judged.get(chain[-1].call.id)
+    verdict = story.outputs.get(chain[-1].call.id)
     return Lane(start, tuple(boxes), tuple(tensors), verdict)
 
 
 def _with_maker(story: Story, update: Update, chain: Sequence[Forward]) -> Sequence[Forward]:
     """A chain with the network before it that the update moves, though it ran in an earlier one."""
-    makers = {
-        maker for source in chain[0].sources if not source.detached for maker in source.makers
-    }
+    makers = {maker for source in chain[0].inputs if not source.detached for maker in source.makers}
     for one in story.forwards:
         name = one.call.network
         is_reached = any(run.reached.get(name) for run in update.backwards)
@@ -187,7 +186,7 @@ def _cut_between(before: Forward, after: Forward, trained: Set[str]) -> str:
     """What cut autograd off between two networks."""
     if _unfollowed(before, trained):
         return NO_GRAD
-    cut = any(one.detached for one in after.sources if before.call.id in one.makers)
+    cut = any(one.detached for one in after.inputs if before.call.id in one.makers)
     return DETACH if cut else ""
 
 
@@ -198,11 +197,11 @@ def _unfollowed(forward: Forward, trained: Set[str]) -> bool:
 
 
 def _start(story: Story, forward: Forward, trained: Set[str]) -> Tensor:
-    if not forward.sources:
+    if not forward.inputs:
         raise UsageError(f"{forward.call.network} was given no tensor, so no chain can be drawn")
-    made = [at for at, source in enumerate(forward.sources) if source.makers]
+    made = [at for at, source in enumerate(forward.inputs) if source.makers]
     place = made[0] if made else 0
-    source = forward.sources[place]
+    source = forward.inputs[place]
     name = (
         "blend"
         if forward.shown == BETWEEN
@@ -215,7 +214,7 @@ def _start(story: Story, forward: Forward, trained: Set[str]) -> Tensor:
     return Tensor(name, _kept(story, source), None, cut)
 
 
-def _kept(story: Story, source: Source) -> TensorRecord:
+def _kept(story: Story, source: NetworkInput) -> TensorRecord:
     """The record with values: those of its maker where none were kept of a detached copy."""
     if source.record.samples is None and source.makers:
         for forward in story.forwards:

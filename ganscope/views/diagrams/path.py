@@ -10,9 +10,9 @@ import math
 from collections.abc import Iterable, Iterator, Sequence, Set
 
 from ganscope.traces import Call, TensorRecord
+from ganscope.traces.call import main_output
 from ganscope.views.diagrams.makers import Makers
 from ganscope.views.diagrams.way import INPUT, Branch, Head, Link, Side, Way
-from ganscope.views.rows import main_output
 
 _MOST_HEADS = 2
 

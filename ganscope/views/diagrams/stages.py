@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ganscope.traces import Call, TensorRecord
+from ganscope.traces.call import main_output
 from ganscope.views import style
 from ganscope.views.describe import base_type
 from ganscope.views.diagrams.places import relative, span_of
 from ganscope.views.diagrams.values import reread
 from ganscope.views.diagrams.way import INPUT, Branch, Link, Side, Way
-from ganscope.views.rows import main_output
 
 _FOLLOWS = ("Norm", "PReLU", "Dropout")
 """Parts of the names of layers that have parameters and still belong to the one before."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ganscope.analysis.weights import weights_of
 from ganscope.errors import UsageError
 from ganscope.traces import Call, ParameterUpdate, Trace
+from ganscope.traces.call import main_output
 from ganscope.views import style
 from ganscope.views.diagrams.canvas import Canvas
 from ganscope.views.diagrams.failing import (
@@ -22,8 +24,6 @@ from ganscope.views.diagrams.path import way_through
 from ganscope.views.diagrams.ridges import Row, StatsPainter
 from ganscope.views.diagrams.subject import Subject, subject_of
 from ganscope.views.diagrams.words import Words
-from ganscope.views.rows import main_output
-from ganscope.views.steps.weights import weights_of
 
 _LEAST_ROW = 0.26
 _TOP, _BOTTOM = 1.75, 1.05

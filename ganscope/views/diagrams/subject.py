@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from ganscope.analysis.forwards import REAL, forwards_of
+from ganscope.analysis.roles import DISCRIMINATOR, GENERATOR, Roles
 from ganscope.errors import UsageError, nearest
 from ganscope.traces import Call, Network, Step, Trace
 from ganscope.traces.recorded import step_by_index
 from ganscope.views.diagrams.options import DiagramOptions
-from ganscope.views.steps.cast import DISCRIMINATOR, GENERATOR, Cast
-from ganscope.views.steps.flow import REAL, forwards
 
 _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 """``Upsampling``, ``Generator``: the words of a name."""
@@ -86,7 +86,9 @@ def subject_of(trace: Trace, options: DiagramOptions) -> Subject:
     """
     network = _network(trace.networks, options.network)
     step = step_of(trace, options, lambda step: _calls(step, network.name))
-    ran = [one for one in forwards(step, Cast(trace.networks)) if one.call.network == network.name]
+    ran = [
+        one for one in forwards_of(step, Roles(trace.networks)) if one.call.network == network.name
+    ]
     if not ran:
         raise UsageError(f"{network.name} was not called in step {step.index}; try another step")
     ran = [one for one in ran if not one.part] or ran

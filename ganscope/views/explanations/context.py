@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ganscope.traces import Call, TensorRecord
+from ganscope.traces.call import main_output
 from ganscope.views import style
-from ganscope.views.rows import main_output
 
 Figures = tuple[float | None, ...]
 Key = tuple[tuple[int, ...], Figures]

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from ganscope.traces import Call, TensorStats
+from ganscope.traces.call import main_output
 from ganscope.views import style
-from ganscope.views.rows import main_output
 
 Shape = tuple[int, ...]
 

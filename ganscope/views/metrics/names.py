@@ -9,14 +9,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from ganscope.analysis.discriminator_outputs import discriminator_outputs
+from ganscope.analysis.forwards import Forward, forwards_of
+from ganscope.analysis.outermost import OutermostFlow
+from ganscope.analysis.roles import Roles
+from ganscope.analysis.weights import weights_of
 from ganscope.errors import UsageError, nearest
 from ganscope.traces import Call, Network, Step, Update
+from ganscope.traces.call import main_output
 from ganscope.traces.series import Place
-from ganscope.views.rows import main_output
-from ganscope.views.steps.cast import Cast, joined
-from ganscope.views.steps.flow import Forward, forwards
-from ganscope.views.steps.verdicts import verdicts
-from ganscope.views.steps.weights import weights_of
+from ganscope.views.steps.cast import joined
 
 LOSS = "loss"
 """Stands for every loss."""
@@ -66,7 +68,7 @@ def figures(step: Step, networks: Iterable[Network], shared: frozenset[str] = fr
     for name, place in (
         *_losses(step, shared),
         *_parts(step),
-        *_verdicts(step, Cast(networks)),
+        *_verdicts(step, Roles(networks)),
         *_calls(step),
         *_parameters(step),
     ):
@@ -129,10 +131,11 @@ def _parts(step: Step) -> Iterator[tuple[str, Place]]:
                     yield part.name, Place("call", number, "output_mean")
 
 
-def _verdicts(step: Step, cast: Cast) -> Iterator[tuple[str, Place]]:
+def _verdicts(step: Step, roles: Roles) -> Iterator[tuple[str, Place]]:
     """D(x) and D(G(z)), as they are when the discriminator itself learns, where it does."""
-    ran = forwards(step, cast)
-    said = verdicts(step, ran, cast)
+    flow = OutermostFlow(step)
+    ran = forwards_of(step, roles, flow)
+    said = discriminator_outputs(flow, ran, roles)
     numbers = {call.id: number for number, call in enumerate(step.calls)}
     moved = {update.index: update.networks for update in step.updates}
     own = {
@@ -152,12 +155,13 @@ def _told_by(step: Step, number: int, forward: Forward) -> int | None:
     verdict = forward.output
     if verdict is main_output(forward.call):
         return number
+    made = {verdict.id, verdict.alias_of} - {None} if verdict is not None else set()
     inside = {forward.call.id}
     for place, call in enumerate(step.calls[number + 1 :], number + 1):
         if call.parent in inside:
             inside.add(call.id)
             first = main_output(call)
-            if verdict is not None and first is not None and first.stats == verdict.stats:
+            if verdict is not None and first is not None and first.id in made:
                 return place
     return None
 
@@ -289,8 +293,8 @@ def verdict_names(steps: Sequence[Step], networks: Sequence[Network]) -> list[st
         steps: One step of every kind.
         networks: Those of the trace.
     """
-    cast = Cast(networks)
-    return list(dict.fromkeys(name for step in steps for name, _ in _verdicts(step, cast)))
+    roles = Roles(networks)
+    return list(dict.fromkeys(name for step in steps for name, _ in _verdicts(step, roles)))
 
 
 def weight_names(steps: Sequence[Step]) -> list[str]:

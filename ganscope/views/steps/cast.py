@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from ganscope.traces import Network
+from ganscope.analysis.forwards import Forward, is_noise
+from ganscope.analysis.roles import DISCRIMINATOR, GENERATOR, Roles
 from ganscope.views import style
 
-GENERATOR, DISCRIMINATOR = "generator", "discriminator"
 
-
-class Cast:
-    """Who plays which role.
-
-    Args:
-        networks: Those of a trace.
-    """
-
-    def __init__(self, networks: Iterable[Network]) -> None:
-        self._networks = {network.name: network for network in networks}
-
-    def role(self, name: str) -> str:
-        """``generator``, ``discriminator``, ``other`` or ``unknown``."""
-        network = self._networks.get(name)
-        return network.role if network else "unknown"
+class Cast(Roles):
+    """What networks are called in sentences, by their roles."""
 
     def named(self, name: str) -> str:
         """``the generator`` where a network is called by its role, else its name."""
@@ -42,17 +29,8 @@ class Cast:
         plain = first.isalpha() and first.islower() and first not in self._networks
         return text[:1].upper() + text[1:] if plain else text
 
-    def symbol(self, name: str) -> str:
-        """``D`` and ``G`` as in the papers, where there is but one of the role; else its name."""
-        role = self.role(name)
-        letter = {GENERATOR: "G", DISCRIMINATOR: "D"}.get(role)
-        return letter if letter and self._alone(role) else style.printable(name)
-
-    def _alone(self, role: str) -> bool:
-        return sum(network.role == role for network in self._networks.values()) == 1
-
     def _article(self, role: str) -> str:
-        return "the" if self._alone(role) else "a"
+        return "the" if self.is_only(role) else "a"
 
 
 def joined(names: Sequence[str]) -> str:
@@ -64,6 +42,12 @@ def joined(names: Sequence[str]) -> str:
 def numeral(index: int) -> str:
     """Place of an update in its step, from 0, as it is shown: ``①``."""
     return style.CIRCLED[index] if 0 <= index < len(style.CIRCLED) else f"({index + 1})"
+
+
+def noun_of(forward: Forward) -> str:
+    """``images``, or ``samples`` for vectors: codes, points, noise, flattened images."""
+    shape = forward.inputs[0].record.shape if forward.inputs else None
+    return "samples" if is_noise(shape) else "images"
 
 
 def possessive(name: str) -> str:

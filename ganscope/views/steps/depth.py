@@ -3,55 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from ganscope.traces import Call, Update
+from ganscope.analysis.backward_path import Profile, profile_of
+from ganscope.traces import Update
 from ganscope.views import style
 from ganscope.views.steps.cast import joined
-from ganscope.views.steps.rows import loss_runs
 from ganscope.views.steps.story import Story
-from ganscope.views.steps.ways import way_back
 
 _STEADY = 2.0
 """A change by less than this factor is neither vanishing nor exploding."""
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """A gradient's norm where it entered a chain of layers and where it came to its other end.
-
-    Attributes:
-        first: The call whose output it reached first: the last layer that ran.
-        last: The call whose output it reached last: the first layer of a moved network.
-        entered: Its norm at `first`.
-        arrived: Its norm at `last`.
-        between: Where it was largest and where it was smallest of all layers in between, with
-            its norm there.
-    """
-
-    first: Call
-    last: Call
-    entered: float
-    arrived: float
-    between: tuple[tuple[Call, float], ...] = ()
-
-
-def profile_of(story: Story, update: Update) -> Profile | None:
-    """The way of the gradient from an update's loss to the deepest layer that it moves.
-
-    Each layer on it fed the one before; None where no such chain can be told.
-    """
-    ways = (
-        way_back(story.step.calls, run, story.owners, update.networks)
-        for run in sorted(loss_runs(update), reverse=True)
-    )
-    way = max(ways, key=len, default=[])
-    if len(way) < 2:
-        return None
-    first, *inside, last = way
-    between = sorted(((one.call, one.norm) for one in inside), key=lambda item: item[1])
-    extremes = (between[-1], between[0]) if len(between) > 1 else tuple(between)
-    return Profile(first.call, last.call, first.norm, last.norm, extremes)
 
 
 def profile(story: Story, update: Update) -> Iterator[str]:

@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ganscope.traces import Earlier, Optimizer, Step, Update
-from ganscope.views import style
-from ganscope.views.steps.cast import GENERATOR, Cast, joined, numeral
-from ganscope.views.steps.flow import (
+from ganscope.analysis.discriminator_outputs import DiscriminatorOutput, together
+from ganscope.analysis.forwards import (
     BETWEEN,
     PROBED,
     UNTOLD,
     Forward,
-    Source,
+    by_call,
+    chains,
     earlier_of,
     is_unfollowed,
-    made,
-    made_by,
 )
-from ganscope.views.steps.verdicts import Verdict, together
+from ganscope.analysis.inputs import DETACH, NetworkInput
+from ganscope.analysis.roles import GENERATOR
+from ganscope.analysis.symbols import made, made_by
+from ganscope.traces import Earlier, Optimizer, Step, TensorRecord, Update
+from ganscope.views import style
+from ganscope.views.steps.cast import Cast, joined, numeral
 
 _MOST_BETWEEN = 3
 """Operations between two networks that are named."""
@@ -86,7 +88,7 @@ def optimizer_text(optimizer: Optimizer) -> str:
 def flow_lines(
     ran: Sequence[Forward],
     every: Sequence[Forward],
-    judged: Mapping[int, Verdict],
+    judged: Mapping[int, DiscriminatorOutput],
     cast: Cast,
 ) -> Iterator[FlowLine]:
     """The chains of networks' calls in an update, alike ones told once.
@@ -97,7 +99,7 @@ def flow_lines(
         judged: What discriminators said.
         cast: The networks.
     """
-    alike: dict[tuple[object, ...], list[tuple[tuple[str, ...], Verdict | None]]] = {}
+    alike: dict[tuple[object, ...], list[tuple[tuple[str, ...], DiscriminatorOutput | None]]] = {}
     for chain in chains(ran):
         parts = tuple(_parts(chain, every, cast))
         said = judged.get(chain[-1].call.id)
@@ -106,33 +108,30 @@ def flow_lines(
         alike.setdefault(key, []).append((parts, said))
     for same in alike.values():
         verdict = together([said for _, said in same if said is not None])
-        yield FlowLine(same[0][0], "" if verdict is None else verdict.text, len(same))
+        yield FlowLine(same[0][0], "" if verdict is None else output_text(verdict), len(same))
 
 
-def chains(ran: Sequence[Forward]) -> list[list[Forward]]:
-    """Calls that took their images straight from one another, as one chain each."""
-    found: list[list[Forward]] = []
-    for forward in ran:
-        makers = {maker for source in forward.sources for maker in source.makers}
-        open_chain = next((chain for chain in found if chain[-1].call.id in makers), None)
-        if open_chain is not None:
-            open_chain.append(forward)
-        else:
-            found.append([forward])
-    return found
+def output_text(output: DiscriminatorOutput) -> str:
+    """``D(x) 0.596``; ``D(x) mean output 1.23 (score)``."""
+    number = style.format_number(output.mean)
+    if output.is_probability:
+        return f"{output.symbol} {number}"
+    return f"{output.symbol} mean output {number} ({output.unit})"
 
 
 def _parts(chain: Sequence[Forward], every: Sequence[Forward], cast: Cast) -> Iterator[str]:
     taken = _beginning(chain[0], every, cast)
     for place, forward in enumerate(chain):
         if place > 0:
-            main = _main_source(forward, chain[place - 1].call.id)
-            taken += _between(main, forward.shown, every)
+            before = chain[place - 1]
+            main = _taken_from(forward, before.call.id)
+            taken += _between(main, before.call.id, forward.shown, every)
+            taken[-1] += _with_others(main, chain, every)
             taken[-1] = " + ".join([taken[-1], *_beside(forward, every, cast)])
         yield from taken
         name = style.printable(forward.called(forward.call.network))
         yield f"{name} ({forward.mode})" if forward.mode else name
-        taken = [_shape(forward)]
+        taken = [_shape(forward.output)]
     yield from taken
 
 
@@ -140,22 +139,35 @@ def _beside(forward: Forward, every: Sequence[Forward], cast: Cast) -> list[str]
     """What a network takes beside what another one made: noise, labels."""
     return [
         _input(forward, place, every, cast)
-        for place, source in enumerate(forward.sources)
-        if not source.makers
+        for place, given in enumerate(forward.inputs)
+        if not given.makers
     ]
 
 
+def _with_others(main: NetworkInput, chain: Sequence[Forward], every: Sequence[Forward]) -> str:
+    """`` with netE.fcVar``: the other networks of whose outputs an input was made, too."""
+    known = by_call(every)
+    here = {one.call.path for one in chain}
+    others = [known[maker].call for maker in main.makers if maker in known]
+    names = dict.fromkeys(call.path for call in others if call.path not in here)
+    return f" with {joined([style.printable(name) for name in names])}" if names else ""
+
+
 def _beginning(forward: Forward, every: Sequence[Forward], cast: Cast) -> list[str]:
-    taken = next((source for source in forward.sources if source.makers), None)
-    names = [_input(forward, place, every, cast) for place in range(len(forward.sources))]
+    taken = forward.main_input
+    names = [_input(forward, place, every, cast) for place in range(len(forward.inputs))]
     start = [" + ".join(names) or style.NOTHING]
-    return start + (_between(taken, forward.shown, every) if taken else [])
+    return start + (_between(taken, taken.makers[0], forward.shown, every) if taken else [])
 
 
 def _input(forward: Forward, place: int, every: Sequence[Forward], cast: Cast) -> str:
-    """``z 64×100``."""
-    shape = style.format_shape(forward.sources[place].record.shape)
-    return f"{input_name(forward, place, every, cast)} {shape}".strip()
+    """``z 64×100``; of what a network made the shape is that which it made."""
+    given = forward.inputs[place]
+    record: TensorRecord | None = given.record
+    if given is forward.main_input and not given.inferred and earlier_of(given, cast) is None:
+        maker = by_call(every).get(given.makers[0])
+        record = given.record if maker is None or maker.output is None else maker.output
+    return f"{input_name(forward, place, every, cast)} {_shape(record)}".strip()
 
 
 def input_name(forward: Forward, place: int, every: Sequence[Forward], cast: Cast) -> str:
@@ -167,28 +179,27 @@ def input_name(forward: Forward, place: int, every: Sequence[Forward], cast: Cas
         every: What was run in the whole step.
         cast: The networks.
     """
-    source = forward.sources[place]
-    earlier = earlier_of(source, cast) if forward.shown else None
+    given = forward.inputs[place]
+    earlier = earlier_of(given, cast) if forward.shown else None
     if earlier is not None:
-        return _of_earlier(source, earlier, every, cast)
-    if source is next((source for source in forward.sources if source.makers), None):
-        return _origin(forward, source, every, cast)
+        return _of_earlier(given, earlier, every, cast)
+    if given is forward.main_input:
+        return _origin(forward, given, every, cast)
     return _name(forward, place)
 
 
-def _of_earlier(source: Source, earlier: Earlier, every: Sequence[Forward], cast: Cast) -> str:
-    """``G(z) of an earlier step`` for images that a pool has kept."""
+def _of_earlier(given: NetworkInput, earlier: Earlier, every: Sequence[Forward], cast: Cast) -> str:
+    """``G(z) of an earlier step (inferred)`` for images that a pool has kept."""
     name = made_by(earlier.network, every, cast)
     if not earlier.whole:
-        return f"x and {name} of an earlier step"
-    return (
-        f"{name} of this step and earlier ones" if source.makers else f"{name} of an earlier step"
-    )
+        return f"x and {name} of an earlier step (inferred)"
+    when = "of this step and earlier ones" if given.makers else "of an earlier step"
+    return f"{name} {when} (inferred)"
 
 
 def _name(forward: Forward, place: int) -> str:
     """``z`` for a generator's noise, ``x`` for real images; else as the code calls it."""
-    record = forward.sources[place].record
+    record = forward.inputs[place].record
     if record.name and record.name.isidentifier() and place:
         return record.name
     if place == 0 and forward.shown:
@@ -198,9 +209,9 @@ def _name(forward: Forward, place: int) -> str:
     return style.printable(record.name or "")
 
 
-def _origin(forward: Forward, source: Source, every: Sequence[Forward], cast: Cast) -> str:
+def _origin(forward: Forward, given: NetworkInput, every: Sequence[Forward], cast: Cast) -> str:
     """``G(z) of ①`` for images that another update made."""
-    maker = next((one for one in every if one.call.id == source.makers[0]), None)
+    maker = by_call(every).get(given.makers[0])
     if maker is None:
         return ""
     name, update = made(maker, cast), maker.call.update
@@ -208,27 +219,50 @@ def _origin(forward: Forward, source: Source, every: Sequence[Forward], cast: Ca
     return f"{name} of {numeral(update)}" if elsewhere and update is not None else name
 
 
-def _between(source: Source, shown: str, every: Sequence[Forward]) -> list[str]:
+def _between(given: NetworkInput, maker: int, shown: str, every: Sequence[Forward]) -> list[str]:
     """What was done to images on their way from one network to the next."""
-    makers = [one for one in every if one.call.id in source.makers]
-    if makers and all(is_unfollowed(one, every) for one in makers):
-        cut = ["no grad"]
-    else:
-        cut = ["detach"] if source.detached else []
-    names = [style.printable(name) for name in source.through]
-    if source.blended and (shown == BETWEEN or source.is_leaf):
-        names = ["blended with x"]
-    elif source.doubled and not (source.record.earlier and source.record.earlier.whole):
-        names = ["in one batch with x"]
+    known = by_call(every)
+    makers = [known[one] for one in given.makers if one in known]
+    path = [style.printable(name) for name in given.paths[maker]]
+    if given.inferred:
+        path.append("equal values (inferred)")
+    names = [name for name in path if name != DETACH]
+    if given.blended and (shown == BETWEEN or given.is_leaf):
+        path = _in_place_of(path, "blended with x")
+    elif given.doubled and not (given.record.earlier and given.record.earlier.whole):
+        path = _in_place_of(path, "in one batch with x")
     elif len(names) > _MOST_BETWEEN:
-        names = [*names[:1], "…", *names[-1:]]
-    return [*cut, *names]
+        path = _shortened(path)
+    if makers and all(is_unfollowed(one, every) for one in makers):
+        return ["no grad", *(name for name in path if name != DETACH)]
+    if given.detached and DETACH not in path and not given.inferred:
+        path = [DETACH, *path]
+    return path
 
 
-def _main_source(forward: Forward, maker: int) -> Source:
-    return next(source for source in forward.sources if maker in source.makers)
+def _in_place_of(path: Sequence[str], words: str) -> list[str]:
+    """Words for all operations on a path but `DETACH`, which stays before or behind them."""
+    if DETACH not in path:
+        return [words]
+    return [DETACH, words] if path[0] == DETACH else [words, DETACH]
 
 
-def _shape(forward: Forward) -> str:
-    output = forward.output
+def _shortened(path: Sequence[str]) -> list[str]:
+    """The first operation and the last one, and `DETACH` where it is."""
+    named = [place for place, name in enumerate(path) if name != DETACH]
+    kept = {named[0], named[-1], *(place for place, name in enumerate(path) if name == DETACH)}
+    found: list[str] = []
+    for place, name in enumerate(path):
+        if place in kept:
+            found.append(name)
+        elif found[-1] != "…":
+            found.append("…")
+    return found
+
+
+def _taken_from(forward: Forward, maker: int) -> NetworkInput:
+    return next(given for given in forward.inputs if maker in given.paths)
+
+
+def _shape(output: TensorRecord | None) -> str:
     return "✗" if output is None else style.format_shape(output.shape)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ganscope.analysis.discriminator_outputs import DiscriminatorOutput, together
+from ganscope.analysis.forwards import FAKE, Forward
+from ganscope.analysis.labels import label_of, pulls
+from ganscope.analysis.roles import DISCRIMINATOR, GENERATOR
 from ganscope.traces import Backward, Update
 from ganscope.views import style
 from ganscope.views.steps import on_verdicts
-from ganscope.views.steps.cast import DISCRIMINATOR, GENERATOR, joined, possessive
-from ganscope.views.steps.flow import FAKE, Forward
-from ganscope.views.steps.labels import label_of, pulls
+from ganscope.views.steps.cast import joined, possessive
 from ganscope.views.steps.losses import short_name
 from ganscope.views.steps.story import Story
-from ganscope.views.steps.verdicts import Verdict, together
 
 
 def moves(story: Story, update: Update, role: str) -> bool:
@@ -59,7 +60,7 @@ def _behind(story: Story, update: Update, run: Backward, judges: Sequence[str]) 
         one = left.pop()
         # Tokens and other whole numbers need no detach to end the way of a gradient.
         makers = (
-            each.makers for each in one.sources if not each.detached and each.record.requires_grad
+            each.makers for each in one.inputs if not each.detached and each.record.requires_grad
         )
         new = {maker for some in makers for maker in some if maker in calls} - seen
         seen |= new
@@ -76,7 +77,7 @@ def _takes_part(forward: Forward, update: Update, run: Backward) -> bool:
 def _answer_of(story: Story, update: Update, judges: Sequence[str]) -> str:
     """``the discriminator's verdict``, ``the verdicts of D_A and D_B``; ``D's output`` where it is
     no verdict, an autoencoder's for one."""
-    told = {one.forward.call.network for one in on_verdicts.said_in(story, update)}
+    told = {one.forward.call.network for one in story.outputs_in(update)}
     noun = "verdict" if told.issuperset(judges) else "output"
     who = named(story, judges)
     return f"{possessive(who)} {noun}" if len(judges) == 1 else f"the {noun}s of {who}"
@@ -88,7 +89,7 @@ def _all(learners: Sequence[str], judges: Sequence[str]) -> str:
 
 def _wanted(story: Story, update: Update, learners: Sequence[str]) -> str:
     """``, D(G(z)) = 0.51, which it wants to be 1``."""
-    fakes = [one for one in on_verdicts.said_in(story, update) if one.forward.shown == FAKE]
+    fakes = [one for one in story.outputs_in(update) if one.forward.shown == FAKE]
     kinds = dict.fromkeys(one.symbol for one in fakes)
     means = [together([one for one in fakes if one.symbol == symbol]) for symbol in kinds]
     known = [mean for mean in means if mean is not None]
@@ -100,7 +101,7 @@ def _wanted(story: Story, update: Update, learners: Sequence[str]) -> str:
     return f", {figures}" + (f", which {wants} {wish}" if wish else "")
 
 
-def _wish(story: Story, update: Update, fakes: Sequence[Verdict]) -> str:
+def _wish(story: Story, update: Update, fakes: Sequence[DiscriminatorOutput]) -> str:
     """What verdicts are to be; empty where neither labels nor gradients tell."""
     ran = [one.forward for one in fakes]
     label = label_of(story, update, ran) if all(one.is_probability for one in fakes) else None

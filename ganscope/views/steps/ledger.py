@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ganscope.traces import EARLIER, Backward, CallSite, LedgerEntry, Step, Update
+from ganscope.analysis.ledger import foreign, own_runs, tensors_of, wrongly_used
+from ganscope.traces import EARLIER, LedgerEntry, Step, Update
 from ganscope.views import style
 from ganscope.views.steps.cast import Cast, joined, numeral, possessive
 
@@ -49,48 +49,6 @@ def bad_gradients(update: Update) -> Iterator[Remark]:
     )
 
 
-def foreign(step: Step, update: Update, network: str) -> list[LedgerEntry]:
-    """What an update cleared or used of a network that no backward of its own had brought."""
-    return [
-        entry
-        for entry in step.ledger
-        if entry.network == network
-        and entry.update == update.index
-        and entry.backward not in _own(update)
-    ]
-
-
-def wrongly_used(step: Step, update: Update, network: str) -> list[LedgerEntry]:
-    """The gradients in an update that look like a forgotten ``zero_grad()``.
-
-    Those of the very loss of this update, from a turn before in which another network was moved,
-    were gathered on purpose.
-    """
-    own = {site for run in update.backwards for site in _made_at(step, update, run)}
-    homes = {run.id: (home, run) for home in step.updates for run in home.backwards}
-    found = []
-    for entry in foreign(step, update, network):
-        home, run = homes.get(entry.backward, (None, None))
-        gathered = (
-            home is not None
-            and run is not None
-            and network not in home.networks
-            and not own.isdisjoint(_made_at(step, home, run))
-        )
-        if entry.fate == "used" and not gathered:
-            found.append(entry)
-    return found
-
-
-def _made_at(step: Step, update: Update, run: Backward) -> Iterator[tuple[str, CallSite]]:
-    """The name of a backward's loss, and where the code makes it."""
-    calls = {call.id: call for call in step.calls}
-    for loss in update.losses:
-        call = None if loss.call is None else calls.get(loss.call)
-        if loss.name == run.loss and call is not None and call.site is not None:
-            yield loss.name, call.site
-
-
 def whose(step: Step, network: str, entries: Sequence[LedgerEntry], cast: Cast) -> str:
     """``the 6 gradients that the backward of ① had left in the discriminator``."""
     return (
@@ -103,7 +61,7 @@ def left_over(step: Step, cast: Cast) -> Iterator[Remark]:
     left = [entry for entry in step.ledger if entry.fate == "left"]
     for network in dict.fromkeys(entry.network for entry in left):
         entries = [entry for entry in left if entry.network == network]
-        they = "it adds" if _tensors(entries) == 1 else "they add"
+        they = "it adds" if tensors_of(entries) == 1 else "they add"
         yield Remark(
             cast.sentence(
                 f"{cast.named(network)} keeps {_gradients(entries)} from "
@@ -112,13 +70,9 @@ def left_over(step: Step, cast: Cast) -> Iterator[Remark]:
         )
 
 
-def _own(update: Update) -> set[int]:
-    return {run.id for run in update.backwards}
-
-
 def _were(step: Step, network: str, entries: Sequence[LedgerEntry], cast: Cast) -> str:
     """``the discriminator's 6 gradients from the backward of ① were``."""
-    verb = "was" if _tensors(entries) == 1 else "were"
+    verb = "was" if tensors_of(entries) == 1 else "were"
     owner = possessive(cast.named(network))
     return f"{owner} {_gradients(entries)} from {_origin(step, entries)} {verb}"
 
@@ -126,7 +80,7 @@ def _were(step: Step, network: str, entries: Sequence[LedgerEntry], cast: Cast) 
 def _mixed(
     step: Step, update: Update, network: str, entries: Sequence[LedgerEntry], cast: Cast
 ) -> str:
-    own = _own(update)
+    own = own_runs(update)
     fresh = any(entry.network == network and entry.backward in own for entry in step.ledger)
     went = "added to this update's own" if fresh else "used in this update"
     return (
@@ -145,13 +99,5 @@ def _origin(step: Step, entries: Sequence[LedgerEntry]) -> str:
     return joined(names) if names else "another backward"
 
 
-def _tensors(entries: Sequence[LedgerEntry]) -> int:
-    """How many parameters: several backwards may have filled the same ones."""
-    by_backward: Counter[tuple[int, str, int | None]] = Counter()
-    for entry in entries:
-        by_backward[entry.backward, entry.fate, entry.update] += entry.tensors
-    return max(by_backward.values())
-
-
 def _gradients(entries: Sequence[LedgerEntry]) -> str:
-    return style.count_of(_tensors(entries), "gradient")
+    return style.count_of(tensors_of(entries), "gradient")

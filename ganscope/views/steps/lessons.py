@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from ganscope.analysis.forwards import FAKE, Forward, is_unfollowed
+from ganscope.analysis.ledger import foreign, wrongly_used
+from ganscope.analysis.roles import DISCRIMINATOR, GENERATOR
 from ganscope.traces import LedgerEntry, ParameterUpdate, Update
 from ganscope.views import style
 from ganscope.views.steps import bars, depth, ledger, modes, on_verdicts
-from ganscope.views.steps.cast import DISCRIMINATOR, GENERATOR, joined
-from ganscope.views.steps.flow import FAKE, Forward, is_unfollowed, noun_of
+from ganscope.views.steps.cast import joined, noun_of
 from ganscope.views.steps.learners import both_reached, moves, named
 from ganscope.views.steps.penalties import penalties
 from ganscope.views.steps.rows import update_rows
@@ -86,7 +88,7 @@ def _cut(story: Story, update: Update) -> Iterator[str]:
             f"{maker} made these fake {noun} under torch.no_grad(), so they have no history: the "
             f"backward ended there and reached only {only}"
         )
-    elif any(source.detached for one in fakes for source in one.sources) and not (
+    elif any(source.detached for one in fakes for source in one.inputs) and not (
         makers.keys() & reached.keys()
     ):
         only = joined([story.cast.named(name) for name in reached]) or "nobody"
@@ -98,7 +100,7 @@ def _cut(story: Story, update: Update) -> Iterator[str]:
 
 def _made_without_history(story: Story, fakes: Sequence[Forward]) -> bool:
     calls = {one.call.id: one for one in story.forwards}
-    makers = {maker for fake in fakes for source in fake.sources for maker in source.makers}
+    makers = {maker for fake in fakes for source in fake.inputs for maker in source.makers}
     made = [calls[maker] for maker in makers if maker in calls]
     return bool(made) and all(is_unfollowed(one, story.forwards) for one in made)
 
@@ -107,7 +109,7 @@ def _makers(story: Story, fakes: Sequence[Forward], *, attached: bool = False) -
     """The generators behind fakes; with `attached`, behind those that were not detached."""
     calls = {one.call.id: one for one in story.forwards}
     for fake in fakes:
-        for source in fake.sources:
+        for source in fake.inputs:
             for maker in () if attached and source.detached else source.makers:
                 if maker in calls and calls[maker].role == GENERATOR:
                     yield calls[maker].call.network
@@ -116,10 +118,10 @@ def _makers(story: Story, fakes: Sequence[Forward], *, attached: bool = False) -
 def _cleared(story: Story, update: Update) -> Iterator[str]:
     """That what another backward had left was cleared before this update's own."""
     for name in update.networks:
-        foreign = ledger.foreign(story.step, update, name)
-        if not foreign or any(entry.fate != "cleared" for entry in foreign):
+        entries = foreign(story.step, update, name)
+        if not entries or any(entry.fate != "cleared" for entry in entries):
             continue
-        theirs = story.cast.sentence(ledger.whose(story.step, name, foreign, story.cast))
+        theirs = story.cast.sentence(ledger.whose(story.step, name, entries, story.cast))
         yield (
             f"a backward adds to the gradients that are there. {theirs} were cleared first, so "
             "this update follows its own loss alone"
@@ -129,7 +131,7 @@ def _cleared(story: Story, update: Update) -> Iterator[str]:
 def _mistakes(story: Story, update: Update) -> Iterator[str]:
     """What it means that another backward's gradients went into this update."""
     for name in update.networks:
-        used = ledger.wrongly_used(story.step, update, name)
+        used = wrongly_used(story.step, update, name)
         if not used:
             continue
         who = story.cast.named(name)
@@ -157,7 +159,7 @@ def _repeated(story: Story, update: Update) -> Iterator[str]:
     ratio = f", to {style.count_of(len(others), 'update')} of {moved}" if others else ""
     source = ""
     if others and moves(story, update, DISCRIMINATOR):
-        said = on_verdicts.said_in(story, update)
+        said = story.outputs_in(update)
         if not any(one.is_probability or one.unit == "logits" for one in said):
             source = "; Wasserstein GANs call that number n_critic"
         elif not _moved_otherwise(story, update.networks):

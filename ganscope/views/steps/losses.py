@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
 
-from ganscope.traces import Backward, LedgerEntry, Loss, Step, Update
+from ganscope.analysis.losses import sum_of, used_later
+from ganscope.traces import Backward, Loss, Step, Update
 from ganscope.traces.expressions import shortened
 from ganscope.views import style
 from ganscope.views.steps.cast import joined, numeral
 
 _NUMBER = re.compile(r" #\d+$")
-_MOST_ADDED = 12
-_MOST_SIGNS = 4
-"""With more parts some choice of signs would fit by chance."""
 _MOST_VALUES = 4
-_WITH_CLOSURE = "LBFGS"
-"""In the names of optimizers that ask for the loss several times in a step."""
-_SAME = 2e-5
-"""Relative: rounding in single precision, summed up a few times."""
 
 
 def loss_texts(update: Update) -> list[str]:
@@ -54,7 +46,7 @@ def made_of(loss: Loss) -> str:
     if not loss.parts:
         return ""
     named = [f"{short_name(part.name)} {style.format_number(part.value)}" for part in loss.parts]
-    found = _sum(loss)
+    found = sum_of(loss)
     if found is None:
         return " from " + ", ".join(named)
     signs, share = found
@@ -62,20 +54,6 @@ def made_of(loss: Loss) -> str:
     for sign, text in zip(signs[1:], named[1:], strict=True):
         words += f" {'+' if sign > 0 else '−'} {text}"
     return f" = {words}" if share == 1 else f" = ({words}) / {share}"
-
-
-def _sum(loss: Loss) -> tuple[tuple[int, ...], int] | None:
-    """Signs of the parts and a divisor that make up the loss, where there are such."""
-    parts = [part.value for part in loss.parts]
-    if not 2 <= len(parts) <= _MOST_ADDED or not all(map(math.isfinite, (*parts, loss.value))):
-        return None
-    size = max(map(abs, parts))
-    for share in dict.fromkeys((1, len(parts))):
-        for signs in product((1, -1) if len(parts) <= _MOST_SIGNS else (1,), repeat=len(parts)):
-            total = sum(sign * part for sign, part in zip(signs, parts, strict=True)) / share
-            if abs(total - loss.value) <= _SAME * size:
-                return signs, share
-    return None
 
 
 def backward_texts(step: Step, update: Update) -> Iterator[str]:
@@ -128,31 +106,10 @@ def _count(network: str, tensors: int, *, unit: bool) -> str:
 
 
 def _fates(step: Step, update: Update, run: Backward) -> dict[str, str]:
-    """What became of the gradients of each network, empty where this update used them.
-
-    What autograd.grad gives is left in no parameter: nothing is told of its use.
-    """
-    entries = [entry for entry in step.ledger if entry.backward == run.id]
-    told = run.kind != "grad"
-    return {one: _fate(one, update, entries) if told else "" for one in run.reached}
+    """What became of the gradients of each network, empty where this update used them."""
+    later = used_later(step, update, run)
+    return {network: "" if used is None else _fate(used) for network, used in later.items()}
 
 
-def _fate(network: str, update: Update, entries: Sequence[LedgerEntry]) -> str:
-    """What became of the gradients of a network, where this update did not use them."""
-    own = [entry for entry in entries if entry.network == network]
-    if not own:
-        return "" if network in update.networks else "unused"
-    used = {entry.update for entry in own if entry.fate == "used"}
-    if update.index in used or _asked_again(network, update):
-        return ""
-    later = [numeral(index) for index in sorted(index for index in used if index is not None)]
-    return f"used in {joined(later)}" if later else "unused"
-
-
-def _asked_again(network: str, update: Update) -> bool:
-    """Whether the optimizer of a network ran the backward itself, by a closure that clears what
-    the run before left: it saw the gradients of each run."""
-    return any(
-        _WITH_CLOSURE in optimizer.type.upper() and network in update.moved_by(optimizer.name)
-        for optimizer in update.optimizers
-    )
+def _fate(later: Sequence[int]) -> str:
+    return f"used in {joined([numeral(index) for index in later])}" if later else "unused"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ganscope.analysis.forwards import Forward
+from ganscope.analysis.roles import DISCRIMINATOR
 from ganscope.views import style
-from ganscope.views.steps.cast import DISCRIMINATOR, Cast, joined
-from ganscope.views.steps.flow import Forward
+from ganscope.views.steps.cast import Cast, joined
 from ganscope.views.steps.ledger import Remark
 from ganscope.views.steps.story import Story
 
@@ -42,14 +43,14 @@ def _reason(story: Story, trained: Sequence[str]) -> str:
 def _is_shown_both(story: Story, network: str, trained: Sequence[str]) -> bool:
     """Whether a network took, in updates, what another trained one made, and also what none did."""
     calls = {one.call.id: one.call.network for one in story.forwards}
-    own = [one for one in story.forwards if one.call.network == network and one.sources]
+    own = [one for one in story.forwards if one.call.network == network and one.inputs]
     shown = [_makers(one, calls) for one in own if one.call.update is not None]
     others = set(trained) - {network}
     return any(makers & others for makers in shown) and any(not makers for makers in shown)
 
 
 def _makers(forward: Forward, calls: dict[int, str]) -> set[str]:
-    return {calls[maker] for each in forward.sources for maker in each.makers if maker in calls}
+    return {calls[maker] for each in forward.inputs for maker in each.makers if maker in calls}
 
 
 def _takers(story: Story, network: str) -> list[str]:
@@ -58,7 +59,7 @@ def _takers(story: Story, network: str) -> list[str]:
         call.network
         for call in story.step.calls
         if call.parent is None and call.network and call.network != network
-        if any(answer.network == network for answer in story.origins.answers(call))
+        if any(answer.network == network for answer in story.flow.networks_behind(call))
     ]
     return list(dict.fromkeys(found))
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from ganscope.analysis.discriminator_outputs import DiscriminatorOutput, together
+from ganscope.analysis.forwards import FAKE, REAL, Forward
+from ganscope.analysis.labels import is_cross_entropy, label_of, pulls
 from ganscope.traces import Update
 from ganscope.views import style
-from ganscope.views.steps.cast import joined, possessive
-from ganscope.views.steps.flow import FAKE, REAL, Forward, noun_of
-from ganscope.views.steps.labels import is_cross_entropy, label_of, pulls
+from ganscope.views.steps.cast import joined, noun_of, possessive
 from ganscope.views.steps.losses import short_name
 from ganscope.views.steps.story import Story
-from ganscope.views.steps.verdicts import Verdict, together
 
 _LN_2 = math.log(2)
 _NEAR_A_HALF = 0.1
@@ -26,7 +26,7 @@ _NEAR = 0.01
 
 def verdicts(story: Story, update: Update) -> Iterator[str]:
     """What D(x) and D(G(z)) mean, said of each discriminator where both stand."""
-    said = said_in(story, update)
+    said = story.outputs_in(update)
     for network in dict.fromkeys(one.forward.call.network for one in said):
         own = [one for one in said if one.forward.call.network == network]
         real, fake = _mean(own, REAL), _mean(own, FAKE)
@@ -34,7 +34,9 @@ def verdicts(story: Story, update: Update) -> Iterator[str]:
             yield _verdict(story, update, real, fake)
 
 
-def _verdict(story: Story, update: Update, real: Verdict, fake: Verdict) -> str:
+def _verdict(
+    story: Story, update: Update, real: DiscriminatorOutput, fake: DiscriminatorOutput
+) -> str:
     whose = possessive(story.cast.named(real.forward.call.network))
     noun = noun_of(real.forward)
     figures = f"{figure(real)} on real {noun}, {figure(fake)} on the generator's"
@@ -74,7 +76,7 @@ def _labels(story: Story, update: Update, network: str) -> tuple[float, float] |
     return None if real is None or fake is None else (real, fake)
 
 
-def _drawn_apart(story: Story, update: Update, real: Verdict) -> bool:
+def _drawn_apart(story: Story, update: Update, real: DiscriminatorOutput) -> bool:
     """Whether the losses move the higher answers up and the lower ones down."""
     network = real.forward.call.network
     if network not in update.networks:
@@ -91,7 +93,7 @@ def _shown(story: Story, update: Update, network: str, kind: str) -> list[Forwar
 
 def cross_entropy(story: Story, update: Update) -> Iterator[str]:
     """Where a cross entropy begins, and what its value says of the verdict."""
-    said = [one for one in said_in(story, update) if one.is_probability]
+    said = [one for one in story.outputs_in(update) if one.is_probability]
     for loss in update.losses:
         if not _is_cross_entropy(story, loss.call) or not math.isfinite(loss.value):
             continue
@@ -158,19 +160,13 @@ def _how(turned: float) -> str:
     return "they pull the same way" if turned <= -_CLOSELY else "they pull partly the same way"
 
 
-def _mean(said: Sequence[Verdict], shown: str) -> Verdict | None:
+def _mean(said: Sequence[DiscriminatorOutput], shown: str) -> DiscriminatorOutput | None:
     """What a discriminator said of all the images of a kind."""
     own = [one for one in said if one.forward.shown == shown]
     return together([one for one in own if one.symbol == own[0].symbol])
 
 
-def said_in(story: Story, update: Update) -> list[Verdict]:
-    """What discriminators said in an update."""
-    ran = story.ran(update)
-    return [story.judged[one.call.id] for one in ran if one.call.id in story.judged]
-
-
-def figure(said: Verdict) -> str:
+def figure(said: DiscriminatorOutput) -> str:
     """``D(x) = 0.596``."""
     return f"{said.symbol} = {style.format_number(said.mean)}"
 
@@ -184,7 +180,7 @@ def _cross_entropies(story: Story, update: Update) -> list[float]:
     """The values of an update's cross entropies."""
     made = [
         record.stats.mean
-        for call in story.origins.outside
+        for call in story.flow.outside
         if call.update == update.index and is_cross_entropy(call)
         for record in call.outputs
         if record.stats is not None

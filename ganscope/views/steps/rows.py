@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from ganscope.analysis.backward_path import loss_runs
+from ganscope.analysis.forwards import UNTOLD, Forward
+from ganscope.analysis.weights import Weights, weights_of
 from ganscope.traces import Call, ParameterUpdate, TensorRecord, TensorStats, Update
-from ganscope.traces.call import outermost_of
+from ganscope.traces.call import main_output, outermost_of
 from ganscope.views import style
 from ganscope.views.options import ViewOptions
-from ganscope.views.rows import main_output
-from ganscope.views.steps.flow import UNTOLD, Forward
 from ganscope.views.steps.story import Story
-from ganscope.views.steps.weights import Weights, weights_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +139,6 @@ def _blocks(story: Story, update: int | None, own: set[int]) -> list[Block]:
             key = (first.path, forward.shown, shapes, block.ran_in, apart)
             alike.setdefault(key, []).append(block)
     return [replace(same[0], alike=len(same) - 1) for same in alike.values()]
-
-
-def loss_runs(update: Update) -> set[int]:
-    """Ids of the runs that brought a loss's gradients; not those of a gradient penalty."""
-    backwards = {run.id for run in update.backwards if run.kind == "backward"}
-    return backwards or {run.id for run in update.backwards}
 
 
 def _took_part(calls: Sequence[Call], own: set[int]) -> bool:

@@ -51,7 +51,7 @@ def about(story: Story, update: Update) -> Words:
     said = [*ledger.remarks(story.step, whole, story.cast), *bad_gradients(whole)]
     return Words(
         update_title(story.step, whole, story.cast),
-        tuple(flow_lines(story.ran(whole), story.forwards, story.judged, story.cast)),
+        tuple(flow_lines(story.ran(whole), story.forwards, story.outputs, story.cast)),
         runs or ("no loss was seen",),
         # What went well is a lesson, where lessons are asked for.
         tuple(each for each in said if each.is_warning or not story.options.explain),
@@ -125,6 +125,6 @@ def others(story: Story) -> tuple[str, tuple[FlowLine, ...]] | None:
     They belong to an update that a failure did not let happen, or fed no loss.
     """
     if story.failure is not None:
-        lines = flow_lines(story.unfinished, story.forwards, story.judged, story.cast)
+        lines = flow_lines(story.unfinished, story.forwards, story.outputs, story.cast)
         return f"{numeral(len(story.step.updates))} an update that failed", tuple(lines)
     return ("calls that belong to no update", ()) if story.options.show_calls else None

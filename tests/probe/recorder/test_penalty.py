@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 import ganscope
-from ganscope.views.steps.cast import Cast
-from ganscope.views.steps.flow import BETWEEN, FAKE, REAL, forwards
+from ganscope.analysis.forwards import BETWEEN, FAKE, REAL, forwards_of
+from ganscope.analysis.roles import Roles
 from tests.probe.recorder.loops import make_critic, make_generator
 
 Blend = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -53,7 +53,7 @@ def test_blends_of_a_penalty(blend: Blend, detached: bool) -> None:
             (-critic(generator(torch.randn(16, 8))).mean()).backward()
             optimizers[0].step()
     step = recorder.trace.steps[0]
-    ran = forwards(step, Cast(recorder.trace.networks))
+    ran = forwards_of(step, Roles(recorder.trace.networks))
     assert [one.shown for one in ran if one.shown] == [BETWEEN, FAKE, REAL, FAKE]
 
 

@@ -1,12 +1,16 @@
-"""What a discriminator's answers are drawn toward: read from labels and from gradients."""
+"""What a discriminator's outputs are drawn toward.
+
+Concluded from the labels that cross entropies took, by identity, and from the signs of gradients.
+Where an output meets several labels, or is drawn both ways, nothing is said.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from ganscope.analysis.forwards import Forward
+from ganscope.analysis.step import StepAnalysis
 from ganscope.traces import Call, TensorRecord, TensorStats, Update
-from ganscope.views.steps.flow import Forward
-from ganscope.views.steps.story import Story
 
 _CROSS_ENTROPIES = ("bce", "binarycrossentropy")
 
@@ -16,11 +20,11 @@ def is_cross_entropy(call: Call) -> bool:
     return call.type.lower().replace("_", "").startswith(_CROSS_ENTROPIES)
 
 
-def label_of(story: Story, update: Update, forwards: Iterable[Forward]) -> float | None:
+def label_of(analysis: StepAnalysis, update: Update, forwards: Iterable[Forward]) -> float | None:
     """The label that cross entropies of an update held against answers, where it is but one.
 
     Args:
-        story: The step.
+        analysis: The step.
         update: Whose cross entropies.
         forwards: The calls that gave the answers.
 
@@ -28,29 +32,29 @@ def label_of(story: Story, update: Update, forwards: Iterable[Forward]) -> float
         None where there was no cross entropy, or the labels of an answer are not all alike.
     """
     asked = {forward.call.id for forward in forwards}
-    found = {answer: value for answer, value in _labels(story, update) if answer in asked}
+    found = {answer: value for answer, value in _labels(analysis, update) if answer in asked}
     values = set(found.values())
     return values.pop() if len(values) == 1 and asked == found.keys() else None
 
 
-def _labels(story: Story, update: Update) -> Iterator[tuple[int, float | None]]:
+def _labels(analysis: StepAnalysis, update: Update) -> Iterator[tuple[int, float | None]]:
     """Id of each call whose answer alone went into a cross entropy, with its label."""
-    origins = story.origins
-    for call in origins.outside:
+    flow = analysis.flow
+    for call in flow.outside:
         if call.update != update.index or not is_cross_entropy(call) or len(call.inputs) < 2:
             continue
-        answers = {each.id for each in origins.answers(origins.outermost(call))}
-        if len(answers) == 1 and not _is_of_others(story, call, min(answers)):
+        answers = {each.id for each in flow.networks_behind(call)}
+        if len(answers) == 1 and not _is_of_others(analysis, call, min(answers)):
             yield answers.pop(), _constant(call.inputs[1])
 
 
-def _is_of_others(story: Story, call: Call, answer: int) -> bool:
+def _is_of_others(analysis: StepAnalysis, call: Call, answer: int) -> bool:
     """Whether a cross entropy took one of the outputs beside a verdict, such as classes."""
-    forward = story.owners.get(answer)
-    if forward is None or forward.verdict_place is None:
+    forward = analysis.owners.get(answer)
+    if forward is None or forward.output_index is None:
         return False
-    others = [record.stats for record in forward.call.outputs if record is not forward.output]
-    return call.inputs[0].stats in others
+    taken = analysis.flow.values_from(call, 0)
+    return taken is not None and taken.call == answer and taken.index != forward.output_index
 
 
 def _constant(record: TensorRecord) -> float | None:
@@ -85,7 +89,7 @@ def _sign(forward: Forward, runs: set[int]) -> int:
     figures = [
         gradient.stats
         for gradient in forward.call.gradients
-        if gradient.backward in runs and gradient.output == forward.verdict_place
+        if gradient.backward in runs and gradient.output == forward.output_index
     ]
     signs = {_common_sign(stats) for stats in figures}
     return -signs.pop() if len(signs) == 1 else 0

@@ -1,4 +1,9 @@
-"""Roles of networks, by what they do: never by what they are called."""
+"""Roles of networks, by what they do: never by what they are called.
+
+Concluded from which networks' outputs reached which others on the way to a loss, which networks
+were trained on what no network made, and which ones an optimizer updated together. Where no
+network is shown both, no role is named.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,35 @@ from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from ganscope.traces import Network
+from ganscope.traces.expressions import printable
+
+GENERATOR, DISCRIMINATOR = "generator", "discriminator"
+
+
+class Roles:
+    """Which role each network of a trace has.
+
+    Args:
+        networks: Those of a trace.
+    """
+
+    def __init__(self, networks: Iterable[Network]) -> None:
+        self._networks = {network.name: network for network in networks}
+
+    def role(self, name: str) -> str:
+        """``generator``, ``discriminator``, ``other`` or ``unknown``."""
+        network = self._networks.get(name)
+        return network.role if network else "unknown"
+
+    def is_only(self, role: str) -> bool:
+        """Whether exactly one network has a role."""
+        return sum(network.role == role for network in self._networks.values()) == 1
+
+    def symbol(self, name: str) -> str:
+        """``D`` and ``G`` as in the papers, where only one network has the role; else its name."""
+        role = self.role(name)
+        letter = {GENERATOR: "G", DISCRIMINATOR: "D"}.get(role)
+        return letter if letter and self.is_only(role) else printable(name)
 
 
 @dataclass(slots=True)
