@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from ganscope.traces.tables import SCHEMA
+from ganscope.traces.table import SCHEMA
 
 APPLICATION_ID = int.from_bytes(b"GSCP", "big")
 """What tells a recording from other SQLite files, in the header and to ``file(1)``."""
 
-VERSION = 3
+VERSION = 1
 """Of the tables; a file with a higher one was recorded by a newer ganscope."""
 
 PAGE_SIZE = 2048
@@ -44,8 +45,12 @@ _LIMITS = {
 }
 
 
-def create(path: Path, token: bytes, head: bytes) -> None:
+def create(path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
     """Make a recording without steps, as a plain file, complete on disk when this returns.
+
+    Args:
+        path: Where.
+        fill: Writes its head.
 
     Raises:
         sqlite3.Error: It cannot be written.
@@ -55,10 +60,8 @@ def create(path: Path, token: bytes, head: bytes) -> None:
         connection.execute(f"PRAGMA page_size={PAGE_SIZE}")
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version={VERSION}")
-        connection.execute("BEGIN")
-        for statement in SCHEMA:
-            connection.execute(statement)
-        connection.execute("INSERT INTO recording VALUES(1, ?, ?, 0, 0, 0)", (token, head))
+        connection.executescript(f"BEGIN;\n{SCHEMA}")
+        fill(connection)
         connection.execute("COMMIT")
     finally:
         connection.close()
@@ -141,8 +144,7 @@ _MASTER = "SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT 100"
 def _expected() -> dict[str, tuple[str, ...]]:
     connection = sqlite3.connect(":memory:")
     try:
-        for statement in SCHEMA:
-            connection.execute(statement)
+        connection.executescript(SCHEMA)
         return {str(row[1]): tuple(row) for row in connection.execute(_MASTER)}
     finally:
         connection.close()

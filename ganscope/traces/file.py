@@ -15,16 +15,18 @@ import stat
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from ganscope.errors import OutputError, TraceFileError, TraceFormatError
 from ganscope.traces import database
 from ganscope.traces.foreign import JSON, describe
-from ganscope.traces.head import Head, pack_head, read_head
+from ganscope.traces.head import Head, State, read_head, write_head
 from ganscope.traces.recorded import RecordedSteps
 from ganscope.traces.rows import StepRows
 from ganscope.traces.source import Source
 from ganscope.traces.step import Step
+from ganscope.traces.texts import pools
 from ganscope.traces.trace import Failure, Finding, Meta, Network, Trace
 
 _CLOSING_PATIENCE = 2.0
@@ -46,15 +48,13 @@ class TraceWriter:
     def __init__(self, path: Path, meta: Meta, *, force: bool = False) -> None:
         self.path = Path(path)
         self._process = os.getpid()
-        self._networks: Sequence[Network] = ()
-        self._meta = meta
+        self._head = Head(meta, ())
+        self._state = State(secrets.token_bytes(8))
         self._next = 0
         self._rows = StepRows()
         try:
             _check_place(self.path, force=force)
-            self._connection: sqlite3.Connection | None = _begin(
-                self.path, pack_head(Head(meta, (), None, ()))
-            )
+            self._connection: sqlite3.Connection | None = _begin(self.path, self._head, self._state)
         except (sqlite3.Error, OSError) as error:
             raise OutputError(f"{self.path} cannot be written: {_reason(error)}") from None
 
@@ -88,7 +88,8 @@ class TraceWriter:
         with self._transaction("the regrouped steps") as connection:
             start = self._next - count
             self._rows.remove_from(connection, start)
-            connection.execute("UPDATE recording SET regrouped = regrouped + 1")
+            self._state = replace(self._state, regrouped=self._state.regrouped + 1)
+            connection.execute("UPDATE recording SET regrouped = ?", (self._state.regrouped,))
             self._next = start
             self._write(connection, steps, networks)
 
@@ -108,10 +109,9 @@ class TraceWriter:
             return
         try:
             with self._transaction("the end of the recording") as connection:
-                head = pack_head(Head(meta, tuple(networks), failure, tuple(findings)))
-                connection.execute(
-                    "UPDATE recording SET head = ?, closed = 1, steps = ?", (head, self._next)
-                )
+                self._state = replace(self._state, closed=True, intervals=self._next)
+                head = Head(meta, tuple(networks), failure, tuple(findings))
+                write_head(connection, head, self._state, self._rows.pools_on(connection))
             self._fold()
         finally:
             self._connection.close()
@@ -123,10 +123,10 @@ class TraceWriter:
         for step in steps:
             self._rows.add(connection, self._next, step)
             self._next += 1
-        if networks != self._networks:
-            head = pack_head(Head(self._meta, tuple(networks), None, ()))
-            connection.execute("UPDATE recording SET head = ?", (head,))
-            self._networks = tuple(networks)
+        if tuple(networks) != self._head.networks:
+            self._head = replace(self._head, networks=tuple(networks))
+            pools = self._rows.pools_on(connection)
+            write_head(connection, self._head, self._state, pools)
 
     @contextmanager
     def _transaction(self, what: str) -> Iterator[sqlite3.Connection]:
@@ -137,7 +137,7 @@ class TraceWriter:
                 f"{self.path} takes no {what}: it "
                 + ("is closed" if connection is None else "is recorded by another process")
             )
-        before = self._next, self._networks
+        before = self._next, self._head, self._state
         try:
             connection.execute("BEGIN IMMEDIATE")
             yield connection
@@ -145,7 +145,7 @@ class TraceWriter:
         except BaseException as error:
             # Ctrl-C may also come just after all is written.
             if connection.in_transaction or isinstance(error, sqlite3.Error):
-                self._next, self._networks = before
+                self._next, self._head, self._state = before
                 self._rows.forget()
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
@@ -188,7 +188,13 @@ def open_trace(path: Path) -> Trace:
     """
     source = Source(Path(path))
     head = read_head(source)
-    return Trace(head.meta, head.networks, RecordedSteps(source), head.failure, head.findings)
+    return Trace(
+        meta=head.meta,
+        networks=head.networks,
+        steps=RecordedSteps(source),
+        failure=head.failure,
+        findings=head.findings,
+    )
 
 
 def read_trace(path: Path) -> Trace:
@@ -223,13 +229,12 @@ def _check_place(path: Path, *, force: bool) -> None:
         )
 
 
-def _begin(path: Path, head: bytes) -> sqlite3.Connection:
+def _begin(path: Path, head: Head, state: State) -> sqlite3.Connection:
     """A new recording at `path`; what was there before is there until the new one is ready."""
     real = path.resolve()  # through a link, so that the link stays one
-    token = secrets.token_bytes(8)
-    fresh = real.with_name(f".{real.name}.{token.hex()}")
+    fresh = real.with_name(f".{real.name}.{state.token.hex()}")
     try:
-        database.create(fresh, token, head)
+        database.create(fresh, lambda connection: write_head(connection, head, state, pools()))
         if real.exists():
             fresh.chmod(stat.S_IMODE(real.stat().st_mode))
         # A log left by a recording that was killed: SQLite would read it into the new file.

@@ -11,14 +11,67 @@ from pathlib import Path
 from typing import Any, overload
 
 from ganscope.errors import TraceFileError, UsageError
-from ganscope.traces.layout import Layout, read_layout
+from ganscope.traces.reading import StepReader
 from ganscope.traces.source import Source
 from ganscope.traces.step import Step
-from ganscope.traces.tables import COLUMNS, PLACES, TEXTS, VIEWS
-from ganscope.traces.unpacking import unpack
+from ganscope.traces.table import view_columns
 
 _KEPT = 4
-"""Steps, and layouts of steps, held in memory."""
+"""Steps held in memory."""
+_TEXTS = frozenset(
+    (
+        "purpose", "kind", "network", "path", "type", "file", "arguments", "output_shape", "name",
+        "optimizer", "shape", "direction", "dtype", "device", "earlier_network", "loss", "reached",
+        "learning_rates", "fate",
+    )
+)  # fmt: skip
+"""Columns of views that hold text; the others hold numbers."""
+
+
+class Labels:
+    """Which steps there are, and which intervals make up each.
+
+    Attributes:
+        indices: The `index` of every step, in order.
+        starts: The first interval of each.
+        intervals: How many intervals there are.
+    """
+
+    def __init__(self) -> None:
+        self.indices, self.starts = array("q"), array("q")
+        self.intervals = 0
+
+    def clear(self) -> None:
+        """Forget all."""
+        del self.indices[:], self.starts[:]
+        self.intervals = 0
+
+    def intervals_of(self, place: int) -> range:
+        """The intervals of a step."""
+        ends = self.starts[place + 1] if place + 1 < len(self.starts) else self.intervals
+        return range(self.starts[place], ends)
+
+    def read_on(self, connection: sqlite3.Connection) -> bool:
+        """Read those that are new; whether the last step that was known has grown by them.
+
+        Raises:
+            sqlite3.Error, ValueError: The file is damaged.
+        """
+        known = len(self.indices)
+        grown = False
+        for number, step in connection.execute(
+            "SELECT id, step FROM interval WHERE id >= ? ORDER BY id", (self.intervals,)
+        ):
+            # This also is what keeps a tangled file from being read without end.
+            if number != self.intervals:
+                raise ValueError(f"interval {self.intervals - 1} is followed by {number}")
+            if not self.indices or self.indices[-1] != step:
+                self.indices.append(step)
+                self.starts.append(number)
+            elif len(self.indices) == known:
+                grown = True
+            self.intervals += 1
+        return grown
 
 
 class RecordedSteps(Sequence[Step]):
@@ -31,7 +84,7 @@ class RecordedSteps(Sequence[Step]):
 
     Args:
         source: The file.
-        numbers: The steps' indices, where they are known already.
+        labels: The steps that there are, where they are known already.
         places: Which of them, for a slice.
 
     Raises:
@@ -39,15 +92,15 @@ class RecordedSteps(Sequence[Step]):
     """
 
     def __init__(
-        self, source: Source, numbers: array[int] | None = None, places: range | None = None
+        self, source: Source, labels: Labels | None = None, places: range | None = None
     ) -> None:
         self._source = source
-        self._numbers: array[int] = array("q") if numbers is None else numbers
+        self._labels = labels or Labels()
         self._places = places
         self._regrouped = -1
         self._memory: OrderedDict[int, Step] = OrderedDict()
-        self._layouts: OrderedDict[int, tuple[Layout, bytes]] = OrderedDict()
-        if numbers is None:
+        self._reader = StepReader()
+        if labels is None:
             self.refresh()
 
     @property
@@ -58,7 +111,13 @@ class RecordedSteps(Sequence[Step]):
     @property
     def indices(self) -> Sequence[int]:
         """The `index` of every step, in order."""
-        return self._numbers if self._places is None else [self._numbers[p] for p in self._places]
+        every = self._labels.indices
+        return every if self._places is None else [every[place] for place in self._places]
+
+    @property
+    def intervals(self) -> list[range]:
+        """The intervals of every step, in order."""
+        return [self._labels.intervals_of(place) for place in self._every]
 
     def refresh(self) -> int:
         """Look for steps recorded since; how many there are now.
@@ -67,7 +126,7 @@ class RecordedSteps(Sequence[Step]):
         """
         if self._places is None:
             with self._source.look() as connection:
-                self._read_numbers(connection)
+                self._read_labels(connection)
         return len(self)
 
     def by_index(self, index: int) -> Step:
@@ -82,8 +141,8 @@ class RecordedSteps(Sequence[Step]):
         """Figures of all steps, without reading the steps: quick for thousands of them.
 
         Args:
-            view: ``steps``, ``losses``, ``calls`` or ``parameter_updates``; docs/gscope.md has
-                their columns.
+            view: A view of the file, such as ``losses`` or ``calls``; docs/gscope.md lists them
+                and their columns.
             columns: Which of them.
             **equal: Columns → what they must be: ``path="generator.model.0", nth=1``.
 
@@ -94,16 +153,17 @@ class RecordedSteps(Sequence[Step]):
             TraceFileError: The file is damaged; these figures bear no checksums, the steps do.
             ValueError: There is no such view or column.
         """
-        unknown = {*columns, *equal} - set(COLUMNS.get(view, ()))
+        unknown = {*columns, *equal} - set(view_columns().get(view, ()))
         if unknown:
             raise ValueError(f"no view '{view}' has the column(s) {', '.join(sorted(unknown))}")
         where = " AND ".join(f"{column} = ?" for column in equal) or "1"
         with self._source.look(f"the figures of its {view}") as connection:
             rows = connection.execute(
-                f"SELECT {', '.join(columns)} FROM ({VIEWS[view]}) WHERE {where}", [*equal.values()]
+                f"SELECT {', '.join(columns)} FROM {view} WHERE {where} ORDER BY step",
+                [*equal.values()],
             ).fetchall()
             for column, values in zip(columns, zip(*rows, strict=True), strict=False):
-                kinds = {str} if column in TEXTS else {int, float}
+                kinds = {str} if column in _TEXTS else {int, float}
                 if not set(map(type, values)) <= kinds | {type(None)}:
                     raise ValueError(f"{column} holds other than it should")
         return rows
@@ -113,20 +173,19 @@ class RecordedSteps(Sequence[Step]):
         self._source.owner = owner
 
     def __len__(self) -> int:
-        return len(self._numbers) if self._places is None else len(self._places)
+        return len(self._every)
 
     @overload
     def __getitem__(self, place: int) -> Step: ...
     @overload
     def __getitem__(self, place: slice) -> RecordedSteps: ...
     def __getitem__(self, place: int | slice) -> Step | RecordedSteps:
-        places = range(len(self._numbers)) if self._places is None else self._places
         if isinstance(place, slice):
-            return RecordedSteps(self._source, self._numbers, places[place])
-        return self._step(places[place])
+            return RecordedSteps(self._source, self._labels, self._every[place])
+        return self._step(self._every[place])
 
     def __iter__(self) -> Iterator[Step]:
-        for place in range(len(self._numbers)) if self._places is None else self._places:
+        for place in self._every:
             yield self._step(place)
 
     def __eq__(self, other: object) -> bool:
@@ -139,73 +198,46 @@ class RecordedSteps(Sequence[Step]):
     def __repr__(self) -> str:
         return f"<{len(self)} step(s) of {self._source.name}>"
 
+    @property
+    def _every(self) -> range:
+        """The places of the steps among all labels."""
+        return range(len(self._labels.indices)) if self._places is None else self._places
+
     def _step(self, place: int) -> Step:
         step = self._memory.get(place)
         if step is None:
-            number = self._numbers[place]
+            number, intervals = self._labels.indices[place], self._labels.intervals_of(place)
             with self._source.look(f"step {number}") as connection:
-                step = self._read_step(connection, place, number)
+                step = self._reader.read(connection, intervals, number)
+                if step is None:
+                    raise self._lost(connection, number)
             self._memory[place] = step
             if len(self._memory) > _KEPT:
                 self._memory.popitem(last=False)
         return step
 
-    def _read_step(self, connection: sqlite3.Connection, place: int, number: int) -> Step:
-        row = connection.execute(
-            "SELECT layout, numbers FROM step_list JOIN step_data USING(position) "
-            "WHERE position = ?",
-            (place,),
-        ).fetchone()
-        if row is not None:
-            layout, digest = self._layout(connection, row[0])
-            samples = connection.execute(
-                "SELECT data FROM sample_data WHERE key BETWEEN ? AND ? ORDER BY key LIMIT ?",
-                (place * PLACES, (place + 1) * PLACES - 1, len(layout.samples) + 1),
-            )
-            step = unpack(layout, digest, row[1], [data for (data,) in samples])
-            if step.index == number:
-                return step
+    def _lost(self, connection: sqlite3.Connection, number: int) -> Exception:
+        """Why a step is not where it was."""
         (regrouped,) = connection.execute("SELECT regrouped FROM recording").fetchone()
-        if regrouped != self._regrouped:
-            raise TraceFileError(
-                f"{self._source.name}: step {number} has been regrouped since the file was "
-                "opened; open it again"
-            )
-        raise ValueError("it is not where it should be")
+        if regrouped == self._regrouped:
+            return ValueError("it is not where it should be")
+        return TraceFileError(
+            f"{self._source.name}: step {number} has been regrouped since the file was "
+            "opened; open it again"
+        )
 
-    def _layout(self, connection: sqlite3.Connection, number: int) -> tuple[Layout, bytes]:
-        """A layout and the digest of its bytes."""
-        if number not in self._layouts:
-            row = connection.execute(
-                "SELECT body, digest FROM layouts WHERE id = ?", (number,)
-            ).fetchone()
-            if row is None:
-                raise ValueError("its layout is lost")
-            self._layouts[number] = read_layout(row[0]), row[1]
-            if len(self._layouts) > _KEPT:
-                self._layouts.popitem(last=False)
-        return self._layouts[number]
-
-    def _read_numbers(self, connection: sqlite3.Connection) -> None:
-        closed, steps, regrouped = connection.execute(
-            "SELECT closed, steps, regrouped FROM recording"
+    def _read_labels(self, connection: sqlite3.Connection) -> None:
+        closed, intervals, regrouped = connection.execute(
+            "SELECT closed, intervals, regrouped FROM recording"
         ).fetchone()
         if regrouped != self._regrouped:  # what was read may have changed
             self._memory.clear()
-            self._layouts.clear()
-            del self._numbers[:]
+            self._labels.clear()
         self._regrouped = regrouped
-        expected = len(self._numbers)
-        for position, number in connection.execute(
-            "SELECT position, step FROM step_list WHERE position >= ? ORDER BY position",
-            (expected,),
-        ):
-            if position != expected:  # also what keeps a tangled file from going on for ever
-                raise ValueError(f"its steps go on from {expected - 1} to {position}")
-            self._numbers.append(number)
-            expected += 1
-        if closed and steps != expected:
-            raise ValueError(f"it had {steps} steps and has {expected}")
+        if self._labels.read_on(connection):
+            self._memory.clear()
+        if closed and intervals != self._labels.intervals:
+            raise ValueError(f"it had {intervals} intervals and has {self._labels.intervals}")
 
 
 def indices_of(steps: Sequence[Step]) -> Sequence[int]:

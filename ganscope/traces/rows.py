@@ -1,207 +1,226 @@
-"""Writes a step into the tables of a recording."""
+"""Writes a step into the tables of a recording: one interval."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from hashlib import blake2b
-from itertools import islice, repeat
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from ganscope.traces.layout import NOTHING, Layout, pack_layout, take_apart
-from ganscope.traces.packing import Packed, pack
 from ganscope.traces.step import Step
-from ganscope.traces.tables import OF_PLACES, OF_STEPS, PLACES
-from ganscope.traces.tensor import sides_of
+from ganscope.traces.table import (
+    MOST_ROWS,
+    NESTED,
+    OF_INTERVALS,
+    Column,
+    Holds,
+    checksum,
+    keyed,
+    tables,
+)
+from ganscope.traces.texts import Pool, pools
 
-_KEPT = 8
-"""Layouts held in memory: the last batch of an epoch, say, has one of its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A layout that stands in the file.
-
-    Attributes:
-        layout: The layout.
-        id: Its number in the file.
-        digest: Of its body.
-        shown: Of each call, which figures its output and its gradient are shown by.
-        moved: Of each parameter, which figures its gradient has.
-    """
-
-    layout: Layout
-    id: int
-    digest: bytes
-    shown: Sequence[tuple[int, int]]
-    moved: Sequence[int]
+_NOT_OF_FORM = frozenset(("settings", "arguments", "learning_rates", "indices"))
+"""Texts that may be others in every step, though it makes the same calls and updates."""
+_OF_FORM = frozenset(("update", "backward"))
+"""Numbers that, counted from the least of them, belong to a form as texts do."""
 
 
 class StepRows:
-    """Puts steps into tables; remembers the layouts that it has met last."""
+    """Puts steps into tables; remembers the texts that it has met, and where each table ends."""
 
     def __init__(self) -> None:
-        self._known: list[Known] = []
+        self._pools: dict[str, Pool] | None = None
+        self._ends: dict[str, int] | None = None
 
     def forget(self) -> None:
         """What was written last did not come to stay."""
-        self._known.clear()
+        self._pools = self._ends = None
 
-    def remove_from(self, connection: sqlite3.Connection, position: int) -> None:
-        """Delete the steps from `position` on."""
-        for table in OF_STEPS:
-            connection.execute(f"DELETE FROM {table} WHERE position >= ?", (position,))
-        for table in OF_PLACES:
-            connection.execute(f"DELETE FROM {table} WHERE key >= ?", (position * PLACES,))
+    def pools_on(self, connection: sqlite3.Connection) -> dict[str, Pool]:
+        """Texts and sites of the file."""
+        if self._pools is None:
+            self._pools = pools()
+            for pool in self._pools.values():
+                pool.restart(connection)
+        return self._pools
 
-    def add(self, connection: sqlite3.Connection, position: int, step: Step) -> None:
-        """Write `step` at `position`.
+    def remove_from(self, connection: sqlite3.Connection, interval: int) -> None:
+        """Delete the intervals from `interval` on."""
+        ends = read_ends(connection, interval - 1)
+        for name in OF_INTERVALS:
+            key = tables()[name].keys[0]
+            first = ends[name if key == "key" else key]
+            connection.execute(f"DELETE FROM {name} WHERE {key} >= ?", (first,))
+        connection.execute("DELETE FROM interval WHERE id >= ?", (interval,))
+        connection.execute("DELETE FROM odd_value WHERE interval >= ?", (interval,))
+        self._ends = None
+
+    def add(self, connection: sqlite3.Connection, interval: int, step: Step) -> None:
+        """Write `step` as one interval.
 
         Raises:
             sqlite3.Error: It cannot be written.
+            TypeError: A field holds what its annotation does not allow.
             ValueError: It is too large.
         """
-        parts = take_apart(step)
-        known = self._find(parts.layout) or self._enter(connection, parts.layout)
-        packed = pack(parts, known.digest)
-        execute, many = connection.execute, connection.executemany
-        execute("INSERT INTO step_list VALUES(?, ?, ?)", (position, step.index, known.id))
-        execute("INSERT INTO step_data VALUES(?, ?)", (position, packed.numbers))
-        key = position * PLACES
-        many("INSERT INTO sample_data VALUES(?, ?)", enumerate(packed.samples, key))
-        many("INSERT INTO call_figures VALUES(?, ?, ?, ?)", _call_rows(key, known, packed))
-        many(
-            "INSERT INTO parameter_figures VALUES(?, ?, ?, ?, ?)",
-            _parameter_rows(key, known, packed),
+        known = self.pools_on(connection)
+        if self._ends is None:
+            self._ends = read_ends(connection, interval - 1)
+        _IntervalRows(connection, interval, self._ends, known).write(step)
+
+
+def read_ends(connection: sqlite3.Connection, interval: int) -> dict[str, int]:
+    """How many rows each table has up to the end of an interval; 0 where there is none.
+
+    Raises:
+        sqlite3.Error: The file is damaged.
+    """
+    names = keyed()
+    row = connection.execute(
+        f"SELECT {', '.join(names)} FROM interval WHERE id = ?", (interval,)
+    ).fetchone()
+    return dict(zip(names, row or [0] * len(names), strict=True))
+
+
+def write_odd(
+    connection: sqlite3.Connection, interval: int, table: str, odd: Sequence[tuple[str, int, str]]
+) -> None:
+    """Write the values of a table's rows that SQL cannot hold."""
+    if odd:
+        rows = [(interval, table, *each) for each in odd]
+        connection.executemany("INSERT INTO odd_value VALUES(?, ?, ?, ?, ?)", rows)
+
+
+class _IntervalRows:
+    """The rows of one interval.
+
+    Args:
+        connection: Where they go.
+        number: The interval's.
+        ends: How many rows each table has; counted on.
+        pools: Texts and sites.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        number: int,
+        ends: dict[str, int],
+        pools: dict[str, Pool],
+    ) -> None:
+        self._number, self._ends = number, ends
+        self._connection, self._pools = connection, pools
+        self._content: dict[str, list[Column]] = {}
+        self._form: list[Any] = []
+        self._shared: dict[str, dict[int, Any]] = defaultdict(dict)
+        """Table → id() of each noun that rows refer to → the noun, in the order of the keys."""
+        self._keys: dict[int, int] = {}
+        """id() of such a noun → its key."""
+
+    def write(self, step: Step) -> None:
+        """Write all of it."""
+        for field, (holds, table) in NESTED["interval"].items():
+            nouns = _held(step, field, holds)
+            self._put(table, nouns, interval=[self._number] * len(nouns))
+        for table in ("tensor", "statistics"):  # tensors have statistics
+            self._put(table, list(self._shared[table].values()))
+        self._finish(step.index)
+
+    def _put(self, name: str, nouns: Sequence[Any], **keys: Column) -> None:
+        """Add a row per noun, and then rows for what the nouns hold.
+
+        Args:
+            name: The table.
+            nouns: What to write.
+            **keys: Columns that say to which rows of other tables these belong.
+        """
+        if not nouns:
+            return
+        nested = NESTED.get(name, {})
+        own = range(self._ends.get(name, 0), self._ends.get(name, 0) + len(nouns))
+        if name in self._ends:
+            keys["key"], self._ends[name] = list(own), own.stop
+        for field, (holds, table) in nested.items():
+            if holds is Holds.SHARED:
+                keys[table] = [self._share(table, getattr(noun, field)) for noun in nouns]
+        self._insert(name, nouns, keys)
+        for field, (holds, table) in nested.items():
+            if holds is Holds.LINKS:
+                self._link(table, own, [getattr(noun, field) for noun in nouns])
+            elif holds is not Holds.SHARED:
+                held = [_held(noun, field, holds) for noun in nouns]
+                owners = [key for key, some in zip(own, held, strict=True) for _ in some]
+                self._put(table, [each for some in held for each in some], **{name: owners})
+
+    def _share(self, table: str, noun: Any) -> int | None:
+        """The key of a noun that several rows may refer to."""
+        if noun is None:
+            return None
+        key = self._keys.get(id(noun))
+        if key is None:
+            known = self._shared[table]
+            key = self._keys[id(noun)] = self._ends[table] + len(known)
+            known[id(noun)] = noun
+        return key
+
+    def _link(self, name: str, own: Iterable[int], held: Sequence[Sequence[Any]]) -> None:
+        """Connect calls with tensors."""
+        call, place, _ = tables()[name].keys
+        rows = [
+            (key, number, self._share("tensor", record))
+            for key, records in zip(own, held, strict=True)
+            for number, record in enumerate(records)
+        ]
+        if rows:
+            columns = [list(column) for column in zip(*rows, strict=True)]
+            keys = dict(zip((call, place, "tensor"), columns, strict=True))
+            self._insert(name, rows, keys)
+
+    def _insert(self, name: str, nouns: Sequence[Any], keys: dict[str, Column]) -> None:
+        if len(nouns) > MOST_ROWS:
+            raise ValueError(f"its {name} rows are {len(nouns):,}, more than a recording holds")
+        table = tables()[name]
+        columns = [keys[key] for key in table.keys]
+        rows = table.store(table.read_nouns(nouns), self._pools)
+        self._connection.executemany(table.insert, zip(*columns, *rows.stored, strict=True))
+        write_odd(self._connection, self._number, name, rows.odd)
+        self._content[name] = [*columns, *rows.plain]
+        self._form += [_from_least(keys[key]) for key in table.keys if key not in ("key", "place")]
+        for field, values in zip(table.fields, rows.plain, strict=True):
+            if field.name in _OF_FORM:
+                self._form.append(_from_least(values))
+            elif field.pool and field.name not in _NOT_OF_FORM:
+                self._form.append(values)
+
+    def _finish(self, step: int) -> None:
+        """Write the interval's own row, under the label `step`."""
+        for pool in self._pools.values():
+            pool.flush(self._connection)
+        form = checksum(self._form)
+        names = keyed()
+        columns = ", ".join(("id", "step", "form", "checksum", *names))
+        content = [[name, *self._content[name]] for name in OF_INTERVALS if name in self._content]
+        self._connection.execute(
+            f"INSERT INTO interval({columns}) VALUES({', '.join('?' * (4 + len(names)))})",
+            (
+                self._number,
+                step,
+                form,
+                checksum([self._number, form, content]) + step,
+                *(self._ends[name] for name in names),
+            ),
         )
-        many("INSERT INTO loss_figures VALUES(?, ?)", enumerate(packed.losses[:PLACES], key))
-
-    def _find(self, layout: Layout) -> Known | None:
-        for place, known in enumerate(self._known):
-            if known.layout == layout:
-                if place:
-                    self._known.insert(0, self._known.pop(place))
-                return known
-        return None
-
-    def _enter(self, connection: sqlite3.Connection, layout: Layout) -> Known:
-        """The number of `layout` in the file, where it may be new."""
-        body = pack_layout(layout)
-        digest = blake2b(body, digest_size=16).digest()
-        row = connection.execute("SELECT id FROM layouts WHERE digest = ?", (digest,)).fetchone()
-        known = Known(
-            layout,
-            row[0] if row else _insert(connection, layout, digest, body),
-            digest,
-            list(_shown(layout)),
-            layout.measured[len(layout.records) + len(layout.gradients) :],
-        )
-        self._known.insert(0, known)
-        del self._known[_KEPT:]
-        return known
 
 
-def _shown(layout: Layout) -> Iterator[tuple[int, int]]:
-    """Of each call the figures of its first output, and of its first gradient, that has any."""
-    measured, used = layout.measured, layout.used
-    at, gradients_at = 0, len(layout.records)
-    for inputs, outputs, arrived in layout.sizes:
-        start, at = at + inputs, at + inputs + outputs
-        before, gradients_at = gradients_at, gradients_at + arrived
-        yield (
-            _first([measured[record] for record in used[start:at]]),
-            _first(measured[before:gradients_at]),
-        )
+def _held(noun: Any, field: str, holds: Holds) -> Sequence[Any]:
+    found: Any = getattr(noun, field)
+    if holds is Holds.ROWS:
+        return found  # type: ignore[no-any-return]
+    return () if found is None else (found,)
 
 
-def _first(places: Sequence[int]) -> int:
-    return next((place for place in places if place != NOTHING), NOTHING)
-
-
-def _call_rows(key: int, known: Known, packed: Packed) -> Iterator[tuple[int | float | None, ...]]:
-    means, stds, norms = (*packed.means, None), (*packed.stds, None), (*packed.norms, None)
-    for row, (output, gradient) in enumerate(known.shown[:PLACES], key):
-        yield row, means[output], stds[output], norms[gradient]
-
-
-def _parameter_rows(
-    key: int, known: Known, packed: Packed
-) -> Iterator[tuple[int | float | None, ...]]:
-    norms = (*packed.norms, None)
-    ratios = repeat(None) if packed.ratios_follow else packed.ratios
-    rows = zip(known.moved[:PLACES], packed.weights, packed.moves, ratios, strict=False)
-    for row, (place, weight, move, ratio) in enumerate(rows, key):
-        yield row, norms[place], weight, move, ratio
-
-
-def _insert(connection: sqlite3.Connection, layout: Layout, digest: bytes, body: bytes) -> int:
-    """Write a new layout, and of it what SQL shows."""
-    cursor = connection.execute(
-        "INSERT INTO layouts(digest, body, calls, updates) VALUES(?, ?, ?, ?)",
-        (digest, body, len(layout.calls), len(layout.updates)),
-    )
-    number = cursor.lastrowid
-    assert number is not None
-    names = _Names(connection)
-    for table, rows in (
-        ("layout_calls", _layout_calls(layout, names)),
-        ("layout_parameters", _layout_parameters(layout, names)),
-        ("layout_losses", _layout_losses(layout, names)),
-    ):
-        for place, row in enumerate(islice(rows, PLACES)):
-            marks = ", ".join("?" * (2 + len(row)))
-            connection.execute(f"INSERT INTO {table} VALUES({marks})", (number, place, *row))
-    return number
-
-
-class _Names:
-    """Text → its number in the file."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self._known: dict[str, int] = {}
-
-    def __getitem__(self, text: str) -> int:
-        if text not in self._known:
-            # A name may hold half of a surrogate pair, which SQL text cannot.
-            words = text.encode("utf-8", "backslashreplace").decode("utf-8")
-            execute = self._connection.execute
-            execute("INSERT OR IGNORE INTO names(text) VALUES(?)", (words,))
-            (self._known[text],) = execute(
-                "SELECT id FROM names WHERE text = ?", (words,)
-            ).fetchone()
-        return self._known[text]
-
-
-Row = tuple[int | None, ...]
-
-
-def _layout_calls(layout: Layout, names: _Names) -> Iterator[Row]:
-    at = 0
-    for call, (inputs, outputs, _) in zip(layout.calls, layout.sizes, strict=True):
-        identity, parent, update, purpose, kind, network, path, type_, nth, parameters, *_ = call
-        shape = layout.records[layout.used[at + inputs]][0] if outputs else None
-        at += inputs + outputs
-        yield (
-            *map(_number, (identity, parent, update)),
-            *(names[text] for text in (purpose, kind, network, path, type_)),
-            *map(_number, (nth, parameters)),
-            None if shape is None else names[sides_of(shape, between="x")],
-        )
-
-
-def _layout_parameters(layout: Layout, names: _Names) -> Iterator[Row]:
-    for index, *_, parameters in layout.updates:
-        for name, shape, optimizer in parameters:
-            yield _number(index), names[name], names[optimizer], names[sides_of(shape, between="x")]
-
-
-def _layout_losses(layout: Layout, names: _Names) -> Iterator[Row]:
-    for row in layout.updates:
-        for loss in row[3]:
-            yield _number(row[0]), names[loss[0]]
-
-
-def _number(value: int | None) -> int | None:
-    """What SQL can hold of it."""
-    return value if value is not None and -(1 << 63) <= value < 1 << 63 else None
+def _from_least(numbers: Column) -> Column:
+    """Numbers as they count from the least of them."""
+    first = min((number for number in numbers if number is not None), default=0)
+    return [None if number is None else number - first for number in numbers]

@@ -1,11 +1,12 @@
 """One figure over all steps of a trace, without reading the steps.
 
-A recording keeps the figures that one asks for most in thin tables. Which of them a name stands
-for is looked up in one step of each layout; the rest is one query.
+Which row a name stands for is looked up in one step of every kind, as the intervals' forms
+distinguish them; the rest is one query.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from typing import Literal
 from ganscope.traces.recorded import RecordedSteps
 from ganscope.traces.source import Source
 from ganscope.traces.step import Step
-from ganscope.traces.tables import PLACES
 
 Kind = Literal["loss", "call", "parameter"]
 
@@ -43,25 +43,27 @@ Places = Callable[[Step], Sequence[Place]]
 Points = list[tuple[int, float | None]]
 """Index of a step and its figure; None where it is not finite or not known."""
 
-_COLUMNS: dict[Kind, dict[str, str]] = {
-    "loss": {"value": "f.value"},
+_OF_OUTPUT = """SELECT f.{} FROM call_output AS o JOIN tensor AS t ON t.key = o.tensor
+JOIN statistics AS f ON f.key = t.statistics WHERE o.call = k.value ORDER BY o.place LIMIT 1"""
+_FIGURES: dict[Kind, dict[str, str]] = {
+    "loss": {"value": "SELECT value FROM loss WHERE key = k.value"},
     "call": {
-        "output_mean": "f.output_mean",
-        "output_std": "f.output_std",
-        "gradient_norm": "f.gradient_norm",
+        "output_mean": _OF_OUTPUT.format("mean"),
+        "output_std": _OF_OUTPUT.format("std"),
+        "gradient_norm": "SELECT f.norm FROM gradient AS g JOIN statistics AS f "
+        "ON f.key = g.statistics WHERE g.call = k.value ORDER BY g.key LIMIT 1",
     },
     "parameter": {
-        "gradient_norm": "f.gradient_norm",
-        "weight_norm": "f.weight_norm",
-        "update_norm": "f.update_norm",
-        "update_ratio": "coalesce(f.update_ratio, f.update_norm / f.weight_norm)",
+        "gradient_norm": "SELECT f.norm FROM parameter_update AS p JOIN statistics AS f "
+        "ON f.key = p.statistics WHERE p.key = k.value",
+        **{
+            column: f"SELECT {column} FROM parameter_update WHERE key = k.value"
+            for column in ("weight_norm", "update_norm", "update_ratio")
+        },
     },
 }
-_TABLES: dict[Kind, str] = {
-    "loss": "loss_figures",
-    "call": "call_figures",
-    "parameter": "parameter_figures",
-}
+"""The figure of the row whose key is ``k.value``."""
+_TABLES: dict[Kind, str] = {"loss": "loss", "call": "call", "parameter": "parameter_update"}
 
 
 def series(steps: Sequence[Step], path: Path | None, places: Places) -> Points:
@@ -95,13 +97,17 @@ def layouts(steps: Sequence[Step], path: Path | None) -> list[Step]:
     """
     if isinstance(steps, RecordedSteps) and path is not None:
         with Source(path).look() as connection:
-            return [steps[position] for position in _first_positions(connection, len(steps))]
+            return [steps[kind[0]] for kind in _kinds(connection, steps)]
     return list(steps)
 
 
-def _first_positions(connection: sqlite3.Connection, count: int) -> list[int]:
-    rows = connection.execute("SELECT min(position) FROM step_list GROUP BY layout ORDER BY 1")
-    return [position for (position,) in rows if position < count]
+def _kinds(connection: sqlite3.Connection, steps: RecordedSteps) -> list[list[int]]:
+    """The places of the steps of every kind, in the order in which the kinds first appear."""
+    forms = [form for (form,) in connection.execute("SELECT form FROM interval ORDER BY id")]
+    kinds: dict[tuple[int, ...], list[int]] = {}
+    for place, intervals in enumerate(steps.intervals):
+        kinds.setdefault(tuple(forms[intervals.start : intervals.stop]), []).append(place)
+    return list(kinds.values())
 
 
 def _recorded(
@@ -109,30 +115,32 @@ def _recorded(
 ) -> Iterator[tuple[int, float | None]]:
     sums: dict[int, list[float | None]] = {}
     with source.look() as connection:
-        for position in _first_positions(connection, len(steps)):
-            for place in places(steps[position]):
-                for at, value in _column(connection, position, place):
-                    sums.setdefault(at, []).append(value)
+        starts = [intervals.start for intervals in steps.intervals]
+        for kind in _kinds(connection, steps):
+            for place in places(steps[kind[0]]):
+                found = _column(connection, [starts[position] for position in kind], place)
+                for position, value in zip(kind, found, strict=True):
+                    sums.setdefault(position, []).append(value)
     numbers = steps.indices
     for position in sorted(sums):
-        if position < len(numbers):
-            yield numbers[position], _mean(sums[position])
+        yield numbers[position], _mean(sums[position])
 
 
 def _column(
-    connection: sqlite3.Connection, position: int, place: Place
-) -> Iterator[tuple[int, float | None]]:
-    """A figure in all steps with the layout of the one at `position`."""
-    column, table = _COLUMNS[place.kind][place.column], _TABLES[place.kind]
-    for at, value in connection.execute(
-        f"SELECT s.position, {column} FROM step_list AS s "
-        f"JOIN {table} AS f ON f.key = s.position * {PLACES} + ? "
-        "WHERE s.layout = (SELECT layout FROM step_list WHERE position = ?) ORDER BY s.position",
-        (place.number, position),
-    ):
+    connection: sqlite3.Connection, intervals: Sequence[int], place: Place
+) -> list[float | None]:
+    """A figure in the steps that begin with these intervals."""
+    table, figure = _TABLES[place.kind], _FIGURES[place.kind][place.column]
+    ends = [0, *(end for (end,) in connection.execute(f"SELECT {table} FROM interval ORDER BY id"))]
+    keys = json.dumps([ends[interval] + place.number for interval in intervals])
+    values = [
+        value
+        for (value,) in connection.execute(f"SELECT ({figure}) FROM json_each(?) AS k", (keys,))
+    ]
+    for value in values:
         if value is not None and not isinstance(value, float | int):
             raise ValueError(f"a figure that is no number: {type(value).__name__}")
-        yield at, value
+    return values
 
 
 def _value(step: Step, place: Place) -> float | None:

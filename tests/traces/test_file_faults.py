@@ -193,7 +193,7 @@ def test_ctrl_c_leaves_the_writer_in_order(tmp_path: Path, monkeypatch: pytest.M
     path = tmp_path / "run.gscope"
     writer = TraceWriter(path, META)
     writer.append(steps_of(0)[0], ())
-    monkeypatch.setattr("ganscope.traces.rows.pack", _interrupt)
+    monkeypatch.setattr("ganscope.traces.rows.checksum", _interrupt)
     with pytest.raises(KeyboardInterrupt):
         writer.append(steps_of(1)[0], ())
     monkeypatch.undo()

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -175,8 +176,9 @@ def test_a_process_forked_off_neither_writes_nor_takes_the_log_away(path: Path) 
         writer._connection.close()  # as at the end of a process that ends in order
         os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    more = replace(STEP, index=1)
     assert list(recorded(path)) == [STEP]
-    writer.append(STEP, (G,))
-    assert list(recorded(path)) == [STEP, STEP]
+    writer.append(more, (G,))
+    assert list(recorded(path)) == [STEP, more]
     writer.close(META, (G,))
-    assert list(recorded(path)) == [STEP, STEP]
+    assert list(recorded(path)) == [STEP, more]
