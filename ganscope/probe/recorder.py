@@ -42,7 +42,7 @@ class Recorder:
     """Records the training steps that run inside it.
 
     Args:
-        sink: Where finished steps go.
+        sink: Where intervals go.
         selection: Which steps to record; the recorder stops after the last of them.
         samples: Whether to keep real values of each tensor for the pictures.
         manual: Whether steps end at `next_step` alone, from the first one on.
@@ -391,14 +391,9 @@ class Recorder:
     def _close_last(self, error: BaseException | None) -> None:
         """The loop has ended, perhaps in the middle of a step."""
         if error is not None:
-            unfinished = self._segments.left()
-            failure = failures.describe(
-                self._log,
-                error,
-                step=unfinished.index,
-                update=unfinished.update,
-            )
-            self.failure = self._explained(failure, unfinished)
+            left = self._segments.left()
+            failure = failures.describe(self._log, error, step=left.index, update=left.update)
+            self.failure = self._explained(failure, left)
         self._segments.close_last(failed=error is not None)
 
     def _explained(self, failure: Failure, unfinished: Unfinished) -> Failure:

@@ -25,6 +25,7 @@ from ganscope.traces.head import Head, State, read_head, write_head
 from ganscope.traces.recorded import RecordedSteps
 from ganscope.traces.rows import StepRows
 from ganscope.traces.source import Source
+from ganscope.traces.source_text import SourceText
 from ganscope.traces.step import Optimizer, Step
 from ganscope.traces.texts import pools
 from ganscope.traces.trace import Failure, Finding, Meta, Network, Trace
@@ -51,12 +52,18 @@ class TraceWriter:
         self._head = Head(meta, ())
         self._state = State(secrets.token_bytes(8))
         self._next = 0
+        self._sources: list[SourceText] = []
+        """Those that wait for the next step."""
         self._rows = StepRows()
         try:
             _check_place(self.path, force=force)
             self._connection: sqlite3.Connection | None = _begin(self.path, self._head, self._state)
         except (sqlite3.Error, OSError) as error:
             raise OutputError(f"{self.path} cannot be written: {_reason(error)}") from None
+
+    def add_sources(self, sources: Sequence[SourceText]) -> None:
+        """Keep texts of the code, together with the next step or the end of the recording."""
+        self._sources += sources
 
     def append(self, step: Step, networks: Sequence[Network]) -> None:
         """Add `step`; when this returns, a process that is killed has kept it.
@@ -111,7 +118,14 @@ class TraceWriter:
         try:
             with self._transaction("the end of the recording") as connection:
                 self._state = replace(self._state, closed=True, intervals=self._next)
-                head = Head(meta, tuple(networks), failure, tuple(findings), tuple(optimizers))
+                head = Head(
+                    meta=meta,
+                    networks=tuple(networks),
+                    failure=failure,
+                    findings=tuple(findings),
+                    optimizers=tuple(optimizers),
+                    sources=(*self._head.sources, *self._sources),
+                )
                 write_head(connection, head, self._state, self._rows.pools_on(connection))
             self._fold()
         finally:
@@ -124,8 +138,10 @@ class TraceWriter:
         for step in steps:
             self._rows.add(connection, self._next, step)
             self._next += 1
-        if tuple(networks) != self._head.networks:
-            self._head = replace(self._head, networks=tuple(networks))
+        if tuple(networks) != self._head.networks or self._sources:
+            sources = (*self._head.sources, *self._sources)
+            self._head = replace(self._head, networks=tuple(networks), sources=sources)
+            self._sources = []
             pools = self._rows.pools_on(connection)
             write_head(connection, self._head, self._state, pools)
 
@@ -196,6 +212,7 @@ def open_trace(path: Path) -> Trace:
         failure=head.failure,
         findings=head.findings,
         optimizers=head.optimizers,
+        sources=head.sources,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from ganscope.traces.reading import StepReader, plain_columns, read_odd
 from ganscope.traces.rows import write_odd
 from ganscope.traces.source import Source
+from ganscope.traces.source_text import SourceText
 from ganscope.traces.step import Optimizer
 from ganscope.traces.table import MOST_ROWS, OF_RECORDING, Column, checksum, tables
 from ganscope.traces.texts import Pool
@@ -31,6 +32,7 @@ class Head:
     failure: Failure | None = None
     findings: tuple[Finding, ...] = ()
     optimizers: tuple[Optimizer, ...] = ()
+    sources: tuple[SourceText, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ def read_head(source: Source) -> Head:
         failure=failures[0],
         findings=tuple(built.get("finding", ())),
         optimizers=tuple(built.get("known_optimizer", ())),
+        sources=tuple(built.get("source_text", ())),
     )
 
 
@@ -121,6 +124,7 @@ def _nouns(head: Head) -> Iterator[tuple[str, Sequence[Any]]]:
     yield "failure", [] if head.failure is None else [head.failure]
     yield "finding", head.findings
     yield "known_optimizer", head.optimizers
+    yield "source_text", head.sources
 
 
 def _state_columns(state: State) -> tuple[Any, ...]:

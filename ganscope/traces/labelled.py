@@ -34,6 +34,7 @@ class LabelledWriter:
         if step not in self._steps:
             self._write(networks)
         self._steps.setdefault(step, []).append(interval)
+        self._writer.add_sources(interval.sources)
         self._waiting += 1
         if self._waiting >= max(_OPEN, len(self._steps[step]) // 3):
             self._write(networks)

@@ -83,6 +83,13 @@ CREATE TABLE known_optimizer(   -- every optimizer, whether it has stepped or no
     steps INTEGER
 );
 
+CREATE TABLE source_text(       -- the functions around sites, as they ran
+    key INTEGER PRIMARY KEY,
+    file TEXT,
+    line INTEGER,             -- at which the text begins
+    text TEXT
+);
+
 CREATE TABLE text(
     id INTEGER PRIMARY KEY,
     text TEXT                 -- a blob of UTF-8 where it contains half of a surrogate pair

@@ -28,6 +28,7 @@ from ganscope.traces import schema
 from ganscope.traces.blobs import pack_histogram, pack_preview, read_histogram, read_preview
 from ganscope.traces.call import Call, CallSite, Gradient
 from ganscope.traces.event import Event
+from ganscope.traces.source_text import SourceText
 from ganscope.traces.step import (
     Backward,
     BufferChange,
@@ -53,6 +54,7 @@ OF_RECORDING: Mapping[str, Any] = {
     "failure": Failure,
     "finding": Finding,
     "known_optimizer": Optimizer,
+    "source_text": SourceText,
 }
 """Tables of the recording as a whole, and the noun in each."""
 

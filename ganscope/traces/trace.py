@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from ganscope.errors import UsageError
 from ganscope.traces import schema
 from ganscope.traces.call import CallSite
+from ganscope.traces.source_text import SourceText
 from ganscope.traces.step import Optimizer, Step
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ class Trace:
         optimizers: Every optimizer that was made, cleared gradients or stepped while it was
             recorded, in this order, with the settings that were seen last: also those that never
             stepped. One inside another is left out.
+        sources: The functions of the user's code around all sites, as they ran, once each.
     """
 
     meta: Meta
@@ -138,6 +140,7 @@ class Trace:
     failure: Failure | None = None
     findings: tuple[Finding, ...] = ()
     optimizers: tuple[Optimizer, ...] = ()
+    sources: tuple[SourceText, ...] = ()
 
     presenter: ClassVar[Presenter | None] = None
 

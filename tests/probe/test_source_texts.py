@@ -7,7 +7,10 @@ import linecache
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
+import ganscope
 from ganscope.probe import source_texts
 from ganscope.probe.source_texts import SourceTexts
 from ganscope.traces import SourceText
@@ -92,3 +95,27 @@ def test_a_text_is_that_of_the_time_when_it_ran(tmp_path: Path) -> None:
     path.write_text("x = 2\n")
     (found,) = SourceTexts().of([(str(path), 1)])
     assert found.text == "x = 1\n"
+
+
+def test_a_recording_has_the_text_of_the_loop_that_it_watched(tmp_path: Path) -> None:
+    def turn() -> None:
+        optimizer.zero_grad()
+        model(torch.ones(2, 3)).sum().backward()
+        optimizer.step()
+
+    model = nn.Linear(3, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with ganscope.record(tmp_path / "run.gscope", after=3, steps=2) as recording:
+        for _ in range(6):
+            turn()
+    text, first = inspect.getsourcelines(turn)
+    trace = ganscope.load(tmp_path / "run.gscope")
+    assert SourceText(file=__file__, line=first, text="".join(text)) in trace.sources
+    assert len({(each.file, each.line) for each in trace.sources}) == len(trace.sources)
+    site = next(call.site for call in trace.steps[0].calls if call.path == "model")
+    assert site is not None
+    assert trace.sources == recording.trace.sources
+    assert any(
+        each.file == site.file and each.line <= site.line < each.line + each.text.count("\n")
+        for each in trace.sources
+    )

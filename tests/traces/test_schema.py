@@ -36,6 +36,7 @@ from ganscope.traces import (
     Optimizer,
     ParameterUpdate,
     Samples,
+    SourceText,
     Step,
     TensorRecord,
     TensorStats,
@@ -199,6 +200,7 @@ GOLDEN = Trace(
     Failure(0, 0, 0, "RuntimeError: no", "2 numbers", "1×3", None),
     (Finding("GS001", "warning", "generator.0", {"share": 0.5}, "why", "mend"),),
     (dataclasses.replace(OPTIMIZER, steps=3),),
+    (SourceText(file="train.py", line=6, text="def turn():\n    generator(z)\n"),),
 )
 
 PLAIN_STATS = {
@@ -408,6 +410,7 @@ PLAIN = {
         }
     ],
     "optimizers": [{**copy.deepcopy(PLAIN_OPTIMIZER), "steps": 3}],
+    "sources": [{"file": "train.py", "line": 6, "text": "def turn():\n    generator(z)\n"}],
 }
 
 
@@ -475,7 +478,7 @@ OPTIONAL = {"notes", "mode", "wrapper", "gradients", "settings", "note", "previe
             "is_leaf", "kind", "earlier", "how", "recomputed", "original", "frozen_parameters",
             "arguments", "spread", "betas", "momentum", "weight_decay", "holds", "steps",
             "retain_graph", "weight_min", "weight_max", "clipped_from", "buffers",
-            "changed_outside", "sequence", "ended", "events"}  # fmt: skip
+            "changed_outside", "sequence", "ended", "events", "sources"}  # fmt: skip
 OPTIONAL_THERE = {("inputs", "id"), ("backwards", "site"), ("parameters", "dtype")}
 FREE = ("reached", "evidence", "arguments")
 """Keys inside these are names of somebody's, and `arguments` is any data."""
