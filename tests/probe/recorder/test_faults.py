@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import ganscope
+from ganscope.analysis import roles
 from ganscope.errors import OutputError
 from ganscope.probe import (
     earlier,
@@ -24,7 +25,6 @@ from ganscope.probe import (
     optimizer_hooks,
     overwritten,
     recorder,
-    roles,
     rounds,
     steps,
     store,
