@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ganscope.analysis.forwards import Forward
-from ganscope.analysis.outermost import KEEPING, OutermostFlow
+from ganscope.analysis.graph import keeps_values
+from ganscope.analysis.outermost import OutermostFlow
 from ganscope.analysis.roles import Roles
 from ganscope.analysis.symbols import symbol_of
 from ganscope.traces import Call, TensorRecord
@@ -125,7 +126,7 @@ def _maker(calls: Sequence[Call], output: TensorRecord) -> Call | None:
         if maker is None or maker is found:
             break
         found = maker
-        if maker.type not in KEEPING or not maker.inputs:
+        if not keeps_values(maker):
             break
         record = maker.inputs[0]
     return found

@@ -6,6 +6,7 @@ tensor that no recorded call output, such as data, noise or a parameter, has no 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -97,6 +98,31 @@ class DataFlow:
         return (call.inputs if source.is_input else call.outputs)[source.index]
 
 
+IN_ORDER = {
+    "view", "view_as", "reshape", "reshape_as", "flatten", "unflatten", "squeeze", "unsqueeze",
+    "contiguous", "clone", "detach", "detach_", "float", "double", "half", "to", "type", "ravel",
+    "Flatten", "Unflatten", "Identity",
+}  # fmt: skip
+"""Operations and modules that hand on all values of their input in the same order."""
+
+_TURNED = {
+    "permute", "transpose", "t", "movedim", "swapaxes", "flip", "roll", "pixel_shuffle",
+    "pixel_unshuffle", "PixelShuffle", "PixelUnshuffle",
+}  # fmt: skip
+"""Those that hand on all values in another order."""
+
+
+def keeps_values(call: Call) -> bool:
+    """Whether a call's output contains the values of its first input, and no others."""
+    if not call.inputs or len(call.outputs) != 1:
+        return False
+    if call.type in IN_ORDER or call.type in _TURNED:
+        return True
+    given, made = call.inputs[0], call.outputs[0]
+    is_view = made.id is not None and origin_id(made) == origin_id(given)
+    return is_view and math.prod(made.shape or ()) == math.prod(given.shape or ())
+
+
 def origin_id(record: TensorRecord) -> int | None:
     """One number for all views of one tensor: the id of the one that was there first."""
     return record.id if record.alias_of is None else record.alias_of
@@ -150,7 +176,10 @@ class _Search:
             self._note(record)
             passed = inputs.get(record.id)
             given = None if passed is None else Source(call.id, passed, is_input=True)
-            makers.append(inside.get(record.id, given))
+            made = inside.get(record.id, given)
+            if made is None and record.alias_of in inside:
+                made = replace(inside[record.alias_of], how=ALIAS)
+            makers.append(made)
             self._made[record.id] = self._beside[-1][record.id] = Source(call.id, index)
         return tuple(makers)
 

@@ -16,6 +16,8 @@ from ganscope.analysis.values import Fingerprint, fingerprint
 from ganscope.traces import Call, TensorRecord
 
 DETACH = "detach"
+CUTS = (DETACH, "detach_", "data")
+"""Operations that cut autograd off."""
 VALUES = "values"
 """How a maker was inferred: by equal values."""
 UNSEEN = "changed in place"
@@ -39,7 +41,7 @@ class NetworkInput:
     Attributes:
         record: The input.
         paths: Id of each network's call that it was made from → the names of the operations in
-            between, `DETACH` among them, in their order; empty for data and noise.
+            between, `CUTS` among them, in their order; empty for data and noise.
         detached: Whether autograd was cut off from the makers on the way.
         blended: Whether anything else was joined to it, or mixed into its values.
         mixed: Whether anything else was mixed into its values.
@@ -158,7 +160,7 @@ class NetworkInputs:
         return NetworkInput(
             record=call.outputs[0] if call.outputs else made[0].record,
             paths={maker: (*path, call.type) for maker, path in paths.items()},
-            detached=call.type == DETACH or any(each.detached for each in made),
+            detached=call.type in CUTS or any(each.detached for each in made),
             blended=foreign or any(each.blended for each in made),
             mixed=(foreign and call.type in _MIXES) or any(each.mixed for each in made),
             doubled=(doubled and foreign) or any(each.doubled for each in made),

@@ -9,16 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 
-from ganscope.analysis.graph import DataFlow, Source
+from ganscope.analysis.graph import DataFlow, Source, keeps_values
 from ganscope.traces import Call, Step
 from ganscope.traces.call import outermost_of
-
-KEEPING = {
-    "view", "view_as", "reshape", "reshape_as", "flatten", "unflatten", "squeeze", "unsqueeze",
-    "contiguous", "clone", "detach", "detach_", "float", "double", "half", "to", "type", "permute",
-    "transpose", "t", "Flatten", "Unflatten", "Identity",
-}  # fmt: skip
-"""Operations and modules whose output contains the values of their input, and no others."""
 
 
 class OutermostFlow:
@@ -94,7 +87,7 @@ class OutermostFlow:
             maker = self.calls[source.call]
             if source.is_input:
                 source = self.inner.source(maker, source.index)
-            elif maker.parent is None and maker.type in KEEPING and maker.inputs:
+            elif maker.parent is None and not maker.network and keeps_values(maker):
                 source = self.inner.source(maker, 0)
             else:
                 break

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from ganscope.traces import matching, step_distances
@@ -10,7 +10,6 @@ from ganscope.traces.call import Call
 from ganscope.traces.comparison import Comparison, Difference, FirstCall, OnlyIn
 from ganscope.traces.distances import Distance, distance, of_records
 from ganscope.traces.matching import matched
-from ganscope.traces.recognition import Likeness, likeness
 from ganscope.traces.recorded import indices_of
 from ganscope.traces.step import Step
 from ganscope.traces.tensor import TensorRecord
@@ -170,14 +169,15 @@ class _Told:
     """What was told of in a step, so that nothing that follows from it is told again."""
 
     def __init__(self) -> None:
-        self._pairs: set[tuple[Likeness, Likeness]] = set()
+        self._pairs: set[tuple[int, int]] = set()
         self._changes: set[Distance] = set()
 
     def pair(self, first: TensorRecord, second: TensorRecord) -> bool:
-        """Whether these two tensors were met as differing before; from now on they were."""
-        pair = likeness(first), likeness(second)
-        met = pair in self._pairs
-        self._pairs.add(pair)
+        """Whether these two tensors, or those that they are views of, were met as differing
+        before; from now on they were."""
+        pairs = set(_pairs(first, second))
+        met = not self._pairs.isdisjoint(pairs)
+        self._pairs |= pairs
         return met
 
     def anew(self, distances: Iterable[Distance]) -> list[Distance]:
@@ -188,3 +188,9 @@ class _Told:
         found = [one for one in distances if one.relative and one not in self._changes]
         self._changes.update(found)
         return found
+
+
+def _pairs(first: TensorRecord, second: TensorRecord) -> Iterator[tuple[int, int]]:
+    for here, there in ((first.id, second.id), (first.alias_of, second.alias_of)):
+        if here is not None and there is not None:
+            yield here, there

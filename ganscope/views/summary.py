@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ganscope.analysis.path_search import path_through
 from ganscope.traces import Call, CallSite, Step, Trace, Update
 from ganscope.traces.call import main_output
 from ganscope.views import style
@@ -216,35 +216,26 @@ def _some(labels: Sequence[str]) -> str:
 
 
 def _chains(rows: Sequence[Row]) -> list[tuple[str, list[tuple[int, ...]]]]:
-    """Label of each outermost module call → the shapes along its main path.
+    """Label of each outermost call → the shapes along the path through it.
 
-    The path begins at its largest input and goes on with each innermost call that takes the
-    shape it has reached; what runs beside it (labels, noise, weights) is passed over. Where the
-    path does not end in the network's own output it was lost, and nothing is shown.
+    What joins the path (labels, noise, weights) is passed over. Where the path does not lead from
+    the largest input to the output, nothing is shown.
     """
-    chains: list[tuple[str, list[tuple[int, ...]]]] = []
-    outermost: list[Row] = []
+    groups: list[tuple[Row, list[Call]]] = []
     for row in rows:
-        if row.depth == 0 or not chains:
-            chains.append((row.full_name, _start(row.call)))
-            outermost.append(row)
-        if row.parts:
-            continue
-        shapes, came_out = chains[-1][1], main_output(row.call)
-        if not shapes or came_out is None or came_out.shape is None:
-            continue
-        takes = any(record.shape == shapes[-1] for record in row.call.inputs)
-        if takes and came_out.shape != shapes[-1]:
-            shapes.append(came_out.shape)
-    return [
-        (label, shapes if _arrives(row.call, shapes) else [])
-        for (label, shapes), row in zip(chains, outermost, strict=True)
-    ]
+        if row.depth == 0 or not groups:
+            groups.append((row, []))
+        groups[-1][1].append(row.call)
+    return [(row.full_name, _shapes(row.call, calls)) for row, calls in groups]
 
 
-def _start(call: Call) -> list[tuple[int, ...]]:
-    shapes = [record.shape for record in call.inputs if record.shape is not None]
-    return [max(shapes, key=lambda shape: (len(shape), math.prod(shape)))] if shapes else []
+def _shapes(outermost: Call, calls: Sequence[Call]) -> list[tuple[int, ...]]:
+    path = path_through(outermost, calls)
+    records = (path.start, *(main_output(link.call) for link in path.links))
+    shapes = [record.shape for record in records if record and record.shape is not None]
+    if path.start is None or path.broken or not _arrives(outermost, shapes):
+        return []
+    return [shape for index, shape in enumerate(shapes) if shape != shapes[index - 1] or not index]
 
 
 def _arrives(call: Call, shapes: Sequence[tuple[int, ...]]) -> bool:

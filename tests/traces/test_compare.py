@@ -332,8 +332,9 @@ def of_mean(mean: float) -> TensorRecord:
 
 
 def through(*means: float, number: int = 0, path: str = "a", **changes: Any) -> Call:
-    """A call that makes of the first means one of the last."""
-    *taken, made = map(of_mean, means)
+    """A call that makes of the first means one of the last; one mean is one tensor."""
+    records = [replace(of_mean(mean), id=round(1000 * mean), alias_of=None) for mean in means]
+    *taken, made = records
     return replace(call(path, number), inputs=tuple(taken), outputs=(made,), **changes)
 
 

@@ -13,13 +13,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import ganscope
-from ganscope.traces import Trace
+from ganscope.traces import Loss, LossPart, Step, Trace, Update
 from ganscope.traces.series import series
 from ganscope.views import ViewOptions
 from ganscope.views.diagrams.lanes import panels_of
 from ganscope.views.metrics.names import figures, verdict_names
 from ganscope.views.steps.story import Story, tell
 from ganscope.views.steps.words import about
+
+from .builders import another, call, stats, tensor
 
 BATCH, SIZE = 8, 12
 Head = Callable[[Tensor], Tensor]
@@ -224,3 +226,16 @@ def test_no_direction_is_claimed_where_answers_are_drawn_both_ways() -> None:
     assert "D(x) = " in text
     assert "apart" not in text
     assert "wants" not in text
+
+
+def test_of_parts_with_one_value_that_which_the_loss_was_made_of_is_drawn() -> None:
+    scalar = tensor(figures=stats(0.5, 0.0, 0.5, 0.5))
+    first, second = (
+        call(place, "", "mse", kind="op", network="", outputs=(made,))
+        for place, made in enumerate((another(scalar), scalar))
+    )
+    total = call(2, "", "add", kind="op", network="", inputs=(scalar,), outputs=(tensor(),))
+    loss = Loss("loss", 1.0, total.id, (LossPart("part", 0.5),))
+    step = Step(0, (first, second, total), (Update(0, losses=(loss,)),))
+    (place,) = figures(step, ())["part"]
+    assert place.number == 1

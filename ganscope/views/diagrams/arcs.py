@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ganscope.analysis.network_path import Branch
 from ganscope.views.diagrams.canvas import Canvas, Point
 from ganscope.views.diagrams.labels import CAPTION, arrow_texts, branch_text
 from ganscope.views.diagrams.scene import Column
-from ganscope.views.diagrams.way import Branch
 from ganscope.views.diagrams.words import Words
 
 _MOST = 5

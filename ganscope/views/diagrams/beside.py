@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ganscope.analysis.network_path import Side
 from ganscope.traces import TensorRecord
 from ganscope.views import style
 from ganscope.views.describe import base_type
@@ -14,7 +15,6 @@ from ganscope.views.diagrams.canvas import Box, Canvas
 from ganscope.views.diagrams.scene import Column
 from ganscope.views.diagrams.stages import count_of
 from ganscope.views.diagrams.values import one_sample
-from ganscope.views.diagrams.way import Side
 from ganscope.views.diagrams.words import Words
 
 _SIZE = 10.5

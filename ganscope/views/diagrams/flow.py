@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ganscope.analysis.network_path import NetworkPath
+from ganscope.analysis.path_search import path_through
 from ganscope.analysis.roles import DISCRIMINATOR
 from ganscope.traces import Trace
 from ganscope.views import style
@@ -17,12 +19,10 @@ from ganscope.views.diagrams.frame import draw_footer, draw_title
 from ganscope.views.diagrams.headline import subtitle_of, title_of, with_symbols
 from ganscope.views.diagrams.nonfinite import holds_nonfinite
 from ganscope.views.diagrams.options import DiagramOptions
-from ganscope.views.diagrams.path import way_through
 from ganscope.views.diagrams.scene import Column, Scene
 from ganscope.views.diagrams.stages import Stage, count_of, stages_of
 from ganscope.views.diagrams.subject import Subject, require_sample, subject_of
 from ganscope.views.diagrams.values import is_thinned
-from ganscope.views.diagrams.way import Way
 from ganscope.views.diagrams.words import Words
 from ganscope.views.summary import failed_call
 
@@ -48,7 +48,7 @@ def draw_flow(
     subject = subject_of(trace, options)
     require_sample(trace, subject, options.sample)
     failing = failing_in(trace, subject)
-    way = way_through(subject.call, subject.step.calls, failing.call if failing else None)
+    way = path_through(subject.call, subject.step.calls, failing.call if failing else None)
     stages = with_symbols(stages_of(way), subject, words)
     scene = Scene(canvas, words, options.sample, _answers(subject, stages))
     said = failing_words(failing, words) if failing else []
@@ -72,7 +72,7 @@ def _answers(subject: Subject, stages: Sequence[Stage]) -> bool:
     return subject.network.role == DISCRIMINATOR and any(count_of(end.shape) == 1 for end in ends)
 
 
-def _notes(way: Way, plan: Plan, words: Words) -> list[str]:
+def _notes(way: NetworkPath, plan: Plan, words: Words) -> list[str]:
     """How to read the picture, and what is left out of it."""
     notes = [words("colours"), words("height"), words("arrows")]
     if any(column.stage.hidden for column in plan.columns):
@@ -81,7 +81,7 @@ def _notes(way: Way, plan: Plan, words: Words) -> list[str]:
         notes.append(words("hatched_bad"))
     if any(_is_spaced(column) for column in plan.columns):
         notes.append(words("thinned"))
-    left_out = {"beside": way.beside, "unseen": way.unseen, "unsure": way.unsure}
+    left_out = {"beside": way.beside, "unseen": way.unseen, "inferred": way.inferred}
     notes += [words(name, count=count) for name, count in left_out.items() if count]
     if plan.hidden_arcs:
         notes.append(_lines_left_out(plan.hidden_arcs, words))

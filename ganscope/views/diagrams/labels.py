@@ -6,11 +6,11 @@ import math
 import re
 from collections.abc import Sequence
 
+from ganscope.analysis.network_path import Branch
 from ganscope.views import style
 from ganscope.views.describe import base_type
 from ganscope.views.diagrams.canvas import SMALLEST, Canvas
 from ganscope.views.diagrams.stages import Stage
-from ganscope.views.diagrams.way import Branch
 from ganscope.views.diagrams.words import Words
 
 SHAPE, SYMBOL, LAYER, PLACE, CAPTION = 18.0, 13.0, 11.0, 10.0, 10.0

@@ -17,6 +17,7 @@ from ganscope.views.steps.heading import input_name
 from ganscope.views.steps.story import Story, tell
 
 _PENALTY = (BETWEEN, PROBED)
+_INFERRED = " (inferred)"
 DETACH, NO_GRAD = "detach", "no_grad"
 """What cuts autograd off."""
 
@@ -164,6 +165,8 @@ def _lane(story: Story, update: Update, chain: Sequence[Forward], trained: Set[s
         if not name:
             taken = tensors[-1].name if tensors else start.name
             name = f"{forward.called(story.cast.symbol(forward.call.network))}({taken})"
+        if after is not None and _is_inferred(forward, after):
+            name = name.removesuffix(_INFERRED) + _INFERRED
         record = output or start.record
         cut = _cut_between(forward, after, trained) if after is not None else ""
         tensors.append(Tensor(name, record, _gradient(update, forward), cut))
@@ -180,6 +183,11 @@ def _with_maker(story: Story, update: Update, chain: Sequence[Forward]) -> Seque
         if one.call.id in makers and name in update.networks and is_reached:
             return (one, *chain)
     return chain
+
+
+def _is_inferred(before: Forward, after: Forward) -> bool:
+    """Whether it is only inferred that one network took what another one made."""
+    return any(one.inferred for one in after.inputs if before.call.id in one.makers)
 
 
 def _cut_between(before: Forward, after: Forward, trained: Set[str]) -> str:
@@ -207,6 +215,7 @@ def _start(story: Story, forward: Forward, trained: Set[str]) -> Tensor:
         if forward.shown == BETWEEN
         else input_name(forward, place, story.forwards, story.cast)
     )
+    name += _INFERRED if source.inferred else ""
     makers = [one for one in story.forwards if one.call.id in source.makers]
     cut = DETACH if source.detached else ""
     if any(_unfollowed(maker, trained) for maker in makers):

@@ -10,13 +10,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ganscope.analysis.graph import IN_ORDER, keeps_values, origin_id
+from ganscope.analysis.network_path import INPUT, Branch, Link, NetworkPath, Side
 from ganscope.traces import Call, TensorRecord
 from ganscope.traces.call import main_output
 from ganscope.views import style
 from ganscope.views.describe import base_type
 from ganscope.views.diagrams.places import relative, span_of
 from ganscope.views.diagrams.values import reread
-from ganscope.views.diagrams.way import INPUT, Branch, Link, Side, Way
 
 _FOLLOWS = ("Norm", "PReLU", "Dropout")
 """Parts of the names of layers that have parameters and still belong to the one before."""
@@ -108,7 +109,7 @@ class Stage:
         return sum(layer.parameters for layer in self.layers)
 
 
-def stages_of(way: Way) -> tuple[Stage, ...]:
+def stages_of(way: NetworkPath) -> tuple[Stage, ...]:
     """The stages along a way, the input first; those of further outputs behind its last one."""
     start = [] if way.start is None else [Stage(way.start, calls=(INPUT,))]
     stages = _with_ends(_with_places(_joined(start, way.links), way), way)
@@ -123,7 +124,7 @@ def stages_of(way: Way) -> tuple[Stage, ...]:
     return tuple(replace(stage, is_signal=_is_of_signals(way)) for stage in stages)
 
 
-def _is_of_signals(way: Way) -> bool:
+def _is_of_signals(way: NetworkPath) -> bool:
     """Whether a network convolves along one dimension, so that channels come first."""
     kinds = (base_type(link.call) for link in way.links)
     return any(kind.startswith("Conv") and kind.endswith("1d") for kind in kinds)
@@ -149,7 +150,8 @@ def _joined(stages: list[Stage], links: Sequence[Link]) -> list[Stage]:
             )
         else:
             alike = _is_reshape(link, stages[-1] if stages else None, record)
-            if alike and record.samples is None and stages[-1].record.samples is not None:
+            in_order = alike and link.call.type in IN_ORDER
+            if in_order and record.samples is None and stages[-1].record.samples is not None:
                 samples = reread(stages[-1].record.samples, record.shape)
                 record = replace(record, samples=samples)
             stages.append(
@@ -177,7 +179,7 @@ def _beside(side: Side, main: Call) -> Layer:
     return Layer(f"+ {name}", side.parameters, is_beside=True)
 
 
-def _failed(way: Way, call: Call) -> Stage:
+def _failed(way: NetworkPath, call: Call) -> Stage:
     """Where the forward failed: what went in is known, and nothing came out."""
     nothing = TensorRecord(None, None, None, requires_grad=False, stats=None)
     layers = (Layer(style.printable(base_type(call)), call.parameters),)
@@ -186,15 +188,14 @@ def _failed(way: Way, call: Call) -> Stage:
 
 
 def _is_reshape(link: Link, before: Stage | None, record: TensorRecord) -> bool:
-    """Whether nothing but the shape of each sample changes: the figures are the same."""
+    """Whether nothing but the shape of each sample changes."""
     return (
         before is not None
         and (record.shape or ())[:1] == (before.record.shape or ())[:1]
         and link.call.parameters == 0
         and not link.branches
         and not link.sides
-        and record.stats is not None
-        and record.stats == before.record.stats
+        and keeps_values(link.call)
     )
 
 
@@ -219,7 +220,8 @@ def _belongs(link: Link, stage: Stage, record: TensorRecord) -> bool:
 
 def _with_values(record: TensorRecord, before: TensorRecord) -> TensorRecord:
     """A record with the values of the one before where the trace kept none of its own."""
-    if record.samples is None and record.stats == before.stats:
+    is_known = record.id is not None and origin_id(record) == origin_id(before)
+    if record.samples is None and is_known:
         return replace(record, samples=before.samples)
     return record
 
@@ -228,7 +230,7 @@ def _squeezed(shape: Sequence[int]) -> tuple[int, ...]:
     return tuple(side for side in shape if side != 1)
 
 
-def _with_places(stages: Sequence[Stage], way: Way) -> list[Stage]:
+def _with_places(stages: Sequence[Stage], way: NetworkPath) -> list[Stage]:
     """The stages with the names of their layers in the network."""
     paths = {
         link.call.id: relative(link.call, way.network)
@@ -241,7 +243,7 @@ def _with_places(stages: Sequence[Stage], way: Way) -> list[Stage]:
     ]
 
 
-def _with_ends(stages: list[Stage], way: Way) -> list[Stage]:
+def _with_ends(stages: list[Stage], way: NetworkPath) -> list[Stage]:
     """The stages with their ends marked; one that failed brings out nothing."""
     if len(stages) > 1 or way.failed is not None:
         stages[:1] = [replace(stage, role="input") for stage in stages[:1]]

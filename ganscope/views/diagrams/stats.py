@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ganscope.analysis.path_search import path_through
 from ganscope.analysis.weights import weights_of
 from ganscope.errors import UsageError
 from ganscope.traces import Call, ParameterUpdate, Trace
@@ -20,7 +21,6 @@ from ganscope.views.diagrams.failing import (
 from ganscope.views.diagrams.frame import draw_footer, draw_title
 from ganscope.views.diagrams.headline import subtitle_of
 from ganscope.views.diagrams.options import DiagramOptions
-from ganscope.views.diagrams.path import way_through
 from ganscope.views.diagrams.ridges import Row, StatsPainter
 from ganscope.views.diagrams.subject import Subject, subject_of
 from ganscope.views.diagrams.words import Words
@@ -103,7 +103,7 @@ def left_out(subject: Subject, rows: Sequence[Row]) -> tuple[int, int]:
 
 def rows_of(subject: Subject, failed: Call | None = None) -> list[Row]:
     """The layers on the way through a network, its input first; up to the one that failed."""
-    way = way_through(subject.call, subject.step.calls, failed)
+    way = path_through(subject.call, subject.step.calls, failed)
     updates = [update for update in subject.step.updates if subject.network.name in update.networks]
     parameters = [one for update in updates[-1:] for one in update.parameters]
     rows = []

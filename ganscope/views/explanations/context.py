@@ -1,23 +1,14 @@
-"""What a sentence may know beside the call itself: the mode, and where its inputs came from.
-
-A record keeps no tensors, so a tensor is recognised by its figures: the same shape, mean,
-deviation, extremes and norm to the last bit are taken for the same numbers.
-"""
+"""What a sentence may know beside the call itself: the mode, and where its inputs came from."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ganscope.analysis.graph import DataFlow, Source, keeps_values
 from ganscope.traces import Call, TensorRecord
 from ganscope.traces.call import main_output
 from ganscope.views import style
-
-Figures = tuple[float | None, ...]
-Key = tuple[tuple[int, ...], Figures]
-
-_FEWEST_VALUES = 4
-"""Fewer numbers than this may be the same by chance."""
 
 _ORDINALS = ("first", "second", "third", "fourth")
 
@@ -55,11 +46,11 @@ class Context:
         self.mode = mode
         self._roles = roles or {}
         self._calls = {call.id: call for call in calls}
-        self._makers: dict[Key, list[Call]] = {}
-        self._takers: dict[Key, list[Call]] = {}
+        self._flow = DataFlow(calls)
+        self._takers: dict[int, list[Call]] = {}
         for call in calls:
-            _enter(self._makers, call.outputs, call)
-            _enter(self._takers, call.inputs, call)
+            for taken in _ids(call.inputs):
+                self._takers.setdefault(taken, []).append(call)
 
     def role(self, call: Call) -> str:
         """``generator``, ``discriminator``, ``other`` or ``unknown``."""
@@ -77,40 +68,36 @@ class Context:
         return found
 
     def ends_network(self, call: Call) -> bool:
-        """Whether its output holds the numbers that the network as a whole gives."""
+        """Whether its output contains the numbers that the network as a whole outputs."""
         outermost = ([call, *self.around(call)])[-1]
-        mine, whole = main_output(call), main_output(outermost)
-        return mine is not None and whole is not None and _figures(mine) == _figures(whole)
+        whole, mine = main_output(outermost), main_output(call)
+        if whole is None or mine is None or mine.id is None:
+            return False
+        index = next(i for i, record in enumerate(outermost.outputs) if record is whole)
+        at: Source | None = Source(outermost.id, index)
+        while at is not None and not at.is_input:
+            if self._flow.record(at).id == mine.id:
+                return True
+            maker = self._calls[self._flow.innermost_maker(self._calls[at.call], at.index).call]
+            at = self._flow.source(maker, 0) if keeps_values(maker) else None
+        return False
 
     def origin(self, call: Call, record: TensorRecord) -> Origin | None:
-        """Where one of its inputs came from; None where that cannot be told."""
-        key = _key(record)
-        if key is None:
-            return None
-        outside = self.around(call)
-        enclosing = {above.id for above in outside}
-        makers = self._makers.get(key, [])
-        made = [one for one in makers if one.id < call.id and one.id not in enclosing]
-        if made and not self._handed_in(outside, key, made):
-            maker = self._widest(made[-1], key, enclosing)
-            return Origin(f"the output of {self.name(maker, call)}", maker, True)
-        return self._entrance(outside, key)
-
-    def _handed_in(self, outside: Sequence[Call], key: Key, made: Sequence[Call]) -> bool:
-        """Whether the tensor is all that the enclosing module was given, and as it was given."""
-        if not outside or len(outside[0].inputs) != 1 or made[-1].id > outside[0].id:
-            return False
-        return _key(outside[0].inputs[0]) == key
-
-    def _entrance(self, outside: Sequence[Call], key: Key) -> Origin | None:
-        """The input of the nearest enclosing module that it came in by."""
-        for around in outside:
-            for place, given in enumerate(around.inputs):
-                if _key(given) == key:
-                    several = len(around.inputs) > 1
-                    lead = f"{_ordinal(place)} input of" if several else "what went into"
-                    return Origin(f"{lead} {self.name(around, around)}", around, False)
-        return None
+        """Where one of its inputs came from; None where that is not known."""
+        entrance: Origin | None = None
+        source = self._flow.source(call, _index(call, record))
+        while source is not None and source.is_input:
+            around, place = self._calls[source.call], source.index
+            several = len(around.inputs) > 1
+            lead = f"{_ordinal(place)} input of" if several else "what went into"
+            entrance = entrance or Origin(f"{lead} {self.name(around, around)}", around, False)
+            if not several:
+                return entrance
+            source = self._flow.source(around, place)
+        if source is None:
+            return entrance
+        maker = self._calls[source.call]
+        return Origin(f"the output of {self.name(maker, call)}", maker, True)
 
     def skips(self, old: Origin, new: Origin, record: TensorRecord) -> bool:
         """Whether `old` led, through layers, to `new`, and now passes them by.
@@ -120,16 +107,15 @@ class Context:
             new: Where the later one came from.
             record: The earlier tensor.
         """
-        key = _key(record)
         begun, ended = self.when(old), self.when(new)
-        if key is None or not new.made or begun >= ended:
+        if record.id is None or not new.made or begun >= ended:
             return False
-        reached = {key}
+        reached = {record.id}
         for call in self._calls.values():
             inside = begun < call.id <= ended and not call.type.endswith("_like")
-            if inside and any(_key(given) in reached for given in call.inputs):
-                reached.update(made for record in call.outputs if (made := _key(record)))
-        return any(_key(made) in reached - {key} for made in new.call.outputs)
+            if inside and not reached.isdisjoint(_ids(call.inputs)):
+                reached.update(_ids(call.outputs))
+        return not (reached - {record.id}).isdisjoint(_ids(new.call.outputs))
 
     def when(self, origin: Origin) -> int:
         """Id of the last call that had begun when the tensor was there."""
@@ -138,8 +124,9 @@ class Context:
     def takers(self, call: Call) -> list[Call]:
         """The calls that its output goes into, as far as seen."""
         output = main_output(call)
-        key = _key(output) if output else None
-        return [one for one in self._takers.get(key, []) if one.id > call.id] if key else []
+        if output is None or output.id is None:
+            return []
+        return [one for one in self._takers.get(output.id, []) if one.id > call.id]
 
     def name(self, call: Call, seen_from: Call) -> str:
         """How a call is called from where another stands: without the path that they share."""
@@ -152,14 +139,6 @@ class Context:
                 if label.startswith(above.path + joint):
                     return style.printable(label[len(above.path) + 1 :])
         return style.printable(label)
-
-    def _widest(self, maker: Call, key: Key, enclosing: set[int]) -> Call:
-        """The outermost call that ends with the same tensor, outside of what encloses us."""
-        for above in self.around(maker):
-            if above.id in enclosing or all(_key(made) != key for made in above.outputs):
-                break
-            maker = above
-        return maker
 
     def _last_inside(self, call: Call) -> int:
         """Id of the last call that began inside it, its own if none did."""
@@ -176,20 +155,9 @@ def _ordinal(place: int) -> str:
     return f"the {_ORDINALS[place]}" if place < len(_ORDINALS) else "another"
 
 
-def _enter(index: dict[Key, list[Call]], records: Sequence[TensorRecord], call: Call) -> None:
-    for record in records:
-        key = _key(record)
-        if key is not None:
-            index.setdefault(key, []).append(call)
+def _index(call: Call, record: TensorRecord) -> int:
+    return next(index for index, given in enumerate(call.inputs) if given is record)
 
 
-def _key(record: TensorRecord) -> Key | None:
-    figures = _figures(record)
-    return (record.shape, figures) if figures and record.shape is not None else None
-
-
-def _figures(record: TensorRecord) -> Figures | None:
-    stats = record.stats
-    if stats is None or stats.count < _FEWEST_VALUES or not stats.std:
-        return None
-    return (stats.count, stats.mean, stats.std, stats.min, stats.max, stats.norm)
+def _ids(records: Sequence[TensorRecord]) -> set[int]:
+    return {record.id for record in records if record.id is not None}

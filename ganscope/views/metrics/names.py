@@ -15,7 +15,7 @@ from ganscope.analysis.outermost import OutermostFlow
 from ganscope.analysis.roles import Roles
 from ganscope.analysis.weights import weights_of
 from ganscope.errors import UsageError, nearest
-from ganscope.traces import Call, Network, Step, Update
+from ganscope.traces import Call, Loss, Network, Step, Update
 from ganscope.traces.call import main_output
 from ganscope.traces.series import Place
 from ganscope.views.steps.cast import joined
@@ -117,18 +117,28 @@ def _learners(update: Update) -> tuple[str, ...]:
 
 
 def _parts(step: Step) -> Iterator[tuple[str, Place]]:
-    """Parts of losses, found as the calls whose scalar output has just that value."""
-    scalars: dict[tuple[int | None, float], int] = {}
+    """Parts of losses: the calls that output a single number of that value, and of several such
+    the one that the loss was made of."""
+    scalars: dict[tuple[int | None, float], list[int]] = {}
     for number, call in enumerate(step.calls):
         stats = call.outputs[0].stats if call.parent is None and call.outputs else None
         if stats is not None and stats.count == 1 and stats.mean is not None:
-            scalars.setdefault((call.update, stats.mean), number)
+            scalars.setdefault((call.update, stats.mean), []).append(number)
     for update in step.updates:
         for loss in update.losses:
             for part in loss.parts:
-                number = scalars.get((update.index, part.value), -1)
-                if number >= 0 and part.name != loss.name:
-                    yield part.name, Place("call", number, "output_mean")
+                numbers = scalars.get((update.index, part.value), [])
+                if numbers and part.name != loss.name:
+                    yield part.name, Place("call", _part_of(step, loss, numbers), "output_mean")
+
+
+def _part_of(step: Step, loss: Loss, numbers: Sequence[int]) -> int:
+    """Which of several calls of one value a loss was made of, where that is known."""
+    if len(numbers) == 1:
+        return numbers[0]
+    flow = OutermostFlow(step)
+    feeding = (number for number in numbers if flow.feeds(step.calls[number], loss.call))
+    return next(feeding, numbers[0])
 
 
 def _verdicts(step: Step, roles: Roles) -> Iterator[tuple[str, Place]]:

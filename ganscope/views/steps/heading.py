@@ -16,7 +16,7 @@ from ganscope.analysis.forwards import (
     earlier_of,
     is_unfollowed,
 )
-from ganscope.analysis.inputs import DETACH, NetworkInput
+from ganscope.analysis.inputs import CUTS, DETACH, NetworkInput
 from ganscope.analysis.roles import GENERATOR
 from ganscope.analysis.symbols import made, made_by
 from ganscope.traces import Earlier, Optimizer, Step, TensorRecord, Update
@@ -226,7 +226,7 @@ def _between(given: NetworkInput, maker: int, shown: str, every: Sequence[Forwar
     path = [style.printable(name) for name in given.paths[maker]]
     if given.inferred:
         path.append("equal values (inferred)")
-    names = [name for name in path if name != DETACH]
+    names = [name for name in path if name not in CUTS]
     if given.blended and (shown == BETWEEN or given.is_leaf):
         path = _in_place_of(path, "blended with x")
     elif given.doubled and not (given.record.earlier and given.record.earlier.whole):
@@ -234,23 +234,24 @@ def _between(given: NetworkInput, maker: int, shown: str, every: Sequence[Forwar
     elif len(names) > _MOST_BETWEEN:
         path = _shortened(path)
     if makers and all(is_unfollowed(one, every) for one in makers):
-        return ["no grad", *(name for name in path if name != DETACH)]
-    if given.detached and DETACH not in path and not given.inferred:
+        return ["no grad", *(name for name in path if name not in CUTS)]
+    if given.detached and not given.inferred and not set(CUTS) & set(path):
         path = [DETACH, *path]
     return path
 
 
 def _in_place_of(path: Sequence[str], words: str) -> list[str]:
-    """Words for all operations on a path but `DETACH`, which stays before or behind them."""
-    if DETACH not in path:
+    """Words for all operations on a path but the one that cuts, which stays before or behind."""
+    cut = next((name for name in path if name in CUTS), None)
+    if cut is None:
         return [words]
-    return [DETACH, words] if path[0] == DETACH else [words, DETACH]
+    return [cut, words] if path[0] == cut else [words, cut]
 
 
 def _shortened(path: Sequence[str]) -> list[str]:
-    """The first operation and the last one, and `DETACH` where it is."""
-    named = [place for place, name in enumerate(path) if name != DETACH]
-    kept = {named[0], named[-1], *(place for place, name in enumerate(path) if name == DETACH)}
+    """The first operation and the last one, and those that cut where they are."""
+    named = [place for place, name in enumerate(path) if name not in CUTS]
+    kept = {named[0], named[-1], *(place for place, name in enumerate(path) if name in CUTS)}
     found: list[str] = []
     for place, name in enumerate(path):
         if place in kept:

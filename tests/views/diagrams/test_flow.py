@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 import ganscope
+from ganscope.analysis.path_search import path_through
 from ganscope.traces import Trace
 from ganscope.views.diagrams import DiagramOptions, draw
 from ganscope.views.diagrams.canvas import Canvas
 from ganscope.views.diagrams.flow_plan import Plan, plan_of
-from ganscope.views.diagrams.path import way_through
 from ganscope.views.diagrams.picture import Picture
 from ganscope.views.diagrams.scene import Scene
 from ganscope.views.diagrams.stages import stages_of
@@ -34,7 +34,7 @@ def planned(trace: Trace) -> Plan:
     canvas = Canvas(Picture(figsize=(40 / 3, 7.5)), theme("light"), ("DejaVu Sans",))
     calls = trace.steps[0].calls
     scene = Scene(canvas, Words("en"), 0, gauged=False)
-    return plan_of(scene, stages_of(way_through(calls[0], calls)), 0)
+    return plan_of(scene, stages_of(path_through(calls[0], calls)), 0)
 
 
 # -- a forward that fails ------------------------------------------------------------------------

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 import ganscope
+from ganscope.analysis.path_search import path_through
 from ganscope.traces import Histogram
-from ganscope.views.diagrams.path import way_through
 from ganscope.views.diagrams.ridges import outline
 from ganscope.views.diagrams.scene import heights_of
 from ganscope.views.diagrams.stages import Stage, stages_of
@@ -19,7 +19,7 @@ from .models import branching, chain, traced
 
 def stages(trace: ganscope.Trace) -> tuple[Stage, ...]:
     calls = trace.steps[0].calls
-    return stages_of(way_through(calls[0], calls))
+    return stages_of(path_through(calls[0], calls))
 
 
 def told(trace: ganscope.Trace) -> list[tuple[tuple[int, ...], str]]:
@@ -132,7 +132,7 @@ class Several(nn.Module):
 
 def test_outputs_that_are_not_drawn_are_counted() -> None:
     calls = ganscope.trace(Several(), torch.randn(2, 4)).steps[0].calls
-    way = way_through(calls[0], calls)
+    way = path_through(calls[0], calls)
     assert [head.record.shape for head in way.heads] == [(2, 3), (2, 5)]
     assert way.unseen == 1
 

@@ -1,23 +1,25 @@
-"""The way through a network from its input to its output, out of the calls inside it.
+"""The path through a network from its input to its output, out of the calls inside it.
 
-A trace holds no tensors, so who made one is recognised by its record (see `Makers`). Where
-branches meet, the way is the longer one; the others are skips.
+Concluded from identity. Where nothing recorded has made any input of a call, it is inferred to
+follow the call before it, if the shape fits. Where branches meet, the path is the longer one; the
+others are skips. A path that does not reach the network's input is said to be broken.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import replace
 
+from ganscope.analysis.graph import DataFlow, Source
+from ganscope.analysis.network_path import INPUT, Branch, Head, Link, NetworkPath, Side
 from ganscope.traces import Call, TensorRecord
 from ganscope.traces.call import main_output
-from ganscope.views.diagrams.makers import Makers
-from ganscope.views.diagrams.way import INPUT, Branch, Head, Link, Side, Way
 
 _MOST_HEADS = 2
 
 
-def way_through(network: Call, calls: Sequence[Call], failed: Call | None = None) -> Way:
+def path_through(network: Call, calls: Sequence[Call], failed: Call | None = None) -> NetworkPath:
     """Follow a network's output back to its input.
 
     Args:
@@ -29,34 +31,36 @@ def way_through(network: Call, calls: Sequence[Call], failed: Call | None = None
     start = _main_input(network)
     unseen = len(network.outputs) - 1
     if failed is not None and (not inner or inner == [network]):
-        return Way(network, start, (), 0, failed=failed)
+        return NetworkPath(network=network, start=start, links=(), beside=0, failed=failed)
     if not inner:  # nothing was seen inside: the network is one layer
-        return Way(network, start, (Link(network, network.parameters),), 0, unseen=max(0, unseen))
+        return NetworkPath(
+            network, start, (Link(network, network.parameters),), 0, unseen=max(0, unseen)
+        )
     search = _Search(network, start, inner)
     found = search.back_from_failure(failed) if failed else search.back_from(main_output(network))
-    on_way = {INPUT, *(call.id for call in found)}
-    links = search.links(found, on_way)
-    heads = () if failed else tuple(search.heads(network, on_way))
-    shown = on_way | _told(links)
+    on_path = {INPUT, *(call.id for call in found)}
+    links = search.links(found, on_path)
+    heads = () if failed else tuple(search.heads(network, on_path))
+    shown = on_path | _told(links)
     for head in heads:
         shown |= {link.call.id for link in head.links} | _told(head.links)
     if failed is not None:
         shown.add(failed.id)
-    return Way(
-        network,
-        start,
-        links,
-        sum(call.id not in shown for call in inner),
-        heads,
-        0 if failed else search.unseen(network, shown),
+    return NetworkPath(
+        network=network,
+        start=start,
+        links=links,
+        beside=sum(call.id not in shown for call in inner),
+        heads=heads,
+        unseen=0 if failed else search.unseen(network, shown),
         broken=not search.reaches_start(links[0].call) if links else failed is None,
         failed=failed,
-        unsure=search.unsure(shown),
+        inferred=search.inferred(shown),
     )
 
 
 def _told(links: Sequence[Link]) -> set[int]:
-    """Ids of the calls that are told of beside the way."""
+    """Ids of the calls that are told of beside the path."""
     sides = [side.calls for link in links for side in link.sides]
     branches = [branch.calls for link in links for branch in link.branches]
     return {call.id for calls in (*sides, *branches) for call in calls}
@@ -101,41 +105,54 @@ class _Search:
 
     def __init__(self, network: Call, start: TensorRecord | None, calls: Sequence[Call]) -> None:
         self._calls = {call.id: call for call in calls}
-        self._makers = Makers()
+        self._network, self._start = network, start
         self._depth: dict[int, int] = {INPUT: 0}
         self._before: dict[int, int | None] = {}
         self._sources: dict[int, tuple[int, ...]] = {}
-        self._guesses: dict[int, frozenset[int]] = {}
-        self._beside: dict[int, TensorRecord] = {}
+        self._inferred: set[int] = set()
         self._told: set[int] = set()
         self._layers: set[str] = set()
-        for place, record in enumerate(network.inputs, 1):
-            if record is start:
-                self._makers.add_input(record, INPUT)
-            elif record.shape is not None:
-                self._beside[INPUT - place] = record
-                self._makers.add_input(record, INPUT - place)
+        direct = [replace(call, parent=network.id) for call in calls if call.id != network.id]
+        self._flow = DataFlow([network, *direct])
         last: Call | None = None
         for call in calls:
             self._place(call, last)
-            self._makers.add(call, self._sources[call.id])
             last = call
 
+    def _at(self, source: Source | None) -> int | None:
+        """A call's id, or `INPUT`, or the number of another input of the network, below it."""
+        if source is None:
+            return None
+        if not source.is_input:
+            return source.call
+        given = self._network.inputs[source.index]
+        is_start = self._start is not None and given.id == self._start.id
+        return INPUT if is_start else INPUT - 1 - source.index
+
     def _place(self, call: Call, last: Call | None) -> None:
-        """Find a call's longest way back."""
-        known, self._guesses[call.id] = self._makers.taken_by(call)
+        """Find a call's longest path back."""
+        places = (self._at(source) for source in self._flow.sources(self._flow.calls[call.id]))
+        known = tuple(dict.fromkeys(place for place in places if place is not None))
         if not known and last is not None and _fits(last, call):
             known = (last.id,)  # something that is not seen changed its values
-        self._sources[call.id] = tuple(dict.fromkeys(known))
+            self._inferred.add(call.id)
+        self._sources[call.id] = known
         reached = [source for source in known if source in self._depth]
         best = max(reached, key=lambda source: (self._depth[source], source), default=None)
         self._before[call.id] = best
         if best is not None:
             self._depth[call.id] = self._depth[best] + 1
 
+    def _maker(self, output: TensorRecord | None) -> int | None:
+        """What made an output of the network."""
+        for index, record in enumerate(self._network.outputs):
+            if record is output:
+                return self._at(self._flow.maker(self._network, index))
+        return None
+
     def back_from(self, output: TensorRecord | None) -> list[Call]:
         """The calls up to the network's output."""
-        at = self._makers.of(output) if output is not None else None
+        at = self._maker(output)
         if at is None or at <= INPUT:
             at = max(self._calls, key=lambda identity: (self._depth.get(identity, -1), identity))
         return self._back(at)
@@ -154,10 +171,10 @@ class _Search:
             at = self._before[at]
         return found[::-1]
 
-    def links(self, found: Sequence[Call], on_way: Set[int]) -> tuple[Link, ...]:
-        """Calls with what comes in beside the way."""
+    def links(self, found: Sequence[Call], on_path: Set[int]) -> tuple[Link, ...]:
+        """Calls with what comes in beside the path."""
         return tuple(
-            Link(call, self._counted((call,)), *self._joins(call, on_way)) for call in found
+            Link(call, self._counted((call,)), *self._joins(call, on_path)) for call in found
         )
 
     def _counted(self, calls: Iterable[Call]) -> int:
@@ -169,8 +186,8 @@ class _Search:
                 total += call.parameters
         return total
 
-    def _joins(self, call: Call, on_way: Set[int]) -> tuple[tuple[Branch, ...], tuple[Side, ...]]:
-        """What a call takes in beside the way: what left the way, and what never was on it."""
+    def _joins(self, call: Call, on_path: Set[int]) -> tuple[tuple[Branch, ...], tuple[Side, ...]]:
+        """What a call takes in beside the path: what left the path, and what never was on it."""
         main = self._before[call.id]
         left: list[Branch] = []
         never: list[Side] = []
@@ -178,22 +195,21 @@ class _Search:
             if source == main:
                 continue
             at: int | None = source
-            after = call.id
-            while at is not None and at not in on_way:
-                after, at = at, self._before.get(at)
+            while at is not None and at not in on_path:
+                at = self._before.get(at)
             if at is None:
                 never.append(self._side(source))
-            elif at not in self._guesses[after]:  # else it may begin elsewhere: nothing is said
-                calls = self._between(source, on_way)
+            else:
+                calls = self._between(source, on_path)
                 left.append(Branch(at, calls, self._counted(calls)))
         return tuple(left), tuple(never)
 
-    def _between(self, source: int, on_way: Set[int]) -> tuple[Call, ...]:
-        """The calls from the way up to one beside it, each told of on one branch."""
+    def _between(self, source: int, on_path: Set[int]) -> tuple[Call, ...]:
+        """The calls from the path up to one beside it, each told of on one branch."""
         waiting, found = [source], set[int]()
         while waiting:
             at = waiting.pop()
-            if at > INPUT and at not in on_way and at not in self._told:
+            if at > INPUT and at not in on_path and at not in self._told:
                 self._told.add(at)
                 found.add(at)
                 waiting += self._sources[at]
@@ -205,16 +221,16 @@ class _Search:
         while at is not None and at > INPUT:
             calls.append(self._calls[at])
             at = next(iter(self._sources[at]), None)
-        given = None if at is None else self._beside.get(at)
+        given = None if at is None or at >= INPUT else self._network.inputs[INPUT - 1 - at]
         return Side(tuple(calls[::-1]), given, self._counted(calls))
 
-    def heads(self, network: Call, on_way: Set[int]) -> Iterator[Head]:
-        """The ways to the outputs that are not the main one, as far as they leave the way."""
-        main, known = main_output(network), set(on_way)
+    def heads(self, network: Call, on_path: Set[int]) -> Iterator[Head]:
+        """The paths to the outputs that are not the main one, as far as they leave the path."""
+        main, known = main_output(network), set(on_path)
         further = [record for record in network.outputs if record is not main]
         count = 0
         for record in further:
-            at = self._makers.of(record)
+            at = self._maker(record)
             if at is None or at <= INPUT or at in known or count == _MOST_HEADS:
                 continue
             whole = self._back(at)
@@ -230,14 +246,14 @@ class _Search:
         """How many outputs come from calls that are not shown."""
         main = main_output(network)
         further = [one for one in network.outputs if one is not main and one.shape is not None]
-        return sum(self._makers.of(record) not in shown for record in further)
+        return sum(self._maker(record) not in shown for record in further)
 
-    def unsure(self, shown: Set[int]) -> int:
-        """How many calls may have taken in other tensors than those that they are drawn behind."""
-        return sum(bool(guesses) and at in shown for at, guesses in self._guesses.items())
+    def inferred(self, shown: Set[int]) -> int:
+        """How many calls that are shown are only inferred to follow the one before them."""
+        return len(self._inferred & shown)
 
     def reaches_start(self, call: Call) -> bool:
-        """Whether the way ends at the network's input."""
+        """Whether the path ends at the network's input."""
         return self._before[call.id] == INPUT
 
 

@@ -1,4 +1,7 @@
-"""What is followed of a network: the way through it, what joins it, and where it forks."""
+"""What is followed of a network: the path through it, what joins it, and where it forks.
+
+`path_search` says from which facts it is concluded.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ INPUT = -1
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What is brought in that does not come from the way: a label and its embedding.
+    """What is brought in that does not come from the path: a label and its embedding.
 
     Attributes:
         calls: The calls that made it, in their order; none where an input is taken as it is.
@@ -32,10 +35,10 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A shorter way beside the one that is drawn: a skip, or layers of its own.
+    """A shorter path beside the one that is drawn: a skip, or layers of its own.
 
     Attributes:
-        start: Id of the call on the way, or `INPUT`, from which it leads.
+        start: Id of the call on the path, or `INPUT`, from which it leads.
         calls: The calls on it, in their order; none where it is but a skip.
         parameters: Of all of them, but those that were counted before.
     """
@@ -52,13 +55,13 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A call on the way.
+    """A call on the path.
 
     Attributes:
         call: The call.
         parameters: Its parameters; 0 where a call of the same layer was counted before.
-        branches: What comes in that took a shorter way.
-        sides: What comes in that does not come from the way at all.
+        branches: What comes in that took a shorter path.
+        sides: What comes in that does not come from the path at all.
     """
 
     call: Call
@@ -69,12 +72,12 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The way to a further output of a network.
+    """The path to a further output of a network.
 
     Attributes:
         record: The output.
         after: Id of the call, or `INPUT`, from which it branches off.
-        links: The calls that it does not share with the way.
+        links: The calls that it does not share with the path.
     """
 
     record: TensorRecord
@@ -83,19 +86,19 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """The way through a network.
+class NetworkPath:
+    """The path through a network.
 
     Attributes:
         network: The network's own call.
         start: What goes in, as it is followed.
         links: The calls, in their order.
         beside: How many innermost calls do not lie on it.
-        heads: The ways to its further outputs.
-        unseen: How many further outputs have no way of their own.
+        heads: The paths to its further outputs.
+        unseen: How many further outputs have no path of their own.
         broken: Whether it could not be followed from the output back to the input.
         failed: The call in which the forward failed, which is where it ends.
-        unsure: How many of the calls may have taken in other tensors with the same values.
+        inferred: How many of the calls are only inferred to follow the one before them.
     """
 
     network: Call
@@ -106,4 +109,4 @@ class Way:
     unseen: int = 0
     broken: bool = False
     failed: Call | None = None
-    unsure: int = 0
+    inferred: int = 0
