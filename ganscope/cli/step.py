@@ -92,7 +92,13 @@ def _write(trace: Trace, path: Path, *, force: bool) -> None:
     writer = TraceWriter(path, trace.meta, force=force)
     for each in trace.steps:
         writer.append(each, trace.networks)
-    writer.close(trace.meta, trace.networks, trace.failure, optimizers=trace.optimizers)
+    writer.close(
+        trace.meta,
+        trace.networks,
+        trace.failure,
+        optimizers=trace.optimizers,
+        sources=trace.sources,
+    )
 
 
 def _rows(misjudged: Misjudged) -> list[Row]:

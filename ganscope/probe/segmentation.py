@@ -252,9 +252,10 @@ class Segmentation:
 
     def close_last(self, *, failed: bool) -> None:
         """The loop has ended, perhaps in the middle of a step."""
-        began = bool(self._log.drafts or self._gradients.runs)
-        began = began or (self._log.events is not None and self._log.events.has_any)
-        in_step = self.labels.has_content or failed or bool(self._gradients.runs)
+        has_run, events = bool(self._gradients.runs), self._log.events
+        began = has_run or bool(self._log.drafts)
+        in_step = self.labels.has_content or has_run or (began and failed)
+        began = began or (events is not None and events.has_any)
         if began and (in_step or self.labels.has_last):
             if not in_step:
                 self._reopen()  # what came after the last update belongs to its step

@@ -255,7 +255,8 @@ class TensorObserver:
         return draft
 
     def _record_view(self, tensor: Tensor, sources: Iterable[TensorDraft]) -> TensorDraft:
-        if self._trusting and id(tensor) not in self._seen:
+        seen = self._seen.get(id(tensor))
+        if self._trusting and (seen is None or seen[0]() is not tensor):
             try:
                 source = _same_values(tensor, sources)
             except RuntimeError:

@@ -106,7 +106,9 @@ class TraceWriter:
         networks: Sequence[Network],
         failure: Failure | None = None,
         findings: Sequence[Finding] = (),
+        *,
         optimizers: Sequence[Optimizer] = (),
+        sources: Sequence[SourceText] = (),
     ) -> None:
         """End the recording and leave one plain file; a second time it does nothing.
 
@@ -124,7 +126,7 @@ class TraceWriter:
                     failure=failure,
                     findings=tuple(findings),
                     optimizers=tuple(optimizers),
-                    sources=(*self._head.sources, *self._sources),
+                    sources=(*self._head.sources, *self._sources, *sources),
                 )
                 write_head(connection, head, self._state, self._rows.pools_on(connection))
             self._fold()

@@ -218,7 +218,7 @@ def test_bad_input_is_one_line(ganscope: Run, arguments: list[str], words: str) 
 
 def test_a_damaged_step_is_told_once(ganscope: Run) -> None:
     connection = sqlite3.connect("one.gscope", isolation_level=None)
-    connection.execute("DELETE FROM step_data WHERE position = 1")
+    connection.execute("DELETE FROM call WHERE interval = 1")
     connection.close()
     outcome = ganscope("diff", "one.gscope:1", "same.gscope:1")
     assert outcome.code == 2

@@ -50,7 +50,14 @@ def write(path: Path, steps: Sequence[Step], trace: Trace = GOLDEN) -> Path:
     writer = TraceWriter(path, trace.meta)
     for step in steps:
         writer.append(step, trace.networks)
-    writer.close(trace.meta, trace.networks, trace.failure, trace.findings, trace.optimizers)
+    writer.close(
+        trace.meta,
+        trace.networks,
+        trace.failure,
+        trace.findings,
+        optimizers=trace.optimizers,
+        sources=trace.sources,
+    )
     return path
 
 

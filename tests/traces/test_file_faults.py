@@ -145,7 +145,7 @@ from ganscope.traces.file import TraceWriter
 
 meta, networks, steps = pickle.loads(Path(sys.argv[1]).read_bytes())
 writer = TraceWriter(Path(sys.argv[2]), meta)
-resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
 for number in range(1000):
     try:
         writer.append(replace(steps[0], index=number), networks)

@@ -287,9 +287,9 @@ def test_a_field_is_added_by_a_column_alone(monkeypatch: pytest.MonkeyPatch) -> 
         slots=True,
     )
     wider = SCHEMA.replace(
-        "    arguments INTEGER REFERENCES text\n",
+        "    arguments INTEGER REFERENCES text,\n",
         "    arguments INTEGER REFERENCES text,\n    betas INTEGER REFERENCES text,\n"
-        "    held INTEGER REFERENCES text\n",
+        "    held INTEGER REFERENCES text,\n",
     )
     assert wider != SCHEMA
     monkeypatch.setattr(table, "SCHEMA", wider)
