@@ -84,7 +84,7 @@ def profile_of(analysis: StepAnalysis, update: Update) -> Profile | None:
 
 
 def loss_runs(update: Update) -> set[int]:
-    """Ids of the runs that brought a loss's gradients; not those of a gradient penalty."""
+    """Ids of the runs on losses; not those of a gradient penalty."""
     backwards = {run.id for run in update.backwards if run.kind == "backward"}
     return backwards or {run.id for run in update.backwards}
 

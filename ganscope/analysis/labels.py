@@ -21,15 +21,15 @@ def is_cross_entropy(call: Call) -> bool:
 
 
 def label_of(analysis: StepAnalysis, update: Update, forwards: Iterable[Forward]) -> float | None:
-    """The label that cross entropies of an update held against answers, where it is but one.
+    """The label that cross entropies of an update held against outputs, where there is only one.
 
     Args:
         analysis: The step.
         update: Whose cross entropies.
-        forwards: The calls that gave the answers.
+        forwards: The discriminators' calls.
 
     Returns:
-        None where there was no cross entropy, or the labels of an answer are not all alike.
+        None where there was no cross entropy, or the labels of an output are not all alike.
     """
     asked = {forward.call.id for forward in forwards}
     found = {answer: value for answer, value in _labels(analysis, update) if answer in asked}
@@ -38,7 +38,7 @@ def label_of(analysis: StepAnalysis, update: Update, forwards: Iterable[Forward]
 
 
 def _labels(analysis: StepAnalysis, update: Update) -> Iterator[tuple[int, float | None]]:
-    """Id of each call whose answer alone went into a cross entropy, with its label."""
+    """Id of each call whose output alone went into a cross entropy, with its label."""
     flow = analysis.flow
     for call in flow.outside:
         if call.update != update.index or not is_cross_entropy(call) or len(call.inputs) < 2:
@@ -49,7 +49,7 @@ def _labels(analysis: StepAnalysis, update: Update) -> Iterator[tuple[int, float
 
 
 def _is_of_others(analysis: StepAnalysis, call: Call, answer: int) -> bool:
-    """Whether a cross entropy took one of the outputs beside a verdict, such as classes."""
+    """Whether a cross entropy took another output than D(x), such as classes."""
     forward = analysis.owners.get(answer)
     if forward is None or forward.output_index is None:
         return False
@@ -58,7 +58,7 @@ def _is_of_others(analysis: StepAnalysis, call: Call, answer: int) -> bool:
 
 
 def _constant(record: TensorRecord) -> float | None:
-    """The value of a tensor that holds but one."""
+    """The value of a tensor all of whose values are equal."""
     figures = record.stats
     if figures is None or figures.mean is None or figures.min != figures.max:
         return None
@@ -71,14 +71,14 @@ def _rounded(value: float) -> float:
 
 
 def pulls(update: Update, forwards: Sequence[Forward]) -> int:
-    """Where an update's losses draw verdicts: 1 up, -1 down, 0 where that is not known.
+    """Where an update's losses draw D(x): 1 up, -1 down, 0 where that is not known.
 
-    A loss falls against its gradient, so verdicts whose gradients are negative go up. Where some
+    A loss falls against its gradient, so outputs whose gradients are negative go up. Where some
     are drawn up and others down, no direction is known.
 
     Args:
         update: Whose losses.
-        forwards: The calls that gave the answers.
+        forwards: The discriminators' calls.
     """
     runs = {run.id for run in update.backwards if run.kind == "backward"}
     signs = {_sign(forward, runs) for forward in forwards}

@@ -34,16 +34,20 @@ def path_through(network: Call, calls: Sequence[Call], failed: Call | None = Non
         return NetworkPath(network=network, start=start, links=(), beside=0, failed=failed)
     if not inner:  # nothing was seen inside: the network is one layer
         return NetworkPath(
-            network, start, (Link(network, network.parameters),), 0, unseen=max(0, unseen)
+            network=network,
+            start=start,
+            links=(Link(network, network.parameters),),
+            beside=0,
+            unseen=max(0, unseen),
         )
     search = _Search(network, start, inner)
     found = search.back_from_failure(failed) if failed else search.back_from(main_output(network))
     on_path = {INPUT, *(call.id for call in found)}
     links = search.links(found, on_path)
     heads = () if failed else tuple(search.heads(network, on_path))
-    shown = on_path | _told(links)
+    shown = on_path | _beside(links)
     for head in heads:
-        shown |= {link.call.id for link in head.links} | _told(head.links)
+        shown |= {link.call.id for link in head.links} | _beside(head.links)
     if failed is not None:
         shown.add(failed.id)
     return NetworkPath(
@@ -59,8 +63,8 @@ def path_through(network: Call, calls: Sequence[Call], failed: Call | None = Non
     )
 
 
-def _told(links: Sequence[Link]) -> set[int]:
-    """Ids of the calls that are told of beside the path."""
+def _beside(links: Sequence[Link]) -> set[int]:
+    """Ids of the calls that are named next to the path."""
     sides = [side.calls for link in links for side in link.sides]
     branches = [branch.calls for link in links for branch in link.branches]
     return {call.id for calls in (*sides, *branches) for call in calls}
@@ -110,7 +114,7 @@ class _Search:
         self._before: dict[int, int | None] = {}
         self._sources: dict[int, tuple[int, ...]] = {}
         self._inferred: set[int] = set()
-        self._told: set[int] = set()
+        self._named: set[int] = set()
         self._layers: set[str] = set()
         direct = [replace(call, parent=network.id) for call in calls if call.id != network.id]
         self._flow = DataFlow([network, *direct])
@@ -205,12 +209,12 @@ class _Search:
         return tuple(left), tuple(never)
 
     def _between(self, source: int, on_path: Set[int]) -> tuple[Call, ...]:
-        """The calls from the path up to one beside it, each told of on one branch."""
+        """The calls from the path up to one beside it, each named on one branch."""
         waiting, found = [source], set[int]()
         while waiting:
             at = waiting.pop()
-            if at > INPUT and at not in on_path and at not in self._told:
-                self._told.add(at)
+            if at > INPUT and at not in on_path and at not in self._named:
+                self._named.add(at)
                 found.add(at)
                 waiting += self._sources[at]
         return tuple(self._calls[at] for at in sorted(found))

@@ -67,7 +67,7 @@ class Relations:
         self.groups.add(frozenset(networks))
 
     def roles(self) -> dict[str, str]:
-        """Roles of the networks of which one can be told.
+        """Roles of the networks whose role is known.
 
         A discriminator judges what another network made and what none made, feeds no other
         network, and is moved without the one that it judges; who feeds it is a generator.

@@ -1,4 +1,8 @@
-"""What an optimizer did to the weights of one module, out of what it did to each parameter."""
+"""What an optimizer did to the weights of one module.
+
+Concluded from what it did to each parameter; of a module with several parameters that are not its
+own, or with none that is its weight, the norms over all of them are taken together.
+"""
 
 from __future__ import annotations
 
