@@ -159,12 +159,18 @@ class NetworkInputs:
                 paths[maker] = tuple(dict.fromkeys((*paths.get(maker, ()), *path)))
         return NetworkInput(
             record=call.outputs[0] if call.outputs else made[0].record,
-            paths={maker: (*path, call.type) for maker, path in paths.items()},
+            paths={maker: _longer(path, call.type) for maker, path in paths.items()},
             detached=call.type in CUTS or any(each.detached for each in made),
             blended=foreign or any(each.blended for each in made),
             mixed=(foreign and call.type in _MIXES) or any(each.mixed for each in made),
             doubled=(doubled and foreign) or any(each.doubled for each in made),
         )
+
+
+def _longer(path: tuple[str, ...], operation: str) -> tuple[str, ...]:
+    """A path with one more operation: to cut off again what is cut off already does nothing."""
+    again = operation in CUTS and path[-1:] == (operation,)
+    return path if again else (*path, operation)
 
 
 def _through(given: NetworkInput, operation: str) -> NetworkInput:

@@ -240,3 +240,20 @@ def test_a_frozen_network_is_not_said_to_run_without_autograd() -> None:
         return torch.relu(1 - D(torch.randn(BATCH, 6))).mean() + torch.relu(1 + D(fake)).mean()
 
     assert lines(recorded(((D,),), losses), 0)[0] == "8×4 → G → 8×6 → D → 8×1"
+
+
+def test_what_is_cut_off_twice_is_told_once() -> None:
+    G, D = mlp(4, 6), mlp(6, 1)
+
+    def losses(number: int) -> Tensor:
+        fake = G(torch.randn(BATCH, 4))
+        if number:
+            return _bce(D(fake), ones())
+        cut = fake.detach()
+        return _bce(D(torch.randn(BATCH, 6)), ones()) + _bce(D(cut.detach()), ones(0))
+
+    story = told(recorded(((D,), (G,)), losses))
+    lines = [
+        line.whole for line in flow_lines(story.forwards, story.forwards, story.outputs, story.cast)
+    ]
+    assert [line.count("→ detach") for line in lines if "detach" in line] == [1]
